@@ -1,0 +1,47 @@
+import type { Command } from './command.ts'
+
+/** Every command's module; only the one that is asked for is loaded. The order is that of help. */
+const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown }>>> = {
+  lab: () => import('./lab.ts'),
+  commands: () => import('./commands.ts'),
+  flags: () => import('./flags.ts'),
+  help: () => import('./help.ts'),
+  completion: () => import('./completion.ts'),
+}
+
+export const COMMAND_NAMES: readonly string[] = Object.keys(MODULES)
+
+/** The command of that name, or undefined. */
+export async function loadCommand(name: string): Promise<Command | undefined> {
+  const module = Object.hasOwn(MODULES, name) ? await MODULES[name]!() : undefined
+  return module?.command as Command | undefined
+}
+
+export const loadCommands = async (): Promise<readonly Command[]> =>
+  Promise.all(COMMAND_NAMES.map(async (name) => (await loadCommand(name))!))
+
+/** A command with the words that lead to it: `lab up`. */
+export interface Located {
+  readonly path: string
+  readonly command: Command
+  /** What follows the command's name. */
+  readonly rest: readonly string[]
+}
+
+/** Walks from a command to the one its first words name. */
+export function descend(command: Command, rest: readonly string[]): Located {
+  let located: Located = { path: command.name, command, rest }
+  for (;;) {
+    const next = located.command.subcommands?.find((sub) => sub.name === located.rest[0])
+    if (next === undefined) return located
+    located = { path: `${located.path} ${next.name}`, command: next, rest: located.rest.slice(1) }
+  }
+}
+
+/** Every command and every command below one, with its path, in the order of help. */
+export function flatten(commands: readonly Command[], prefix = ''): readonly { path: string; command: Command }[] {
+  return commands.flatMap((command) => {
+    const path = prefix + command.name
+    return [{ path, command }, ...flatten(command.subcommands ?? [], `${path} `)]
+  })
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { Exit, exitCodeOf, UsageError } from './exit.ts'
+import { unknownCommand } from './help.ts'
+import type { Io } from './io.ts'
+import { type Logger, openLog } from './log.ts'
+import { Output, type Stream } from './output.ts'
+import { asksForHelp, parseArgs } from './parse.ts'
+import { COMMAND_NAMES, descend, type Located, loadCommand, loadCommands } from './registry.ts'
+import { commandHelp, overview } from './usage.ts'
+
+/** The process as `run` needs it; tests pass their own. */
+export interface World {
+  readonly argv: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Stream
+  readonly stderr: Stream
+}
+
+const SWITCHES = { debug: /^(-v+|--?debug)$/, json: /^--?json$/, noColor: /^--?no-color$/ }
+
+/** Runs one command line and tells its exit code. Never throws: errors become a line on stderr. */
+export async function run(world: World): Promise<number> {
+  const { words, leading } = split(world.argv)
+  const has = (pattern: RegExp): boolean => world.argv.some((word) => pattern.test(word))
+  // What must be known before the arguments are read, because errors are printed by it.
+  const draft = openOutput(world, has(SWITCHES.json), has(SWITCHES.noColor))
+  try {
+    if (words.length === 0) return await withoutCommand(leading, draft)
+    const located = await locate(words)
+    const tokens = [...leading, ...located.rest]
+    if (asksForHelp(located.command, tokens)) {
+      draft.raw(commandHelp(located.path, located.command))
+      return Exit.OK
+    }
+    const args = await parseArgs({ ...located.command, name: located.path }, tokens)
+    return await located.command.run(args, openIo(world, draft, args.debug as number))
+  } catch (error) {
+    return report(error, draft, has(SWITCHES.debug))
+  }
+}
+
+function openOutput(world: World, json: boolean, noColor: boolean): Output {
+  return new Output({ stdout: world.stdout, stderr: world.stderr, env: world.env, json, noColor })
+}
+
+function openIo(world: World, output: Output, verbosity: number): Io {
+  let log: Promise<Logger> | undefined
+  return {
+    output,
+    stdin: world.stdin,
+    env: world.env,
+    log: () => (log ??= openLog({ verbosity, color: output.stderrColor })),
+  }
+}
+
+/** Flags may stand before the command; all of those are switches. */
+function split(argv: readonly string[]): { leading: readonly string[]; words: readonly string[] } {
+  const first = argv.findIndex((word) => !word.startsWith('-'))
+  return first < 0 ? { leading: argv, words: [] } : { leading: argv.slice(0, first), words: argv.slice(first) }
+}
+
+async function withoutCommand(flags: readonly string[], output: Output): Promise<number> {
+  if (flags.some((flag) => /^--?version$/.test(flag))) {
+    output.raw(`gotcp ${version()}\n`)
+    return Exit.OK
+  }
+  const unknown = flags.find(
+    (flag) => !/^(--?help|-h)$/.test(flag) && !Object.values(SWITCHES).some((s) => s.test(flag)),
+  )
+  if (unknown !== undefined) throw new UsageError(`unknown flag ${unknown}`, 'gotcp help lists the commands')
+  output.raw(overview(await loadCommands()))
+  return Exit.OK
+}
+
+async function locate([name, ...rest]: readonly string[]): Promise<Located> {
+  const command = await loadCommand(name!)
+  if (command === undefined) throw unknownCommand(name!, COMMAND_NAMES)
+  const located = descend(command, rest)
+  const word = located.rest.find((w) => !w.startsWith('-'))
+  if (located.command.subcommands !== undefined && word !== undefined) {
+    throw unknownCommand(
+      `${located.path} ${word}`,
+      located.command.subcommands.map((s) => `${located.path} ${s.name}`),
+    )
+  }
+  return located
+}
+
+/** This package's version. */
+function version(): string {
+  const found = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
+  for (const url of found) {
+    try {
+      return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
+    } catch {
+      // The source tree and the build lie at different depths.
+    }
+  }
+  return 'unknown'
+}
+
+function report(error: unknown, output: Output, debug: boolean): number {
+  const code = exitCodeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const hint = error instanceof UsageError ? error.hint : undefined
+  if (code === Exit.INTERNAL) {
+    output.error(`internal error: ${message}`, debug ? undefined : 'run it again with -debug for the stack trace')
+  } else output.error(message, hint)
+  if (debug && error instanceof Error && error.stack !== undefined) output.note(error.stack)
+  output.record('error', { code: (error as NodeJS.ErrnoException)?.code ?? null, message, exit_code: code })
+  return code
+}

@@ -6,25 +6,55 @@
  */
 
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
-/** Below this, building a word view costs more than it saves. */
+/** Below this, looking up the word view costs more than it saves. */
 const WORD_VIEW_FROM = 128
 
-const words = new WeakMap<ArrayBufferLike, Int32Array>()
+const views = new WeakMap<ArrayBufferLike, Uint32Array>()
+let lastBuffer: ArrayBufferLike = new ArrayBuffer(0)
+let lastView: Uint32Array = new Uint32Array(lastBuffer)
 
-function wordsOf(buffer: ArrayBufferLike): Int32Array {
-  let view = words.get(buffer)
+function wordsOf(buffer: ArrayBufferLike): Uint32Array {
+  if (buffer === lastBuffer) return lastView
+  let view = views.get(buffer)
   if (view === undefined) {
-    view = new Int32Array(buffer, 0, buffer.byteLength >>> 2)
-    words.set(buffer, view)
+    view = new Uint32Array(buffer, 0, buffer.byteLength >>> 2)
+    views.set(buffer, view)
   }
+  lastBuffer = buffer
+  lastView = view
   return view
 }
 
-/** Folds a sum of words to 16 bits; the carries come round (RFC 1071 §4.1). */
+/** Folds a sum of words, less than 2^53, to 16 bits; the carries come round (RFC 1071 §4.1). */
 export function foldSum(sum: number): number {
-  let folded = sum
-  while (folded > 0xffff) folded = (folded % 0x10000) + Math.floor(folded / 0x10000)
-  return folded
+  const high = Math.floor(sum / 0x100000000)
+  const low = sum >>> 0
+  let folded = (low & 0xffff) + (low >>> 16) + (high & 0xffff) + (high >>> 16)
+  folded = (folded & 0xffff) + (folded >>> 16)
+  return (folded & 0xffff) + (folded >>> 16)
+}
+
+const swapBytes = (word: number): number => ((word & 0xff) << 8) | (word >>> 8)
+
+function pairSum(bytes: Uint8Array, from: number, to: number): number {
+  let sum = 0
+  let at = from
+  for (; at + 1 < to; at += 2) sum += (bytes[at]! << 8) | bytes[at + 1]!
+  return at < to ? sum + (bytes[at]! << 8) : sum
+}
+
+/** The sum of a long run that starts at an even address: native 32-bit words between ragged ends. */
+function wordSum(bytes: Uint8Array, from: number, to: number): number {
+  const first = from + ((bytes.byteOffset + from) & 2)
+  const count = (to - first) >>> 2
+  const view = wordsOf(bytes.buffer)
+  const start = (bytes.byteOffset + first) >>> 2
+  // A double holds the sum of two million such words exactly.
+  let native = 0
+  for (let i = start; i < start + count; i++) native += view[i]!
+  const folded = foldSum(native)
+  const middle = LITTLE_ENDIAN ? swapBytes(folded) : folded
+  return pairSum(bytes, from, first) + middle + pairSum(bytes, first + (count << 2), to)
 }
 
 /**
@@ -33,32 +63,10 @@ export function foldSum(sum: number): number {
  * Any two sums may be added; `finishSum` ends them.
  */
 export function addSum(sum: number, bytes: Uint8Array, from: number, to: number): number {
-  let at = from
-  let total = 0
-  // Bytes until an absolute 4-byte boundary; an odd start shifts every later word by one byte.
-  if (to - from >= WORD_VIEW_FROM && ((bytes.byteOffset + from) & 1) === 0) {
-    if (((bytes.byteOffset + at) & 2) !== 0) {
-      total += (bytes[at]! << 8) | bytes[at + 1]!
-      at += 2
-    }
-    const view = wordsOf(bytes.buffer)
-    const first = (bytes.byteOffset + at) >>> 2
-    const count = (to - at) >>> 2
-    let low = 0
-    let high = 0
-    const last = first + count
-    for (let i = first; i < last; i++) {
-      const word = view[i]!
-      low += word & 0xffff
-      high += word >>> 16
-    }
-    const native = foldSum(low + high)
-    total += LITTLE_ENDIAN ? ((native & 0xff) << 8) | (native >>> 8) : native
-    at += count << 2
-  }
-  for (; at + 1 < to; at += 2) total += (bytes[at]! << 8) | bytes[at + 1]!
-  if (at < to) total += bytes[at]! << 8
-  return sum + foldSum(total)
+  if (to - from < WORD_VIEW_FROM) return sum + pairSum(bytes, from, to)
+  if (((bytes.byteOffset + from) & 1) === 0) return sum + wordSum(bytes, from, to)
+  // An odd start moves every byte to the other half of its word (RFC 1071 §2.B).
+  return sum + swapBytes(foldSum(bytes[from]! + wordSum(bytes, from + 1, to)))
 }
 
 /** The one's complement that goes on the wire. */

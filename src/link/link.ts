@@ -80,6 +80,13 @@ export class OutFrame {
     this.checksumOffset = 0
   }
 
+  /** Makes room for a header of `length` bytes before all that is there; returns where to write it. */
+  push(length: number): number {
+    this.start -= length
+    if (this.checksumStart >= 0) this.checksumStart += length
+    return this.start
+  }
+
   get payloadLength(): number {
     return this.payloadTo - this.payloadFrom + (this.payload2To - this.payload2From)
   }
@@ -135,6 +142,12 @@ export interface Link {
    * and the frame is dropped.
    */
   send(frame: OutFrame, now: Micros): boolean
+  /**
+   * Set by a driver that sleeps: called when a frame from outside is there to be
+   * received. It may be called inside another stack's `send`, so it only takes a
+   * note and never polls. Links that a driver watches by descriptor leave it out.
+   */
+  onWake?: (() => void) | undefined
   /** Puts on the wire what `send` gathered; called once at the end of each poll. */
   flush(now: Micros): void
   /** Hands up every frame that has arrived by `now`, within a bounded batch. */

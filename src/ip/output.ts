@@ -1,0 +1,258 @@
+import {
+  IPV4_ANY,
+  IPV4_BROADCAST,
+  type IpAddr,
+  type Ipv4Addr,
+  isIpv4,
+  isLoopback,
+  isMulticast,
+} from '../base/address.ts'
+import { addSum, finishSum } from '../base/checksum.ts'
+import type { Rng } from '../base/rng.ts'
+import type { Micros } from '../base/types.ts'
+import { OutFrame } from '../link/link.ts'
+import { IPV4_HEADER_LEN, Ipv4Header } from '../wire/ipv4.ts'
+import { Arena } from './arena.ts'
+import { PacketIds } from './ids.ts'
+import type { NetInterface } from './interface.ts'
+import { PathMtuCache } from './path-mtu.ts'
+import { RouteTable } from './routes.ts'
+
+const MAX_TOTAL_LEN = 65535
+const FRAGMENT_UNIT = 8
+const MAX_CACHED_ROUTES = 4096
+/** RFC 1122 §3.2.1.7; the value is IANA's. */
+export const DEFAULT_TTL = 64
+
+/** Why a packet was not sent. Also the name of the drop counter; `packet-too-big` is EMSGSIZE. */
+export type IpOutputDrop = 'ip-too-big' | 'ip-no-interface'
+
+/** The way to one destination. A connection keeps it and asks again once it is no longer `valid`. */
+export class Route {
+  readonly iface: NetInterface
+  readonly dst: Ipv4Addr
+  /** On the link: the gateway, or the destination itself. */
+  readonly nextHop: Ipv4Addr
+  /** The address to send from. */
+  readonly src: Ipv4Addr
+  /** To more than one host: UDP asks for permission. */
+  readonly isBroadcast: boolean
+  readonly #table: RouteTable
+  readonly #generation: number
+
+  constructor(table: RouteTable, iface: NetInterface, dst: Ipv4Addr, nextHop: Ipv4Addr, src: Ipv4Addr) {
+    this.iface = iface
+    this.dst = dst
+    this.nextHop = nextHop
+    this.src = src
+    this.isBroadcast = iface.isBroadcast(dst)
+    this.#table = table
+    this.#generation = table.generation
+  }
+
+  /** The interface's MTU; `IpOutput.pathMtu` knows what routers said about the path behind it. */
+  get mtu(): number {
+    return this.iface.mtu
+  }
+
+  /** False once routes, addresses or interfaces have changed. */
+  get valid(): boolean {
+    return this.#generation === this.#table.generation
+  }
+}
+
+/** Sends: route, header, fragments (RFC 791, RFC 1122 §3.3). */
+export class IpOutput {
+  readonly routes = new RouteTable()
+  readonly arena = new Arena()
+  readonly pathMtus = new PathMtuCache()
+  /** Sent packets, fragments counted once for each datagram. */
+  txPackets = 0
+  txFragments = 0
+  readonly #interfaces: NetInterface[] = []
+  readonly #cache = new Map<Ipv4Addr, Route>()
+  readonly #ids: PacketIds
+  readonly #header = new Ipv4Header()
+  readonly #fragment = new OutFrame()
+  #loopback: NetInterface | undefined
+  #cacheGeneration = 0
+
+  constructor(rng: Rng) {
+    this.#ids = new PacketIds(rng)
+  }
+
+  get interfaces(): readonly NetInterface[] {
+    return this.#interfaces
+  }
+
+  /** The interface that carries packets to ourselves comes first. */
+  addInterface(iface: NetInterface): void {
+    this.#loopback ??= iface
+    this.#interfaces.push(iface)
+    this.changed()
+  }
+
+  removeInterface(iface: NetInterface): void {
+    const index = this.#interfaces.indexOf(iface)
+    if (index >= 0) this.#interfaces.splice(index, 1)
+    this.routes.removeInterface(iface)
+  }
+
+  /** Addresses or the state of an interface changed: routes that were handed out are void. */
+  changed(): void {
+    this.routes.generation++
+  }
+
+  /** The interface that owns `addr`, if it is ours. */
+  ownerOf(addr: Ipv4Addr): NetInterface | undefined {
+    for (const iface of this.#interfaces) if (iface.owns(addr)) return iface
+    return undefined
+  }
+
+  /** The way to `dst`, from `src` when that is given (one of ours). Undefined: there is none, or the family is not supported. */
+  route(dst: IpAddr, src?: IpAddr): Route | undefined {
+    if (!isIpv4(dst) || (src !== undefined && !isIpv4(src))) return undefined
+    if (this.#cacheGeneration !== this.routes.generation || this.#cache.size >= MAX_CACHED_ROUTES) {
+      this.#cache.clear()
+      this.#cacheGeneration = this.routes.generation
+    }
+    const known = this.#cache.get(dst)
+    if (known !== undefined && (src === undefined || src === known.src)) return known
+    const route = this.#lookup(dst, src)
+    if (route !== undefined && src === undefined) this.#cache.set(dst, route)
+    return route
+  }
+
+  /** The largest packet that reaches `dst` whole, as far as is known. */
+  pathMtu(dst: IpAddr): number {
+    const route = this.route(dst)
+    return route === undefined ? 0 : this.mtuOf(route)
+  }
+
+  /** The same for a route already at hand. */
+  mtuOf(route: Route): number {
+    return Math.min(route.mtu, this.pathMtus.lookup(route.dst) ?? MAX_TOTAL_LEN)
+  }
+
+  /** A transport believes an ICMP error: no packet larger than `mtu` passes to `dst`. */
+  lowerPathMtu(dst: Ipv4Addr, mtu: number, now: Micros): void {
+    this.pathMtus.lower(dst, mtu, now)
+  }
+
+  /**
+   * Sends what the transport wrote: its header and, it may be, data in
+   * `frame.bytes[start, end)`, the rest in the payload pieces. Where
+   * `checksumStart` is not -1 it counts from the transport's header, and the
+   * checksum field holds the folded pseudo-header sum. Cuts into fragments what
+   * may be cut. Returns the drop reason.
+   */
+  send(
+    frame: OutFrame,
+    route: Route,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    protocol: number,
+    ttl: number,
+    tos: number,
+    dontFragment: boolean,
+    now: Micros,
+  ): string | undefined {
+    const totalLen = IPV4_HEADER_LEN + frame.length
+    if (totalLen > MAX_TOTAL_LEN) return 'ip-too-big'
+    const header = this.#header
+    header.tos = tos
+    header.ttl = ttl
+    header.protocol = protocol
+    header.src = src
+    header.dst = dst
+    header.dontFragment = dontFragment
+    header.moreFragments = false
+    header.fragmentOffset = 0
+    header.totalLen = totalLen
+    let mtu = route.mtu
+    if (this.pathMtus.size > 0) {
+      mtu = Math.min(mtu, this.pathMtus.lookup(dst) ?? MAX_TOTAL_LEN)
+      if (dontFragment && this.pathMtus.isBelowFloor(dst)) header.dontFragment = false
+    }
+    // RFC 6864 §4.1: a packet that cannot be fragmented needs no identification.
+    header.id = header.dontFragment ? 0 : this.#ids.next(src, dst, protocol)
+    this.txPackets++
+    if (totalLen > mtu && frame.segmentSize === 0) {
+      if (header.dontFragment) return 'ip-too-big'
+      return this.#sendFragments(frame, route, mtu, now)
+    }
+    header.write(frame.view, frame.push(IPV4_HEADER_LEN))
+    return route.iface.send(frame, route.nextHop, now)
+  }
+
+  /** Sends a packet whose IP header is already written, options and all. */
+  sendRaw(frame: OutFrame, route: Route, now: Micros): string | undefined {
+    this.txPackets++
+    return route.iface.send(frame, route.nextHop, now)
+  }
+
+  poll(now: Micros): void {
+    this.pathMtus.poll(now)
+  }
+
+  /** RFC 791 §3.2, "An Example Fragmentation Procedure". */
+  #sendFragments(frame: OutFrame, route: Route, mtu: number, now: Micros): string | undefined {
+    const header = this.#header
+    const length = frame.length
+    const bytes = this.arena.take(length)
+    const base = this.arena.at
+    frame.copyTo(bytes, base)
+    finishChecksum(frame, bytes, base, length)
+    const most = Math.floor((mtu - IPV4_HEADER_LEN) / FRAGMENT_UNIT) * FRAGMENT_UNIT
+    let drop: string | undefined
+    for (let offset = 0; offset < length; offset += most) {
+      const size = Math.min(most, length - offset)
+      header.fragmentOffset = offset
+      header.moreFragments = offset + size < length
+      header.totalLen = IPV4_HEADER_LEN + size
+      const fragment = this.#fragment
+      fragment.reset()
+      fragment.payload = bytes
+      fragment.payloadFrom = base + offset
+      fragment.payloadTo = base + offset + size
+      header.write(fragment.view, fragment.push(IPV4_HEADER_LEN))
+      drop = route.iface.send(fragment, route.nextHop, now) ?? drop
+      this.txFragments++
+    }
+    return drop
+  }
+
+  #lookup(dst: Ipv4Addr, src: Ipv4Addr | undefined): Route | undefined {
+    const loopback = this.#loopback
+    // RFC 1122 §3.3.1.1: what is for ourselves never sees a wire.
+    if (loopback !== undefined && (isLoopback(dst) || this.ownerOf(dst) !== undefined)) {
+      return new Route(this.routes, loopback, dst, dst, src ?? dst)
+    }
+    const entry = this.routes.lookup(dst, src) ?? (src === undefined ? undefined : this.routes.lookup(dst))
+    if (dst === IPV4_BROADCAST || isMulticast(dst)) {
+      const iface = this.#oneToMany(src, entry?.iface)
+      return iface === undefined ? undefined : this.#make(iface, dst, dst, src)
+    }
+    if (entry === undefined || dst === IPV4_ANY) return undefined
+    return this.#make(entry.iface, dst, entry.gateway ?? dst, src)
+  }
+
+  /** RFC 1122 §3.3.6 and §3.3.7: the interface of the source, else of the best route, else the first. */
+  #oneToMany(src: Ipv4Addr | undefined, routed: NetInterface | undefined): NetInterface | undefined {
+    const owner = src === undefined ? undefined : this.ownerOf(src)
+    return owner ?? routed ?? this.#interfaces.find((iface) => iface !== this.#loopback && iface.isUp)
+  }
+
+  #make(iface: NetInterface, dst: Ipv4Addr, nextHop: Ipv4Addr, src: Ipv4Addr | undefined): Route {
+    return new Route(this.routes, iface, dst, nextHop, src ?? iface.sourceFor(nextHop) ?? IPV4_ANY)
+  }
+}
+
+/** Completes a partial checksum in a gathered message; zero is written as all ones, which counts the same (RFC 768). */
+function finishChecksum(frame: OutFrame, bytes: Uint8Array, base: number, length: number): void {
+  if (frame.checksumStart < 0) return
+  const from = base + frame.checksumStart
+  const sum = finishSum(addSum(0, bytes, from, base + length)) || 0xffff
+  bytes[from + frame.checksumOffset] = sum >>> 8
+  bytes[from + frame.checksumOffset + 1] = sum
+}

@@ -1,0 +1,60 @@
+import type { MacAddr } from '../base/address.ts'
+import type { Micros } from '../base/types.ts'
+import type { InFrame, Link, Offload, OutFrame } from './link.ts'
+
+/** A link around another link that hands everything through; the wrappers change what they must. */
+export abstract class LinkWrapper implements Link {
+  readonly inner: Link
+
+  constructor(inner: Link) {
+    this.inner = inner
+  }
+
+  get name(): string {
+    return this.inner.name
+  }
+
+  get medium(): 'ethernet' | 'ip' {
+    return this.inner.medium
+  }
+
+  get mac(): MacAddr {
+    return this.inner.mac
+  }
+
+  get mtu(): number {
+    return this.inner.mtu
+  }
+
+  get offload(): Offload {
+    return this.inner.offload
+  }
+
+  get onWake(): (() => void) | undefined {
+    return this.inner.onWake
+  }
+
+  set onWake(wake: (() => void) | undefined) {
+    this.inner.onWake = wake
+  }
+
+  send(frame: OutFrame, now: Micros): boolean {
+    return this.inner.send(frame, now)
+  }
+
+  flush(now: Micros): void {
+    this.inner.flush(now)
+  }
+
+  receive(now: Micros, onFrame: (frame: InFrame) => void): void {
+    this.inner.receive(now, onFrame)
+  }
+
+  pollAt(): Micros {
+    return this.inner.pollAt()
+  }
+
+  close(): void {
+    this.inner.close()
+  }
+}

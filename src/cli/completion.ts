@@ -28,14 +28,15 @@ const spellings = ([name, flag]: readonly [string, Flag<unknown>]): string[] => 
   ...(flag.short === undefined ? [] : [`-${flag.short}`]),
 ]
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-const INTERFACES = '$(ls /sys/class/net 2>/dev/null)'
+/** Read from /proc, which, unlike /sys, always shows the network namespace that the shell is in. */
+const LIST_INTERFACES = String.raw`sed -n 's/^ *\([^ :]*\):.*/\1/p' /proc/net/dev 2>/dev/null`
 
 /** How bash completes the value of a flag. */
 function bashValue(flag: Flag<unknown>): string | undefined {
   if (flag.kind === undefined) return undefined
   if (flag.kind.choices !== undefined)
     return `COMPREPLY=($(compgen -W ${quoted(flag.kind.choices.join(' '))} -- "$word"))`
-  if (flag.kind.complete === 'interface') return `COMPREPLY=($(compgen -W "${INTERFACES}" -- "$word"))`
+  if (flag.kind.complete === 'interface') return `COMPREPLY=($(compgen -W "$(${LIST_INTERFACES})" -- "$word"))`
   if (flag.kind.complete === 'file') return 'COMPREPLY=($(compgen -f -- "$word"))'
   return 'COMPREPLY=()'
 }
@@ -53,10 +54,8 @@ export function bashScript(commands: readonly Command[]): string {
   const lines = [
     '# bash completion for gotcp:  source <(gotcp completion bash)',
     '_gotcp() {',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
     '  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= i',
     '  for ((i = 1; i < COMP_CWORD; i++)); do',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
     '    case "$path/${COMP_WORDS[i]}" in',
     ...walkCases(nodes),
     '    esac',
@@ -79,7 +78,7 @@ export function bashScript(commands: readonly Command[]): string {
 function zshValue(flag: Flag<unknown>): string | undefined {
   if (flag.kind === undefined) return undefined
   if (flag.kind.choices !== undefined) return `compadd -- ${flag.kind.choices.map(quoted).join(' ')}`
-  if (flag.kind.complete === 'interface') return `compadd -- ${INTERFACES}`
+  if (flag.kind.complete === 'interface') return `compadd -- $(${LIST_INTERFACES})`
   if (flag.kind.complete === 'file') return '_files'
   return '_message value'
 }
@@ -137,7 +136,7 @@ export function fishScript(commands: readonly Command[]): string {
 function fishValue(flag: Flag<unknown>): string {
   if (flag.kind === undefined) return ''
   if (flag.kind.choices !== undefined) return ` -x -a ${quoted(flag.kind.choices.join(' '))}`
-  if (flag.kind.complete === 'interface') return " -x -a '(command ls /sys/class/net)'"
+  if (flag.kind.complete === 'interface') return ` -x -a ${quoted(`(${LIST_INTERFACES})`)}`
   return flag.kind.complete === 'file' ? ' -r -F' : ' -x'
 }
 

@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
-/** The names of this machine's network interfaces; none where the system does not tell. */
+/** The names of the network interfaces in this namespace; none where the system does not tell. */
 export function interfaceNames(): string[] {
   try {
-    return readdirSync('/sys/class/net').sort()
+    return [...readFileSync('/proc/net/dev', 'utf8').matchAll(/^ *([^ :]+):/gm)].map((match) => match[1]!).sort()
   } catch {
     return []
   }

@@ -1,6 +1,6 @@
 import { addSum, checksum, finishSum, foldSum, pseudoSum } from '../base/checksum.ts'
 import { FrameLayout } from './layout.ts'
-import { type Link, OutFrame } from './link.ts'
+import { type InFrame, type Link, OutFrame } from './link.ts'
 
 const FIN = 0x01
 const PSH = 0x08
@@ -33,10 +33,9 @@ export function segmentCount(frame: OutFrame): number {
   return frame.segmentSize > 0 && payload > frame.segmentSize ? Math.ceil(payload / frame.segmentSize) : 1
 }
 
-/** Writes the pseudo-header's sum where the checksum of a TCP or UDP segment belongs, as whoever finishes it expects. */
-export function writePseudoSum(view: DataView, layout: FrameLayout, length: number): void {
-  const sum = pseudoSum(view.getUint32(layout.ip + 12), view.getUint32(layout.ip + 16), layout.protocol, length)
-  view.setUint16(layout.checksumAt, foldSum(sum))
+/** The sum of the pseudo-header of a TCP or UDP segment of `length` bytes: what a partial checksum field holds. */
+export function pseudoSumOf(view: DataView, layout: FrameLayout, length: number): number {
+  return foldSum(pseudoSum(view.getUint32(layout.ip + 12), view.getUint32(layout.ip + 16), layout.protocol, length))
 }
 
 /**
@@ -107,6 +106,32 @@ export class Segmenter {
     if (index < this.#count - 1) flags &= ~(FIN | PSH)
     if (index > 0) flags &= ~CWR
     bytes[transport + 13] = flags
-    writePseudoSum(view, this.#layout, length)
+    view.setUint16(this.#layout.checksumAt, pseudoSumOf(view, this.#layout, length))
   }
+}
+
+/**
+ * Describes a frame that has arrived as one to be sent, so that it can be cut
+ * and its checksum finished: the headers are copied, the payload stays in its slab.
+ * A super-segment, and a frame whose checksum is partial, gets a partial checksum;
+ * of these Ethernet's padding is left out.
+ */
+export function describeArrival(frame: InFrame, medium: Link['medium'], layout: FrameLayout, target: OutFrame): void {
+  const { bytes, start, end } = frame
+  const known = layout.locate(medium, bytes, start, end, end - start)
+  const headers = Math.min(known ? layout.payload - start : end - start, target.bytes.length)
+  target.reset()
+  target.start = 0
+  target.end = headers
+  for (let i = 0; i < headers; i++) target.bytes[i] = bytes[start + i]!
+  target.payload = bytes
+  target.payloadFrom = start + headers
+  target.payloadTo = end
+  target.segmentSize = frame.segmentSize
+  if (!known || layout.checksumAt < 0 || (frame.checksum !== 'partial' && frame.segmentSize === 0)) return
+  target.payloadTo = layout.end
+  target.checksumStart = layout.transport - start
+  target.checksumOffset = layout.checksumAt - layout.transport
+  const sum = pseudoSumOf(frame.view, layout, layout.end - layout.transport)
+  target.view.setUint16(layout.checksumAt - start, sum)
 }

@@ -39,6 +39,7 @@ const LOCAL_CODES: ReadonlySet<string> = new Set([
   'EADDRNOTAVAIL',
   'EAFNOSUPPORT',
   'ERR_ADDON_MISSING',
+  'ERR_LAB',
   'ENOENT',
   'EISDIR',
   'ENOTDIR',

@@ -1,0 +1,65 @@
+// The module table. The addon knows descriptors and memory, never a protocol: every failure is a negative errno,
+// which TypeScript words.
+#include <napi.h>
+#include <time.h>
+
+#include "checksum.h"
+#include "interface.h"
+#include "port.h"
+#include "socket.h"
+
+namespace gotcp {
+namespace {
+
+// checksum(bytes, from, to, sum): adds a range to a running sum of big-endian words, folded to 16 bits.
+napi_value Checksum(napi_env env, napi_callback_info info) {
+  size_t argc = 4;
+  napi_value argv[4];
+  napi_value result = nullptr;
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  uint32_t from = 0;
+  uint32_t to = 0;
+  double sum = 0;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  if (napi_get_typedarray_info(env, argv[0], &type, &length, &data, nullptr, nullptr) == napi_ok &&
+      napi_get_value_uint32(env, argv[1], &from) == napi_ok && napi_get_value_uint32(env, argv[2], &to) == napi_ok &&
+      napi_get_value_double(env, argv[3], &sum) == napi_ok && type == napi_uint8_array && from <= to && to <= length) {
+    napi_create_uint32(env, AddSum(static_cast<uint64_t>(sum), static_cast<uint8_t*>(data) + from, to - from), &result);
+  }
+  return result;
+}
+
+// now(): microseconds of the monotonic clock.
+napi_value Now(napi_env env, napi_callback_info) {
+  timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  napi_value result = nullptr;
+  napi_create_double(env, static_cast<double>(at.tv_sec) * 1e6 + static_cast<double>(at.tv_nsec / 1000), &result);
+  return result;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Port", Port::Define(env));
+  DefineInterface(env, exports);
+  DefineSocket(env, exports);
+  exports.Set("checksum", Napi::Function(env, [](napi_env raw) {
+                napi_value function = nullptr;
+                napi_create_function(raw, "checksum", NAPI_AUTO_LENGTH, Checksum, nullptr, &function);
+                return function;
+              }(env)));
+  exports.Set("now", Napi::Function(env, [](napi_env raw) {
+                napi_value function = nullptr;
+                napi_create_function(raw, "now", NAPI_AUTO_LENGTH, Now, nullptr, &function);
+                return function;
+              }(env)));
+  return exports;
+}
+
+}  // namespace
+}  // namespace gotcp
+
+static Napi::Object InitModule(Napi::Env env, Napi::Object exports) { return gotcp::Init(env, exports); }
+
+NODE_API_MODULE(gotcp, InitModule)

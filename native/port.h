@@ -1,0 +1,133 @@
+// A port moves frames between a descriptor and memory that JavaScript gave it: an AF_PACKET socket, a TAP or a TUN.
+#ifndef GOTCP_NATIVE_PORT_H_
+#define GOTCP_NATIVE_PORT_H_
+
+#include <linux/if_packet.h>
+#include <napi.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fd.h"
+#include "poller.h"
+#include "virtio.h"
+
+namespace gotcp {
+
+// One received frame is kRxFacts numbers in an Int32Array. src/driver/native.ts names the same places.
+enum RxFact { kRxStart, kRxEnd, kRxFlags, kRxSegmentSize, kRxGsoType, kRxPacketType, kRxVlan, kRxWireLength, kRxFacts };
+enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4 };
+
+// One frame to send is kTxFacts numbers: a header in the slab, then up to two pieces of payload.
+enum TxFact {
+  kTxHeader,
+  kTxHeaderLength,
+  kTxPiece,
+  kTxPieceLength,
+  kTxPiece2,
+  kTxPiece2Length,
+  kTxGsoType,
+  kTxSegmentSize,
+  kTxChecksumStart,  // -1: nothing to finish
+  kTxChecksumOffset,
+  kTxHeadersEnd,  // where the payload begins, whichever piece that lies in
+  kTxFacts,
+};
+
+// What the last Send met, in an Int32Array.
+enum TxState { kTxLost, kTxErrno, kTxStates };
+
+class Port : public Napi::ObjectWrap<Port> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Port(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Port>(info) {}
+  ~Port() override { Shut(); }
+
+ private:
+  enum class Kind { kPacket, kTap, kTun };
+  static constexpr int kPieces = 4;  // virtio-net header, headers, two pieces of payload
+  static constexpr size_t kControl = 128;
+
+  // Once, before start; numbers that fail are -errno.
+  Napi::Value OpenPacketSocket(const Napi::CallbackInfo& info);
+  Napi::Value OpenTunTapDevice(const Napi::CallbackInfo& info);
+  Napi::Value Attach(const Napi::CallbackInfo& info);
+  Napi::Value Start(const Napi::CallbackInfo& info);
+
+  Napi::Value Watch(const Napi::CallbackInfo& info);
+  Napi::Value SetRef(const Napi::CallbackInfo& info);
+  Napi::Value SetFilter(const Napi::CallbackInfo& info);
+  Napi::Value Features(const Napi::CallbackInfo& info);
+  Napi::Value BufferSize(const Napi::CallbackInfo& info);
+  Napi::Value Drops(const Napi::CallbackInfo& info);
+  Napi::Value Name(const Napi::CallbackInfo& info);
+  Napi::Value Descriptor(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  // The two calls of every turn go through node_api.h directly.
+  static napi_value ReceiveCall(napi_env env, napi_callback_info info);
+  static napi_value SendCall(napi_env env, napi_callback_info info);
+
+  // The number of frames filled in, 0 for none now, or -errno.
+  int Receive();
+  int ReceivePackets();
+  int ReceiveDevice();
+  // The number of frames dealt with, sent or given up, or -errno when the port is down or gone.
+  int Send(napi_env env, uint32_t count, napi_value payloads);
+  int SendPackets(uint32_t count, int32_t* state);
+  int SendDevice(uint32_t count, int32_t* state);
+  bool GatherFrame(napi_env env, uint32_t index, napi_value payloads);
+  // Tells an interface that is gone from one that is down.
+  int Reason(int error) const;
+
+  void OnReady(int events);
+  void Report(int count);
+  void Shut();
+
+  bool has_vnet() const { return (features_ & 1) != 0; }
+  uint8_t* slot(uint32_t index) const { return rx_slab_ + index * slot_size_ + frame_offset_; }
+
+  Kind kind_ = Kind::kPacket;
+  Fd fd_;
+  Poller poller_;
+  uint32_t features_ = 0;
+  int ifindex_ = 0;
+  std::string name_;
+  double drops_ = 0;
+
+  uint8_t* rx_slab_ = nullptr;
+  uint32_t slot_size_ = 0;
+  uint32_t slots_ = 0;
+  uint32_t frame_offset_ = 0;
+  int32_t* rx_facts_ = nullptr;
+  double* rx_times_ = nullptr;
+  std::vector<mmsghdr> rx_messages_;
+  std::vector<iovec> rx_pieces_;
+  std::vector<VirtioHeader> rx_vnet_;
+  std::vector<sockaddr_ll> rx_from_;
+  struct alignas(8) Control {
+    uint8_t bytes[kControl];
+  };
+  std::vector<Control> rx_control_;
+
+  const uint8_t* tx_slab_ = nullptr;
+  size_t tx_slab_size_ = 0;
+  const int32_t* tx_facts_ = nullptr;
+  int32_t* tx_state_ = nullptr;
+  uint32_t tx_slots_ = 0;
+  std::vector<mmsghdr> tx_messages_;
+  std::vector<iovec> tx_pieces_;
+  std::vector<VirtioHeader> tx_vnet_;
+  sockaddr_ll tx_to_ = {};
+
+  std::vector<Napi::ObjectReference> memory_;
+  Napi::FunctionReference on_ready_;
+  napi_async_context context_ = nullptr;
+};
+
+}  // namespace gotcp
+
+#endif  // GOTCP_NATIVE_PORT_H_

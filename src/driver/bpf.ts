@@ -1,0 +1,211 @@
+import { broadcastOf, type Cidr, IPV4_BROADCAST, type MacAddr } from '../base/address.ts'
+
+/**
+ * Classic BPF (bpf(4), and `Documentation/networking/filter.rst` of Linux): the kernel runs the program on each
+ * frame and keeps as many bytes as it returns.
+ */
+
+const LD_W_ABS = 0x20
+const LD_H_ABS = 0x28
+const LD_B_ABS = 0x30
+const ALU_AND = 0x54
+const ALU_RSH = 0x74
+const JMP_JA = 0x05
+const JMP_JEQ = 0x15
+const RET_K = 0x06
+
+/** Offsets from here on are not in the frame: they ask the kernel (SKF_AD_OFF in linux/filter.h). */
+const ANCILLARY = 0xfffff000
+const VLAN_TAG = ANCILLARY + 44
+const VLAN_TAG_PRESENT = ANCILLARY + 48
+const VLAN_ID_MASK = 0x0fff
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+const INSTRUCTION = 8
+/** A conditional jump reaches this far. */
+const MAX_JUMP = 255
+/** BPF_MAXINSNS of linux/bpf_common.h. */
+const MAX_INSTRUCTIONS = 4096
+
+/** As many bytes as there are. */
+export const WHOLE_FRAME = 0xffffffff
+
+/** One instruction, as `tcpdump -dd` prints it. */
+export interface BpfInstruction {
+  readonly code: number
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
+}
+
+/** The bytes that SO_ATTACH_FILTER takes. */
+export function encodeBpf(program: readonly BpfInstruction[]): Uint8Array {
+  if (program.length > MAX_INSTRUCTIONS) {
+    throw new RangeError(
+      `Cannot attach a filter of ${program.length} instructions: the kernel takes ${MAX_INSTRUCTIONS}`,
+    )
+  }
+  const bytes = new Uint8Array(program.length * INSTRUCTION)
+  const view = new DataView(bytes.buffer)
+  program.forEach((each, i) => {
+    view.setUint16(i * INSTRUCTION, each.code, LITTLE_ENDIAN)
+    view.setUint8(i * INSTRUCTION + 2, each.jt)
+    view.setUint8(i * INSTRUCTION + 3, each.jf)
+    view.setUint32(i * INSTRUCTION + 4, each.k >>> 0, LITTLE_ENDIAN)
+  })
+  return bytes
+}
+
+interface Pending {
+  code: number
+  k: number
+  whenTrue?: string
+  whenFalse?: string
+}
+
+/** Writes a program with named places instead of counted jumps; one accumulator, jumps only forward. */
+export class BpfAssembler {
+  readonly #pending: Pending[] = []
+  readonly #labels = new Map<string, number>()
+
+  /** Names the next instruction. */
+  label(name: string): this {
+    this.#labels.set(name, this.#pending.length)
+    return this
+  }
+
+  load8(offset: number): this {
+    return this.#push(LD_B_ABS, offset)
+  }
+
+  load16(offset: number): this {
+    return this.#push(LD_H_ABS, offset)
+  }
+
+  load32(offset: number): this {
+    return this.#push(LD_W_ABS, offset)
+  }
+
+  /** 1 when the kernel took an 802.1Q tag out of the frame. */
+  loadVlanPresent(): this {
+    return this.load32(VLAN_TAG_PRESENT)
+  }
+
+  /** The tag control information that was taken out. */
+  loadVlanTag(): this {
+    return this.load32(VLAN_TAG)
+  }
+
+  and(mask: number): this {
+    return this.#push(ALU_AND, mask)
+  }
+
+  shiftRight(bits: number): this {
+    return this.#push(ALU_RSH, bits)
+  }
+
+  /** Goes on with the next instruction where a place is not named. */
+  ifEqual(value: number, whenTrue: string | undefined, whenFalse?: string): this {
+    const step: Pending = { code: JMP_JEQ, k: value }
+    if (whenTrue !== undefined) step.whenTrue = whenTrue
+    if (whenFalse !== undefined) step.whenFalse = whenFalse
+    this.#pending.push(step)
+    return this
+  }
+
+  goTo(name: string): this {
+    this.#pending.push({ code: JMP_JA, k: 0, whenTrue: name })
+    return this
+  }
+
+  /** Keeps that many bytes of the frame; 0 drops it. */
+  accept(bytes: number = WHOLE_FRAME): this {
+    return this.#push(RET_K, bytes)
+  }
+
+  /** @throws RangeError when a place is unknown, behind, or out of a jump's reach */
+  assemble(): BpfInstruction[] {
+    return this.#pending.map((step, at) => {
+      if (step.code === JMP_JA) return { code: step.code, jt: 0, jf: 0, k: this.#distance(at, step.whenTrue!) }
+      const jt = step.whenTrue === undefined ? 0 : this.#distance(at, step.whenTrue, MAX_JUMP)
+      const jf = step.whenFalse === undefined ? 0 : this.#distance(at, step.whenFalse, MAX_JUMP)
+      return { code: step.code, jt, jf, k: step.k }
+    })
+  }
+
+  #push(code: number, k: number): this {
+    this.#pending.push({ code, k })
+    return this
+  }
+
+  #distance(at: number, name: string, limit = MAX_INSTRUCTIONS): number {
+    const target = this.#labels.get(name)
+    const distance = target === undefined ? -1 : target - at - 1
+    if (distance < 0 || distance > limit) {
+      throw new RangeError(`Cannot jump from instruction ${at} to "${name}": it is unknown, behind or too far`)
+    }
+    return distance
+  }
+}
+
+/** What a host wants to hear on an Ethernet segment. */
+export interface HostFilterOptions {
+  /** Unicast frames must bear this address; absent, any. */
+  readonly mac?: MacAddr
+  /** IPv4 destinations besides broadcast and multicast; empty or absent, any. */
+  readonly addresses?: readonly Cidr[]
+  /**
+   * Which 802.1Q tag a frame must have had. `none` (the default) also takes priority tags, whose id is 0; frames
+   * of another VLAN are not for this interface, though the kernel shows them to it with the tag taken out.
+   */
+  readonly vlan?: 'none' | 'any' | number
+}
+
+const ETHERTYPE_IPV4 = 0x0800
+const ETHERTYPE_ARP = 0x0806
+const ETHERTYPE_OFFSET = 12
+const IPV4_DESTINATION = 14 + 16
+
+/**
+ * The program of a host: ARP, and IPv4 to `addresses`, their broadcasts, 255.255.255.255 and multicast, in frames
+ * to `mac`, broadcast and multicast. All else is dropped before it costs a copy.
+ */
+export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
+  const bpf = new BpfAssembler()
+  const vlan = options.vlan ?? 'none'
+  if (vlan !== 'any') {
+    bpf.loadVlanPresent()
+    if (vlan === 'none') bpf.ifEqual(0, 'untagged')
+    else bpf.ifEqual(0, 'drop')
+    bpf
+      .loadVlanTag()
+      .and(VLAN_ID_MASK)
+      .ifEqual(vlan === 'none' ? 0 : vlan, undefined, 'drop')
+    bpf.label('untagged')
+  }
+  if (options.mac !== undefined) {
+    // The low bit of the first octet marks a group address (IEEE 802.3 §3.2.3).
+    bpf.load8(0).and(1).ifEqual(1, 'heard')
+    bpf.load32(0).ifEqual(Math.floor(options.mac / 0x10000), undefined, 'drop')
+    bpf.load16(4).ifEqual(options.mac % 0x10000, undefined, 'drop')
+    bpf.label('heard')
+  }
+  bpf.load16(ETHERTYPE_OFFSET).ifEqual(ETHERTYPE_ARP, 'accept').ifEqual(ETHERTYPE_IPV4, undefined, 'drop')
+  const addresses = options.addresses ?? []
+  if (addresses.length > 0) {
+    const wanted = new Set<number>([IPV4_BROADCAST])
+    for (const cidr of addresses) {
+      wanted.add(cidr.addr)
+      const broadcast = broadcastOf(cidr)
+      if (broadcast !== undefined) wanted.add(broadcast)
+    }
+    bpf.load32(IPV4_DESTINATION)
+    // The nearer return keeps each test within reach of a jump, however many addresses there are.
+    for (const addr of wanted) bpf.ifEqual(addr, undefined, `not ${addr}`).accept().label(`not ${addr}`)
+    // 224.0.0.0/4 (RFC 5771).
+    bpf.shiftRight(28).ifEqual(0xe, 'accept', 'drop')
+  }
+  bpf.label('accept').accept()
+  bpf.label('drop').accept(0)
+  return bpf.assemble()
+}

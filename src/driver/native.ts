@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { NetError } from '../base/errors.ts'
+
+/** What a port obtained from the kernel; the same bits as `native/features.h`. */
+export const PortFeature = {
+  VNET_HEADER: 1,
+  CHECKSUM: 2,
+  TSO4: 4,
+  TSO6: 8,
+  TSO_ECN: 16,
+  USO4: 32,
+  USO6: 64,
+} as const
+
+/** The places of one received frame in `rxFacts`; the same as RxFact in `native/port.h`. */
+export const RxFact = {
+  START: 0,
+  END: 1,
+  FLAGS: 2,
+  SEGMENT_SIZE: 3,
+  GSO_TYPE: 4,
+  PACKET_TYPE: 5,
+  VLAN: 6,
+  WIRE_LENGTH: 7,
+  COUNT: 8,
+} as const
+
+export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4 } as const
+
+/** The places of one frame to send in `txFacts`; the same as TxFact in `native/port.h`. */
+export const TxFact = {
+  HEADER: 0,
+  HEADER_LENGTH: 1,
+  PIECE: 2,
+  PIECE_LENGTH: 3,
+  PIECE2: 4,
+  PIECE2_LENGTH: 5,
+  GSO_TYPE: 6,
+  SEGMENT_SIZE: 7,
+  CHECKSUM_START: 8,
+  CHECKSUM_OFFSET: 9,
+  HEADERS_END: 10,
+  COUNT: 11,
+} as const
+
+/** What the last `send` met, in `txState`. */
+export const TxState = { LOST: 0, ERRNO: 1, COUNT: 2 } as const
+
+/** Segmentation types of the virtio-net header (Virtual I/O Device 1.1, §5.1.6). */
+export const GsoType = { NONE: 0, TCPV4: 1, UDP_FRAGMENTS: 3, TCPV6: 4, UDP: 5, ECN: 0x80 } as const
+
+/** A descriptor that frames pass through. Every number that can fail is a negative errno then. */
+export interface NativePort {
+  openPacket(
+    ifindex: number,
+    ethernet: boolean,
+    vnetHeader: boolean,
+    ignoreOutgoing: boolean,
+    promiscuous: boolean,
+    timestamps: boolean,
+    receiveBuffer: number,
+    sendBuffer: number,
+    filter: Uint8Array,
+  ): number
+  openTunTap(name: string, tap: boolean, vnetHeader: boolean): number
+  /** Gives the port its memory; before `start`, and never given back to anything else until `close`. */
+  attach(
+    rxSlab: Uint8Array,
+    rxFacts: Int32Array,
+    rxTimes: Float64Array,
+    txSlab: Uint8Array,
+    txFacts: Int32Array,
+    txState: Int32Array,
+  ): number
+  /** Reports: the number of frames now in the slab, 0 when writable again, or a negative errno. */
+  start(onReady: (count: number) => void): number
+  watch(readable: boolean, writable: boolean): number
+  setRef(ref: boolean): void
+  setFilter(filter: Uint8Array): number
+  features(): number
+  bufferSize(receive: boolean): number
+  /** Frames the kernel dropped since the port was opened, because its buffer was full. */
+  drops(): number
+  name(): string
+  descriptor(): number
+  close(): void
+  /** Fills the slab without waiting: the number of frames. */
+  receive(): number
+  /** Sends the first `count` frames; `payloads[2i]` and `[2i+1]` are the pieces of frame i. The number dealt with. */
+  send(count: number, payloads: readonly Uint8Array[]): number
+}
+
+/** What the addon exports. */
+export interface NativeAddon {
+  readonly Port: new () => NativePort
+  netlinkDump(type: number, family: number): Uint8Array | number
+  setUp(name: string, up: boolean): number
+  setMtu(name: string, mtu: number): number
+  setMac(name: string, mac: Uint8Array): number
+  setAddress(name: string, address: number, netmask: number): number
+  enterNamespace(descriptor: number): number
+  holdPort(tcp: boolean, address: number, port: number, reuse: boolean): number
+  releasePort(descriptor: number): void
+  getOption(descriptor: number, level: number, name: number, target: Uint8Array): number
+  setOption(descriptor: number, level: number, name: number, value: Uint8Array): number
+  /** Adds `bytes[from, to)` as big-endian words to `sum`, folded to 16 bits. */
+  checksum(bytes: Uint8Array, from: number, to: number, sum: number): number
+  /** Microseconds of the monotonic clock. */
+  now(): number
+}
+
+/** The folder of the nearest package.json upward: sources and built files lie at different depths. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
+  return folder
+}
+
+let addon: NativeAddon | undefined
+
+/** The addon, loaded at first use: a prebuilt one, else `build/Release`. */
+export function native(): NativeAddon {
+  if (addon !== undefined) return addon
+  const root = packageRoot()
+  try {
+    const load = createRequire(import.meta.url)('node-gyp-build') as (folder: string) => NativeAddon
+    addon = load(root)
+    return addon
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
+    throw new NetError(
+      'ERR_ADDON_MISSING',
+      `Cannot load the native addon from ${join(root, 'prebuilds')} or ${join(root, 'build', 'Release')}: ${reason}. ` +
+        `Build it with: cd ${root} && npm run build`,
+    )
+  }
+}
+
+/** Whether the real links can be opened at all on this machine. */
+export function hasNative(): boolean {
+  try {
+    native()
+    return true
+  } catch {
+    return false
+  }
+}

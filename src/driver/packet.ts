@@ -1,0 +1,97 @@
+import type { Cidr } from '../base/address.ts'
+import { NetError } from '../base/errors.ts'
+import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
+import { findInterface } from './interfaces.ts'
+import { inNamespace } from './namespace.ts'
+import { native } from './native.ts'
+import { check } from './os-errors.ts'
+import { PortLink } from './port-link.ts'
+
+/** Eight super-segments and more: without it the first burst of a fast sender is lost. */
+const RECEIVE_BUFFER = 8 * 1024 * 1024
+const SEND_BUFFER = 4 * 1024 * 1024
+
+/** How to open an AF_PACKET link. */
+export interface PacketLinkOptions {
+  /** The interface's name. It must be up. */
+  readonly interface: string
+  /** IPv4 addresses to hear, for the default filter; those of the interface by default, an empty list hears all. */
+  readonly addresses?: readonly Cidr[] | undefined
+  /** Replaces the default filter: a program of `bpf.ts`, of tcpdump or of libpcap; `none` hears everything. */
+  readonly filter?: readonly BpfInstruction[] | 'none' | undefined
+  /** Which VLAN tag the default filter lets through; `none` by default. */
+  readonly vlan?: HostFilterOptions['vlan'] | undefined
+  /** Hears frames to other MAC addresses too; ends with the link, however the process ends. False by default. */
+  readonly promiscuous?: boolean | undefined
+  /** Leaves out frames that this machine sends; a capture wants them. True by default. */
+  readonly ignoreOutgoing?: boolean | undefined
+  /** Asks for virtio-net headers: super-segments and partial checksums. True by default. */
+  readonly offload?: boolean | undefined
+  /** Has the kernel note when each frame came. False by default. */
+  readonly timestamps?: boolean | undefined
+  /** Bytes wanted for the kernel's buffers; without CAP_NET_ADMIN, rmem_max and wmem_max limit them. */
+  readonly receiveBuffer?: number | undefined
+  readonly sendBuffer?: number | undefined
+  /** Frames in one batch; 16 by default. */
+  readonly slots?: number | undefined
+  /** Path of the network namespace to open the link in. */
+  readonly netns?: string | undefined
+}
+
+/**
+ * Opens an interface beside the kernel: frames to it reach both. The filter is in force before the first frame.
+ * @throws NetError ENODEV, ENETDOWN, EPERM, EINVAL (the filter), ERR_ADDON_MISSING
+ */
+export function openPacketLink(options: PacketLinkOptions): PortLink {
+  return inNamespace(options.netns, () => open(options))
+}
+
+function open(options: PacketLinkOptions): PortLink {
+  const facts = findInterface(options.interface)
+  const ethernet = facts.kind === 'ethernet' || facts.kind === 'loopback'
+  if (!ethernet && facts.kind !== 'ip') {
+    throw new NetError('EINVAL', `Cannot open "${facts.name}": it carries neither Ethernet frames nor IP packets`)
+  }
+  if (!facts.up) {
+    throw new NetError(
+      'ENETDOWN',
+      `Cannot open "${facts.name}": the interface is down. Bring it up: sudo ip link set ${facts.name} up`,
+      { syscall: 'open' },
+    )
+  }
+  const port = new (native().Port)()
+  check(
+    port.openPacket(
+      facts.index,
+      ethernet,
+      options.offload ?? true,
+      options.ignoreOutgoing ?? true,
+      options.promiscuous ?? false,
+      options.timestamps ?? false,
+      options.receiveBuffer ?? RECEIVE_BUFFER,
+      options.sendBuffer ?? SEND_BUFFER,
+      filterOf(options, ethernet, facts.mac, facts.addresses),
+    ),
+    `open AF_PACKET socket on "${facts.name}"`,
+    'open',
+    { EINVAL: 'The filter is not a valid BPF program' },
+  )
+  return new PortLink(port, {
+    name: facts.name,
+    interface: facts.name,
+    medium: ethernet ? 'ethernet' : 'ip',
+    mac: facts.mac,
+    mtu: facts.mtu,
+    skipOutgoing: options.ignoreOutgoing ?? true,
+    slots: options.slots,
+  })
+}
+
+function filterOf(options: PacketLinkOptions, ethernet: boolean, mac: number, addresses: readonly Cidr[]): Uint8Array {
+  if (options.filter === 'none') return new Uint8Array(0)
+  if (options.filter !== undefined) return encodeBpf(options.filter)
+  if (!ethernet) return new Uint8Array(0)
+  const host: HostFilterOptions = { addresses: options.addresses ?? addresses, vlan: options.vlan ?? 'none' }
+  // In promiscuous mode the frames of a second MAC address are wanted, which the interface does not know.
+  return encodeBpf(hostFilter(options.promiscuous === true ? host : { ...host, mac: mac as PortLink['mac'] }))
+}

@@ -1,0 +1,32 @@
+// Sends 20,480 random bytes and checks that they come back: the counterpart of `gotcp tcpserver`.
+// Run: node dist/app/standard/tcp-client-big.js -addr 172.20.0.2 -port 8888
+import { createHash, randomBytes } from 'node:crypto'
+import { connect } from 'node:net'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
+  options: {
+    port: { type: 'string', default: '8888' },
+    addr: { type: 'string', default: '172.20.0.2' },
+    bytes: { type: 'string', default: '20480' },
+  },
+})
+const data = randomBytes(Number(values.bytes))
+const back = createHash('sha256')
+let received = 0
+
+const socket = connect({ host: values.addr, port: Number(values.port), allowHalfOpen: true }, () => {
+  console.log(`connected to ${values.addr}:${values.port}`)
+  socket.end(data, () => console.log(`wrote ${data.length} bytes`))
+})
+socket.on('data', (chunk) => {
+  received += chunk.length
+  back.update(chunk)
+})
+socket.on('error', (error) => console.error(error.message))
+socket.on('close', () => {
+  const isSame = back.digest('hex') === createHash('sha256').update(data).digest('hex')
+  console.log(`read ${received} bytes, ${isSame ? 'the same' : 'NOT the same'} as were sent`)
+  process.exitCode = isSame ? 0 : 1
+})

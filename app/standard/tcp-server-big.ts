@@ -1,0 +1,45 @@
+// Reads 20,480 bytes, sends them back and closes: the counterpart of `gotcp tcpclient`.
+// Run: node dist/app/standard/tcp-server-big.js -port 8888
+import { createServer } from 'node:net'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
+  options: {
+    port: { type: 'string', default: '8888' },
+    addr: { type: 'string', default: '0.0.0.0' },
+    bytes: { type: 'string', default: '20480' },
+    once: { type: 'boolean', default: false },
+  },
+})
+const wanted = Number(values.bytes)
+
+const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const peer = `${socket.remoteAddress}:${socket.remotePort}`
+  console.log(`connection from ${peer}`)
+  const chunks: Buffer[] = []
+  let received = 0
+  const answer = (): void => {
+    if (socket.writableEnded) return
+    socket.end(Buffer.concat(chunks), () => console.log(`${peer}: wrote ${received} bytes`))
+  }
+  socket.on('data', (chunk) => {
+    chunks.push(chunk)
+    received += chunk.length
+    console.log(`${peer}: read ${chunk.length} bytes`)
+    if (received >= wanted) answer()
+  })
+  socket.on('end', answer)
+  socket.on('error', (error) => console.log(`${peer}: ${error.message}`))
+  socket.on('close', () => {
+    console.log(`${peer} closed, ${received} bytes in all`)
+    if (values.once) server.close()
+  })
+})
+
+server.on('error', (error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})
+server.listen(Number(values.port), values.addr, () => console.log(`listening on ${values.addr}:${values.port}`))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -43,6 +43,8 @@ export interface InterfaceOptions {
   readonly vlan?: number
   /** Below the link's own, if it must be. */
   readonly mtu?: number
+  /** Carries packets to ourselves: every destination is ours, and every source. */
+  readonly loopback?: boolean
 }
 
 /** What an interface tells the stack. */
@@ -61,6 +63,7 @@ export class NetInterface {
   readonly link: Link
   readonly mac: MacAddr
   readonly shared: boolean
+  readonly isLoopback: boolean
   readonly mtu: number
   readonly neighbours: Neighbours | undefined
   readonly groups = new GroupTable()
@@ -81,6 +84,7 @@ export class NetInterface {
     this.link = link
     this.mac = options.mac ?? link.mac
     this.shared = options.shared ?? false
+    this.isLoopback = options.loopback ?? false
     this.mtu = Math.min(options.mtu ?? link.mtu, link.mtu)
     this.#vlan = options.vlan ?? -1
     this.#host = host

@@ -7,10 +7,10 @@ import {
   isLoopback,
   isMulticast,
 } from '../base/address.ts'
-import { addSum, finishSum } from '../base/checksum.ts'
 import type { Rng } from '../base/rng.ts'
 import type { Micros } from '../base/types.ts'
 import { OutFrame } from '../link/link.ts'
+import { finishChecksum } from '../link/segment.ts'
 import { IPV4_HEADER_LEN, Ipv4Header } from '../wire/ipv4.ts'
 import { Arena } from './arena.ts'
 import { PacketIds } from './ids.ts'
@@ -69,6 +69,8 @@ export class IpOutput {
   /** Sent packets, fragments counted once for each datagram. */
   txPackets = 0
   txFragments = 0
+  /** Told of every packet that `send` refused, whoever sent it. */
+  onDrop: ((reason: string, count: number, now: Micros) => void) | undefined
   readonly #interfaces: NetInterface[] = []
   readonly #cache = new Map<Ipv4Addr, Route>()
   readonly #ids: PacketIds
@@ -157,6 +159,32 @@ export class IpOutput {
     dontFragment: boolean,
     now: Micros,
   ): string | undefined {
+    const drop = this.#send(frame, route, src, dst, protocol, ttl, tos, dontFragment, now)
+    if (drop !== undefined) this.onDrop?.(drop, 1, now)
+    return drop
+  }
+
+  /** Sends a packet whose IP header is already written, options and all. */
+  sendRaw(frame: OutFrame, route: Route, now: Micros): string | undefined {
+    this.txPackets++
+    return route.iface.send(frame, route.nextHop, now)
+  }
+
+  poll(now: Micros): void {
+    this.pathMtus.poll(now)
+  }
+
+  #send(
+    frame: OutFrame,
+    route: Route,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    protocol: number,
+    ttl: number,
+    tos: number,
+    dontFragment: boolean,
+    now: Micros,
+  ): string | undefined {
     const totalLen = IPV4_HEADER_LEN + frame.length
     if (totalLen > MAX_TOTAL_LEN) return 'ip-too-big'
     const header = this.#header
@@ -185,24 +213,14 @@ export class IpOutput {
     return route.iface.send(frame, route.nextHop, now)
   }
 
-  /** Sends a packet whose IP header is already written, options and all. */
-  sendRaw(frame: OutFrame, route: Route, now: Micros): string | undefined {
-    this.txPackets++
-    return route.iface.send(frame, route.nextHop, now)
-  }
-
-  poll(now: Micros): void {
-    this.pathMtus.poll(now)
-  }
-
   /** RFC 791 §3.2, "An Example Fragmentation Procedure". */
   #sendFragments(frame: OutFrame, route: Route, mtu: number, now: Micros): string | undefined {
     const header = this.#header
     const length = frame.length
     const bytes = this.arena.take(length)
     const base = this.arena.at
+    finishChecksum(frame)
     frame.copyTo(bytes, base)
-    finishChecksum(frame, bytes, base, length)
     const most = Math.floor((mtu - IPV4_HEADER_LEN) / FRAGMENT_UNIT) * FRAGMENT_UNIT
     let drop: string | undefined
     for (let offset = 0; offset < length; offset += most) {
@@ -246,13 +264,4 @@ export class IpOutput {
   #make(iface: NetInterface, dst: Ipv4Addr, nextHop: Ipv4Addr, src: Ipv4Addr | undefined): Route {
     return new Route(this.routes, iface, dst, nextHop, src ?? iface.sourceFor(nextHop) ?? IPV4_ANY)
   }
-}
-
-/** Completes a partial checksum in a gathered message; zero is written as all ones, which counts the same (RFC 768). */
-function finishChecksum(frame: OutFrame, bytes: Uint8Array, base: number, length: number): void {
-  if (frame.checksumStart < 0) return
-  const from = base + frame.checksumStart
-  const sum = finishSum(addSum(0, bytes, from, base + length)) || 0xffff
-  bytes[from + frame.checksumOffset] = sum >>> 8
-  bytes[from + frame.checksumOffset + 1] = sum
 }

@@ -1,0 +1,250 @@
+import type { AddressConflict } from '../arp/address-claims.ts'
+import type { PacketCopy } from '../arp/packet-copy.ts'
+import {
+  type Cidr,
+  formatIpv4,
+  formatMac,
+  IPV4_ANY,
+  IPV4_LOOPBACK,
+  type IpAddr,
+  type Ipv4Addr,
+  isIpv4,
+  type MacAddr,
+} from '../base/address.ts'
+import { Counters } from '../base/counters.ts'
+import type { Probe } from '../base/probe.ts'
+import type { Rng } from '../base/rng.ts'
+import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
+import { Icmp } from '../icmp/icmp.ts'
+import { IpInput } from '../ip/input.ts'
+import { type InterfaceHost, type InterfaceOptions, NetInterface } from '../ip/interface.ts'
+import { LoopbackLink } from '../ip/loopback.ts'
+import { IpOutput } from '../ip/output.ts'
+import type { Transport } from '../ip/transport.ts'
+import type { InFrame, Link } from '../link/link.ts'
+import { SoftwareOffload } from '../link/software-offload.ts'
+import { type PortOptions, Ports } from './ports.ts'
+
+const DEFAULT_ROUTE: Cidr = { addr: IPV4_ANY, prefix: 0 }
+const LOOPBACK_NET: Cidr = { addr: IPV4_LOOPBACK, prefix: 8 }
+
+export interface StackOptions {
+  /** Where sequence numbers, ports and identifiers come from; secret on a real network. */
+  readonly rng: Rng
+  /** For people: the `node` of its events. */
+  readonly hostname?: string
+  /** Receives an event for whatever happens; nothing is recorded without it. */
+  readonly probe?: Probe
+  /** The range of ephemeral ports. */
+  readonly ports?: PortOptions
+}
+
+export interface StackInterfaceOptions extends InterfaceOptions {
+  /** The router for everything that is on no link of ours. */
+  readonly gateway?: Ipv4Addr
+  /** Of the routes this interface brings. Default 0. */
+  readonly metric?: number
+}
+
+interface Port {
+  readonly iface: NetInterface
+  readonly onFrame: (frame: InFrame) => void
+}
+
+/**
+ * A host: interfaces, routes, and the protocols above them. It performs no I/O and has no clock:
+ * whoever drives it calls `poll(now)` when a frame came, when `pollAt()` says so, and after `onWork`.
+ */
+export class Stack implements Pollable {
+  readonly hostname: string
+  readonly rng: Rng
+  readonly probe: Probe | undefined
+  /** Refused packets by reason. */
+  readonly counters = new Counters()
+  readonly ip: IpOutput
+  readonly ipInput: IpInput
+  readonly icmp: Icmp
+  readonly ports: Ports
+  /** Called when the stack has something to do before its next deadline; it only takes a note, and polls later. */
+  onWork: (() => void) | undefined
+  /** Called when another machine uses an address of ours. */
+  onConflict: ((iface: NetInterface, conflict: AddressConflict) => void) | undefined
+  readonly #ports: Port[] = []
+  readonly #pollables: Pollable[] = []
+  readonly #host: InterfaceHost
+  #now = 0 as Micros
+  #isClosed = false
+
+  constructor(options: StackOptions) {
+    this.rng = options.rng
+    this.hostname = options.hostname ?? 'gotcp'
+    this.probe = options.probe
+    this.ip = new IpOutput(options.rng)
+    this.ip.onDrop = (reason, count, now) => this.drop(reason, now, count)
+    this.ports = new Ports(options.rng, (addr) => this.#isShared(addr), options.ports)
+    this.#host = {
+      onIp: (iface, frame, at, broadcast, now) => this.ipInput.input(iface, frame, at, broadcast, now),
+      onUnresolved: (iface, packets, now) => this.#onUnresolved(iface, packets, now),
+      onConflict: (iface, conflict, now) => this.#onConflict(iface, conflict, now),
+      onDrop: (reason, count, now) => this.drop(reason, now, count),
+    }
+    const loopback = { addresses: [LOOPBACK_NET], loopback: true }
+    const lo = this.#attach(new NetInterface(new LoopbackLink(), loopback, this.#host))
+    this.ipInput = new IpInput(this.ip, lo, this.#host.onDrop)
+    this.icmp = new Icmp(this.ipInput, this.ip, options.rng)
+    this.ipInput.errors = this.icmp
+    this.register(this.icmp)
+  }
+
+  /** The time of the latest poll. */
+  get now(): Micros {
+    return this.#now
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** The loopback interface first, then in the order they were added. */
+  get interfaces(): readonly NetInterface[] {
+    return this.ip.interfaces
+  }
+
+  /**
+   * Puts a link into service; the stack closes it. Brings the routes to its networks and, with a gateway,
+   * the default route.
+   */
+  addInterface(link: Link, options: StackInterfaceOptions): NetInterface {
+    const whole = link.offload.checksum && link.offload.segmentation
+    const mac = options.mac ?? (link.mac || this.#randomMac())
+    const iface = new NetInterface(whole ? link : new SoftwareOffload(link), { ...options, mac }, this.#host)
+    this.#attach(iface)
+    const metric = options.metric ?? 0
+    for (const destination of iface.addresses) {
+      this.ip.routes.add({ destination, gateway: undefined, iface, metric })
+    }
+    if (options.gateway !== undefined) {
+      this.ip.routes.add({ destination: DEFAULT_ROUTE, gateway: options.gateway, iface, metric })
+    }
+    link.onWake = () => this.work()
+    this.work()
+    return iface
+  }
+
+  /** Takes an interface out of service and closes its link. */
+  removeInterface(iface: NetInterface): void {
+    const index = this.#ports.findIndex((port) => port.iface === iface)
+    if (index < 0) return
+    this.#ports.splice(index, 1)
+    this.ip.removeInterface(iface)
+    iface.link.close()
+  }
+
+  /** Marks an interface as up or down; what was sent by it finds other ways, or none. */
+  setInterfaceUp(iface: NetInterface, isUp: boolean): void {
+    iface.setUp(isUp, this.#now)
+    this.ip.changed()
+    this.work()
+  }
+
+  /** Adds a protocol above IP. */
+  register(transport: Transport): void {
+    this.ipInput.register(transport)
+    this.addTask(transport)
+  }
+
+  /** Polls `task` with the stack: a ping, a transport. */
+  addTask(task: Pollable): void {
+    this.#pollables.push(task)
+    this.work()
+  }
+
+  removeTask(task: Pollable): void {
+    const index = this.#pollables.indexOf(task)
+    if (index >= 0) this.#pollables.splice(index, 1)
+  }
+
+  /** Asks the driver for a poll: something was changed from outside. */
+  work(): void {
+    this.onWork?.()
+  }
+
+  /** Counts a refused packet and tells the probe. */
+  drop(reason: string, now: Micros, count = 1): void {
+    this.counters.count(reason, count)
+    this.probe?.({ t_us: now, node: this.hostname, ev: 'drop', why: reason, count })
+  }
+
+  poll(now: Micros): void {
+    if (this.#isClosed) return
+    this.#now = now
+    for (const { iface, onFrame } of this.#ports) {
+      iface.link.receive(now, onFrame)
+      iface.poll(now)
+    }
+    this.ipInput.poll(now)
+    this.ip.poll(now)
+    // A task may end itself, or others, while it is polled.
+    for (let i = 0; i < this.#pollables.length; i++) this.#pollables[i]!.poll(now)
+    for (const { iface } of this.#ports) iface.link.flush(now)
+    this.ip.arena.reset()
+  }
+
+  pollAt(): Micros {
+    if (this.#isClosed) return NEVER
+    let at = this.ipInput.pollAt()
+    for (const { iface } of this.#ports) at = earliest(at, iface.pollAt())
+    for (const task of this.#pollables) at = earliest(at, task.pollAt())
+    return at
+  }
+
+  /** Closes the links and gives back ports; whoever uses a socket closes it first. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const { iface } of this.#ports) iface.link.close()
+    this.ports.close()
+    this.work()
+  }
+
+  #attach(iface: NetInterface): NetInterface {
+    const onFrame = (frame: InFrame): void => {
+      const reason = iface.input(frame, this.#now)
+      if (reason !== undefined) this.drop(reason, this.#now)
+    }
+    this.#ports.push({ iface, onFrame })
+    this.ip.addInterface(iface)
+    return iface
+  }
+
+  #isShared(addr: IpAddr): boolean {
+    if (!isIpv4(addr)) return false
+    return this.interfaces.some((iface) => iface.shared && (addr === IPV4_ANY || iface.owns(addr)))
+  }
+
+  #onUnresolved(iface: NetInterface, packets: readonly PacketCopy[], now: Micros): void {
+    this.drop('arp-unresolved', now, packets.length)
+    for (const packet of packets) this.icmp.reportUnresolved(packet.bytes, now)
+    this.probe?.({ t_us: now, node: this.hostname, ev: 'unresolved', iface: iface.name, count: packets.length })
+  }
+
+  #onConflict(iface: NetInterface, conflict: AddressConflict, now: Micros): void {
+    this.onConflict?.(iface, conflict)
+    const { ip, ours, theirs, defended } = conflict
+    this.probe?.({
+      t_us: now,
+      node: this.hostname,
+      ev: 'conflict',
+      iface: iface.name,
+      ip: formatIpv4(ip),
+      mac: formatMac(theirs),
+      ours: formatMac(ours),
+      defended,
+    })
+  }
+
+  /** A locally administered unicast address (IEEE 802 §8.4), for links that prescribe none. */
+  #randomMac(): MacAddr {
+    return (0x020000000000 + (this.rng() & 0xff) * 0x100000000 + this.rng()) as MacAddr
+  }
+}

@@ -1,0 +1,81 @@
+const FIRST_CAPACITY = 4096
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * A queue of bytes in a ring that grows by doubling. Empty, it holds no memory.
+ *
+ * Bytes may also be stored beyond its end, at the place where they will belong
+ * once the gap before them is filled.
+ */
+export class ByteRing {
+  /** The storage; `lend`-like users read pieces of it in place. Its length is a power of two, or zero. */
+  bytes: Uint8Array = NO_BYTES
+  #first = 0
+  #length = 0
+
+  /** Bytes in the queue, those stored beyond its end not counted. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** The index in `bytes` of the byte at `offset` from the first. */
+  indexOf(offset: number): number {
+    return (this.#first + offset) & (this.bytes.length - 1)
+  }
+
+  /** Copies `source[from, to)` to `offset` beyond the end of the queue, which does not grow by it. */
+  store(offset: number, source: Uint8Array, from: number, to: number): void {
+    const count = to - from
+    const needed = this.#length + offset + count
+    if (needed > this.bytes.length) this.#grow(needed)
+    const at = this.indexOf(this.#length + offset)
+    const head = Math.min(count, this.bytes.length - at)
+    copyBytes(source, from, this.bytes, at, head)
+    if (head < count) copyBytes(source, from + head, this.bytes, 0, count - head)
+  }
+
+  /** The next `count` stored bytes become part of the queue. */
+  extend(count: number): void {
+    this.#length += count
+  }
+
+  /** The first contiguous run, as a view valid until the next call. */
+  peek(): Uint8Array {
+    return this.bytes.subarray(this.#first, this.#first + Math.min(this.#length, this.bytes.length - this.#first))
+  }
+
+  /** Drops the first `count` bytes. */
+  consume(count: number): void {
+    this.#first = this.indexOf(count)
+    this.#length -= count
+  }
+
+  /** The queue is empty and nothing is stored beyond it: start again where the cache is warm. */
+  rewind(): void {
+    this.#first = 0
+  }
+
+  /** Drops everything and gives the memory back. */
+  clear(): void {
+    this.bytes = NO_BYTES
+    this.#first = 0
+    this.#length = 0
+  }
+
+  #grow(needed: number): void {
+    let capacity = Math.max(FIRST_CAPACITY, this.bytes.length)
+    while (capacity < needed) capacity *= 2
+    const grown = new Uint8Array(capacity)
+    // Bytes beyond the end are stored too, so the whole old ring moves.
+    grown.set(this.bytes.subarray(this.#first), 0)
+    grown.set(this.bytes.subarray(0, this.#first), this.bytes.length - this.#first)
+    this.bytes = grown
+    this.#first = 0
+  }
+}
+
+/** Copies `length` bytes; for a few, a loop beats the view that `set` needs. */
+export function copyBytes(source: Uint8Array, from: number, target: Uint8Array, at: number, length: number): void {
+  if (length < 32) for (let i = 0; i < length; i++) target[at + i] = source[from + i]!
+  else target.set(source.subarray(from, from + length), at)
+}

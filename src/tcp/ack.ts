@@ -1,0 +1,110 @@
+import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts'
+import { type Micros, micros } from '../base/types.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { afterAck } from './recovery.ts'
+import type { SentRange } from './scoreboard.ts'
+import { type Segment, timestampAt } from './segment.ts'
+import { type Tcb, UserEvent } from './tcb.ts'
+import { Timer } from './timers.ts'
+
+/** The send limit follows twice the congestion window, but never falls below this. */
+const MIN_SEND_LIMIT = 256 * 1024
+
+/**
+ * RFC 9293 §3.10.7.4 fifth, ESTABLISHED: SND.UNA =< SEG.ACK =< SND.NXT.
+ * Takes the acknowledgment, the SACK blocks and the window of a segment.
+ */
+export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
+  const { snd } = tcb
+  const flight = tcb.flightSize
+  const acked = seqDiff(seg.ack, snd.una)
+  const echoed = seg.options.timestamps ? seg.options.tsecr : undefined
+  let newest = micros(-1)
+  let delivered = false
+  const onDelivered = (range: SentRange): void => {
+    delivered = true
+    if (range.transmissions === 1 && range.sentAt > newest) newest = range.sentAt
+    const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))
+    tcb.rack.delivered(range, tcb.rtt.minRtt, before, now)
+  }
+  const isDuplicate = acked === 0 && isDuplicateAck(tcb, seg)
+  if (acked > 0) advance(tcb, seg.ack, acked, now, onDelivered)
+  if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg, onDelivered)
+  // RFC 6298 §3: only ranges that were sent once are measured, and a timestamp tells the rest (RFC 7323 §4.2).
+  if (newest >= 0) tcb.rtt.sample(micros(now - newest), now)
+  else if (acked > 0 && echoed) measureByTimestamp(tcb, echoed, now)
+  updateWindow(tcb, seg)
+  if (delivered || isDuplicate) afterAck(tcb, { acked, isDuplicate, flight }, now)
+}
+
+/** SND.UNA moves: what was acknowledged leaves the buffer, and the retransmission timer starts anew (RFC 6298 §5.3). */
+function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (range: SentRange) => void): void {
+  const { snd } = tcb
+  tcb.board.acknowledge(ack, onDelivered)
+  let octets = acked
+  if (!tcb.synAcked) {
+    tcb.synAcked = true
+    octets--
+  }
+  if (tcb.finSent && ack === snd.nxt) octets--
+  tcb.sendBuffer.release(octets)
+  tcb.stats.bytesAcked += octets
+  snd.una = ack
+  if (seqLt(snd.smallEnd, ack)) snd.smallEnd = ack
+  tcb.rtt.progress()
+  tcb.waitingSince = now
+  tcb.persistBackoff = 0
+  tcb.deadlines.stop(Timer.RETRANSMIT)
+  tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, Math.max(MIN_SEND_LIMIT, 2 * tcb.congestion.cwnd))
+  if (tcb.writeBlocked && tcb.sendBuffer.free > tcb.sendBuffer.limit / 4) {
+    tcb.writeBlocked = false
+    tcb.note(UserEvent.WRITABLE)
+  }
+}
+
+/** RFC 2018 §3: blocks the peer holds. Those outside what was sent are nobody's (RFC 6675 §4). */
+function takeSack(tcb: Tcb, seg: Segment, onDelivered: (range: SentRange) => void): void {
+  for (let i = 0; i < seg.options.sackCount; i++) {
+    const start = seg.options.sack[2 * i] as Seq
+    const end = seg.options.sack[2 * i + 1] as Seq
+    if (seqGe(start, end) || seqLt(start, tcb.snd.una) || seqGt(end, tcb.snd.nxt)) continue
+    tcb.board.sack(start, end, tcb.mss, onDelivered)
+  }
+}
+
+/** RFC 5681 §2: data is outstanding, the segment carries none and no SYN or FIN, and the window is the same. */
+function isDuplicateAck(tcb: Tcb, seg: Segment): boolean {
+  return (
+    !tcb.board.isEmpty &&
+    seg.dataLength === 0 &&
+    !seg.has(TcpFlag.SYN) &&
+    !seg.has(TcpFlag.FIN) &&
+    seg.wnd === tcb.snd.wnd
+  )
+}
+
+/** RFC 9293 §3.10.7.4 fifth: old segments may not move the window back. */
+function updateWindow(tcb: Tcb, seg: Segment): void {
+  const { snd } = tcb
+  if (!(seqLt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && seqLe(snd.wl2, seg.ack)))) return
+  const window = seg.wnd
+  if (snd.wnd === 0 && window > 0) {
+    // What was probed into a closed window goes again at once.
+    tcb.persistBackoff = 0
+    tcb.rtt.progress()
+    tcb.deadlines.stop(Timer.RETRANSMIT)
+  }
+  if (window > snd.wnd) tcb.deadlines.stop(Timer.PERSIST)
+  snd.wnd = window
+  snd.wl1 = seg.seq
+  snd.wl2 = seg.ack
+  if (window > snd.maxWnd) snd.maxWnd = window
+}
+
+function measureByTimestamp(tcb: Tcb, echoed: number, now: Micros): void {
+  const elapsed = (timestampAt(tcb.tsOffset, now) - echoed) | 0
+  if (elapsed >= 0 && elapsed < 600_000) tcb.rtt.sample(micros(Math.max(1, elapsed) * 1000), now)
+}
+
+/** Whether timestamp `a` is older than `b` (RFC 7323 §5.3, modulo 2^32). */
+const isBefore = (a: number, b: number): boolean => ((a - b) | 0) < 0

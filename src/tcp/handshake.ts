@@ -1,0 +1,26 @@
+import type { Micros } from '../base/types.ts'
+import { initialWindow } from './congestion/new-reno.ts'
+import type { Segment } from './segment.ts'
+import { DEFAULT_MSS, type Tcb } from './tcb.ts'
+
+/** RFC 6691 and good sense: an MSS below this would cost more than it carries. */
+const MIN_MSS = 88
+
+/** What the peer's SYN offers, taken where we offer it too. */
+export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
+  const { options } = seg
+  // RFC 9293 MUST-15: no option means 536.
+  tcb.peerMss = Math.max(MIN_MSS, options.mss === 0 ? DEFAULT_MSS : options.mss)
+  tcb.sackPermitted &&= options.sackPermitted
+  // RFC 7323 §2.2: scaling is on only when both SYNs carry the option.
+  tcb.scaling = options.windowScale >= 0
+  if (tcb.scaling) tcb.sndScale = options.windowScale
+  else tcb.rcvScale = 0
+  // RFC 7323 §3.2.
+  tcb.timestamps &&= options.timestamps
+  if (tcb.timestamps) {
+    tcb.tsRecent = options.tsval
+    tcb.tsRecentAt = now
+  }
+  tcb.congestion.cwnd = initialWindow(tcb.mss)
+}

@@ -1,0 +1,241 @@
+import { seqAdd, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../base/seq.ts'
+import type { Micros } from '../base/types.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { acknowledge } from './ack.ts'
+import { end, fail, mayReceive } from './ending.ts'
+import { isSynchronized } from './fsm.ts'
+import { acceptSynOptions } from './handshake.ts'
+import { receiveFin, receiveText } from './receive.ts'
+import type { Segment, SegmentSender } from './segment.ts'
+import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
+
+/** Why a segment was not processed further. Also the name of the counter. */
+export type TcpInputDrop =
+  | 'tcp-bad-ack'
+  | 'tcp-out-of-window'
+  | 'tcp-paws'
+  | 'tcp-no-timestamp'
+  | 'tcp-challenge'
+  | 'tcp-no-ack'
+  | 'tcp-closed'
+
+/** RFC 5961 §7: challenge ACKs a connection may send in a second. */
+const CHALLENGES_PER_SECOND = 10
+/** RFC 7323 §5.5: TS.Recent is not believed beyond 24 days. */
+const TS_RECENT_VALID = 24 * 86_400_000_000
+
+/**
+ * SEGMENT ARRIVES for a connection, RFC 9293 §3.10.7.3 and §3.10.7.4, in the
+ * RFC's order. A segment for no connection and for LISTEN is the listener's.
+ */
+export function segmentArrives(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): TcpInputDrop | undefined {
+  tcb.stats.segmentsIn += seg.count
+  // The window of a SYN is never scaled (RFC 7323 §2.2).
+  seg.wnd = seg.has(TcpFlag.SYN) ? seg.header.window : seg.header.window << tcb.sndScale
+  tcb.owner.changed(tcb)
+  return tcb.state === 'SYN-SENT' ? inSynSent(tcb, seg, sender, now) : inOtherStates(tcb, seg, sender, now)
+}
+
+/** §3.10.7.3. */
+function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): TcpInputDrop | undefined {
+  const { snd, rcv } = tcb
+  // First, check the ACK bit.
+  const hasAck = seg.has(TcpFlag.ACK)
+  if (hasAck && (seqLe(seg.ack, snd.iss) || seqGt(seg.ack, snd.nxt))) {
+    if (!seg.has(TcpFlag.RST)) sendReset(tcb, seg, sender, now)
+    return 'tcp-bad-ack'
+  }
+  // Second, check the RST bit.
+  if (seg.has(TcpFlag.RST)) {
+    if (!hasAck) return 'tcp-bad-ack'
+    fail(tcb, 'rcv RST', 'ECONNREFUSED', 'the peer refused the connection')
+    return undefined
+  }
+  // Third, the security: none. Fourth, check the SYN bit.
+  if (!seg.has(TcpFlag.SYN)) return 'tcp-closed'
+  rcv.irs = seg.seq
+  rcv.nxt = seqAdd(seg.seq, 1)
+  rcv.adv = rcv.nxt
+  acceptSynOptions(tcb, seg, now)
+  tcb.lastReceived = now
+  if (!hasAck) {
+    // Simultaneous open (§3.5, MUST-10): our SYN,ACK answers their SYN.
+    tcb.become('rcv SYN')
+    setWindow(tcb, seg)
+    tcb.board.markAllLost()
+    return undefined
+  }
+  acknowledge(tcb, seg, now)
+  setWindow(tcb, seg)
+  if (tcb.stats.timeouts > 0) tcb.rtt.synWasLost()
+  tcb.recovery = 'none'
+  tcb.become('rcv SYN,ACK')
+  // A CLOSE that was queued in SYN-SENT (§3.10.4).
+  if (tcb.finQueued) tcb.become('close')
+  tcb.note(UserEvent.ESTABLISHED)
+  tcb.ackOwed = AckOwed.NOW
+  // Data and FIN on a SYN,ACK are processed from the sixth step on.
+  seg.seq = rcv.nxt
+  seg.flags &= ~TcpFlag.SYN
+  if (seg.length > 0) sixthAndLater(tcb, seg, sender, now)
+  return undefined
+}
+
+/** §3.10.7.4. */
+function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): TcpInputDrop | undefined {
+  const { snd, rcv } = tcb
+  if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.has(TcpFlag.ACK) && seg.seq === rcv.irs) {
+    // Simultaneous open: the SYN has been taken already, the ACK has not (§3.5, Figure 8).
+    seg.flags &= ~TcpFlag.SYN
+    seg.seq = rcv.nxt
+  }
+  // First, check the sequence number; before it, protection against wrapped ones (RFC 7323 §5.3 R1).
+  const stale = checkTimestamp(tcb, seg, now)
+  if (stale !== undefined) {
+    if (seg.length > 0 || stale === 'tcp-paws') tcb.ackOwed = AckOwed.NOW
+    return stale
+  }
+  if (!isAcceptable(tcb, seg)) {
+    if (seg.has(TcpFlag.RST)) return 'tcp-out-of-window'
+    // A SYN that repeats the one we answer: our SYN,ACK was lost.
+    if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs) tcb.ackOwed = AckOwed.NOW
+    else acknowledgeUnacceptable(tcb, seg, now)
+    return 'tcp-out-of-window'
+  }
+  takeTimestamp(tcb, seg, now)
+  tcb.lastReceived = now
+  tcb.keepAliveProbes = 0
+
+  // Second, check the RST bit (RFC 5961 §3.2).
+  if (seg.has(TcpFlag.RST)) {
+    if (seg.seq !== rcv.nxt) return challenge(tcb, sender, now)
+    if (tcb.state === 'SYN-RECEIVED' && tcb.passive) end(tcb, 'rcv RST')
+    else if (tcb.state === 'SYN-RECEIVED') fail(tcb, 'rcv RST', 'ECONNREFUSED', 'the peer refused the connection')
+    else if (tcb.state === 'CLOSING' || tcb.state === 'LAST-ACK') end(tcb, 'rcv RST')
+    else fail(tcb, 'rcv RST', 'ECONNRESET', 'the peer reset the connection')
+    return undefined
+  }
+  // Third, the security: none. Fourth, check the SYN bit (RFC 5961 §4.2).
+  if (seg.has(TcpFlag.SYN)) return challenge(tcb, sender, now)
+
+  // Fifth, check the ACK field.
+  if (!seg.has(TcpFlag.ACK)) return 'tcp-no-ack'
+  if (tcb.state === 'SYN-RECEIVED') {
+    if (seqLe(seg.ack, snd.una) || seqGt(seg.ack, snd.nxt)) {
+      sendReset(tcb, seg, sender, now)
+      return 'tcp-bad-ack'
+    }
+    tcb.become('rcv ACK of SYN')
+    tcb.note(UserEvent.ESTABLISHED)
+    setWindow(tcb, seg)
+    acknowledge(tcb, seg, now)
+    if (tcb.stats.timeouts > 0) tcb.rtt.synWasLost()
+    tcb.recovery = 'none'
+    // A CLOSE that was queued in SYN-RECEIVED (§3.10.4).
+    if (tcb.finQueued) tcb.become('close')
+  } else {
+    // RFC 5961 §5.2: an ACK far in the past or of the future is challenged.
+    if (seqGt(seg.ack, snd.nxt) || seqLt(seg.ack, seqAdd(snd.una, -Math.max(snd.maxWnd, 1)))) {
+      return challenge(tcb, sender, now) ?? 'tcp-bad-ack'
+    }
+    if (seqGe(seg.ack, snd.una)) acknowledge(tcb, seg, now)
+  }
+  if (tcb.finSent && snd.una === snd.nxt) {
+    // Our FIN is acknowledged.
+    if (tcb.state === 'FIN-WAIT-1') tcb.become('rcv ACK of FIN')
+    else if (tcb.state === 'CLOSING' || tcb.state === 'LAST-ACK') {
+      end(tcb, 'rcv ACK of FIN')
+      return undefined
+    }
+  }
+  sixthAndLater(tcb, seg, sender, now)
+  return undefined
+}
+
+/** Sixth, the URG bit: data is delivered in its order, as RFC 6093 §4 advises. Seventh and eighth, text and FIN. */
+function sixthAndLater(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
+  if (seg.length === 0) return
+  if (tcb.readClosed && seg.dataLength > 0 && mayReceive(tcb) && seqGt(seqAdd(seg.seq, seg.dataLength), tcb.rcv.nxt)) {
+    // §3.6.1, RFC 2525 §2.17: nobody will read it, and the peer must not believe that somebody did.
+    sender.reset(tcb, now)
+    fail(tcb, 'abort', 'ECONNABORTED', 'data arrived after the connection was closed for reading')
+    return
+  }
+  if (mayReceive(tcb)) {
+    receiveText(tcb, seg, sender, now)
+    receiveFin(tcb, seg, sender, now)
+  } else tcb.ackOwed = AckOwed.NOW
+}
+
+/** §3.4, the four cases of acceptability, for a window that may reach back to what was promised. */
+function isAcceptable(tcb: Tcb, seg: Segment): boolean {
+  const { nxt } = tcb.rcv
+  const window = tcb.receiveWindow
+  const { length } = seg
+  if (length === 0) return window === 0 ? seg.seq === nxt : seqInWindow(seg.seq, nxt, window)
+  if (window === 0) return false
+  return (
+    seqInWindow(seg.seq, nxt, window) || seqInWindow(seqAdd(seg.end, -1), nxt, window) || spansWindow(tcb, seg, window)
+  )
+}
+
+/** A super-segment may begin before the window and end beyond it; its parts would have been acceptable. */
+function spansWindow(tcb: Tcb, seg: Segment, window: number): boolean {
+  return seqLt(seg.seq, tcb.rcv.nxt) && seqGe(seg.end, seqAdd(tcb.rcv.nxt, window))
+}
+
+/** An unacceptable segment is answered with an ACK, which also serves keep-alive and zero-window probes. */
+function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, now: Micros): void {
+  tcb.stats.duplicateBytes += seg.dataLength
+  tcb.ackOwed = AckOwed.NOW
+  // An old segment may still acknowledge: a retransmitted FIN, or the answer to a probe into our closed window.
+  const { una, nxt } = tcb.snd
+  if (
+    isSynchronized(tcb.state) &&
+    seg.has(TcpFlag.ACK) &&
+    seqGt(seg.ack, una) &&
+    seqLe(seg.ack, nxt) &&
+    tcb.receiveWindow === 0
+  ) {
+    acknowledge(tcb, seg, now)
+  }
+}
+
+/** RFC 7323 §3.2 and §5.3 R1. */
+function checkTimestamp(tcb: Tcb, seg: Segment, now: Micros): TcpInputDrop | undefined {
+  if (!tcb.timestamps || seg.has(TcpFlag.RST)) return undefined
+  if (!seg.options.timestamps) return isSynchronized(tcb.state) ? 'tcp-no-timestamp' : undefined
+  const older = ((seg.options.tsval - tcb.tsRecent) | 0) < 0
+  return older && now - tcb.tsRecentAt < TS_RECENT_VALID ? 'tcp-paws' : undefined
+}
+
+/** RFC 7323 §4.3 (2): only a segment at the left edge of what was acknowledged moves TS.Recent. */
+function takeTimestamp(tcb: Tcb, seg: Segment, now: Micros): void {
+  if (!tcb.timestamps || !seg.options.timestamps || seqGt(seg.seq, tcb.rcv.lastAck)) return
+  tcb.tsRecent = seg.options.tsval
+  tcb.tsRecentAt = now
+}
+
+/** RFC 5961 §7: a bounded number of ACKs for segments that a blind attacker could have sent. */
+function challenge(tcb: Tcb, sender: SegmentSender, now: Micros): TcpInputDrop {
+  const second = Math.floor(now / 1_000_000)
+  if (tcb.challenge.second !== second) {
+    tcb.challenge.second = second
+    tcb.challenge.sent = 0
+  }
+  if (tcb.challenge.sent++ < CHALLENGES_PER_SECOND) sender.ack(tcb, now)
+  return 'tcp-challenge'
+}
+
+/** <SEQ=SEG.ACK><CTL=RST>. */
+function sendReset(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
+  sender.bare(tcb.route, tcb, { seq: seg.ack, ack: 0 as typeof seg.ack, flags: TcpFlag.RST }, now)
+}
+
+/** The first window, which no earlier one can contradict. */
+function setWindow(tcb: Tcb, seg: Segment): void {
+  tcb.snd.wnd = seg.wnd
+  tcb.snd.wl1 = seg.seq
+  tcb.snd.wl2 = seg.ack
+  if (seg.wnd > tcb.snd.maxWnd) tcb.snd.maxWnd = seg.wnd
+}

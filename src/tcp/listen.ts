@@ -1,0 +1,142 @@
+import { seqAdd } from '../base/seq.ts'
+import type { SipKey } from '../base/siphash.ts'
+import type { Micros } from '../base/types.ts'
+import type { Route } from '../ip/output.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { makeCookie, readCookie, readOffer, stampOffer } from './cookies.ts'
+import { acceptSynOptions } from './handshake.ts'
+import type { FourTuple } from './iss.ts'
+import { timestampOffset } from './iss.ts'
+import type { Listener } from './listener.ts'
+import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
+import { type Tcb, windowScaleFor } from './tcb.ts'
+import type { TimeWait } from './time-wait.ts'
+
+const MAX_UNSCALED = 65_535
+
+/** Why a segment for a listener made no connection. Also the name of the counter. */
+export type TcpListenDrop = 'tcp-listen-overflow' | 'tcp-bad-cookie' | 'tcp-closed'
+
+/** What a listener needs of the one that owns all connections. */
+export interface ListenContext {
+  readonly key: SipKey
+  readonly sender: SegmentSender
+  /** Makes a block for these ends and files it. */
+  create(listener: Listener, arrival: Arrival): Tcb
+  /** Answers with a reset, as for a port where nobody listens. */
+  refuse(arrival: Arrival): void
+}
+
+/** A segment that belongs to no connection. */
+export interface Arrival {
+  readonly seg: Segment
+  readonly ends: EndsV4
+  /** The way back. */
+  readonly route: Route
+  /** The connection in TIME-WAIT that it takes the place of (RFC 6191). */
+  readonly replaces: TimeWait | undefined
+  readonly now: Micros
+}
+
+/** The ends of a segment, over IPv4. */
+export type EndsV4 = Pick<Tcb, 'local' | 'localPort' | 'remote' | 'remotePort'> & FourTuple
+
+/** SEGMENT ARRIVES in LISTEN: RFC 9293 §3.10.7.2. */
+export function arrivesAtListener(
+  context: ListenContext,
+  listener: Listener,
+  arrival: Arrival,
+): TcpListenDrop | undefined {
+  const { seg, now } = arrival
+  // First, check for a RST. Second, for an ACK: it can only be the answer to a cookie.
+  if (seg.has(TcpFlag.RST)) return 'tcp-closed'
+  if (seg.has(TcpFlag.ACK)) return finishCookie(context, listener, arrival)
+  // Third, check for a SYN. Fourth, anything else is dropped.
+  if (!seg.has(TcpFlag.SYN)) return 'tcp-closed'
+  if (listener.isFull) {
+    listener.stats.overflows++
+    return 'tcp-listen-overflow'
+  }
+  if (listener.isFlooded) {
+    answerWithCookie(context, listener, arrival)
+    return undefined
+  }
+  const tcb = context.create(listener, arrival)
+  tcb.rcv.irs = seg.seq
+  tcb.rcv.nxt = seqAdd(seg.seq, 1)
+  tcb.rcv.adv = tcb.rcv.nxt
+  tcb.snd.wnd = seg.header.window
+  tcb.snd.maxWnd = seg.header.window
+  tcb.snd.wl1 = seg.seq
+  acceptSynOptions(tcb, seg, now)
+  tcb.become('rcv SYN')
+  listener.begins(tcb)
+  tcb.owner.changed(tcb)
+  return undefined
+}
+
+/** RFC 4987 §3.6: answers the SYN and remembers nothing. */
+function answerWithCookie(context: ListenContext, listener: Listener, arrival: Arrival): void {
+  const { seg, ends, route, now } = arrival
+  const { options } = seg
+  listener.stats.cookiesSent++
+  const peerMss = options.mss === 0 ? 536 : options.mss
+  const mss = Math.min(peerMss, route.mtu - 40)
+  const seq = makeCookie(context.key, ends, seg.seq, mss, now)
+  const tsval = timestampAt(timestampOffset(context.key, ends), now)
+  const window = Math.min(MAX_UNSCALED, listener.settings.receiveBuffer)
+  const peerTsval = options.tsval
+  const { timestamps, sackPermitted, windowScale } = options
+  context.sender.bare(
+    route,
+    ends,
+    { seq, ack: seqAdd(seg.seq, 1), flags: TcpFlag.SYN | TcpFlag.ACK, window },
+    now,
+    (answer) => {
+      answer.mss = Math.min(route.mtu - 40, listener.settings.maxSegment)
+      if (!timestamps) return
+      answer.timestamps = true
+      answer.tsval = stampOffer(tsval, windowScale, sackPermitted)
+      answer.tsecr = peerTsval
+      answer.sackPermitted = sackPermitted
+      if (windowScale >= 0) answer.windowScale = windowScaleFor(listener.settings.receiveBuffer)
+    },
+  )
+}
+
+/** The third segment of a handshake that we do not remember: the cookie in its ACK tells what was agreed. */
+function finishCookie(context: ListenContext, listener: Listener, arrival: Arrival): TcpListenDrop | undefined {
+  const { seg, ends, now } = arrival
+  const iss = seqAdd(seg.ack, -1)
+  const contents =
+    listener.stats.cookiesSent > 0 ? readCookie(context.key, ends, seqAdd(seg.seq, -1), iss, now) : undefined
+  if (contents === undefined) {
+    context.refuse(arrival)
+    return 'tcp-bad-cookie'
+  }
+  if (listener.isFull) {
+    listener.stats.overflows++
+    return 'tcp-listen-overflow'
+  }
+  listener.stats.cookiesAccepted++
+  const tcb = context.create(listener, arrival)
+  const { options } = seg
+  const offer = options.timestamps ? readOffer(options.tsecr) : { windowScale: -1, sackPermitted: false }
+  // The block is made as if it had sent the cookie as its ISN; its SYN,ACK is not in flight any more.
+  tcb.snd.iss = iss
+  tcb.snd.una = iss
+  tcb.snd.nxt = seg.ack
+  tcb.snd.smallEnd = iss
+  tcb.rcv.irs = seqAdd(seg.seq, -1)
+  tcb.rcv.nxt = seg.seq
+  tcb.rcv.adv = seqAdd(seg.seq, Math.min(MAX_UNSCALED, listener.settings.receiveBuffer))
+  tcb.rcv.lastAck = seg.seq
+  options.mss = contents.mss
+  options.windowScale = offer.windowScale
+  options.sackPermitted = offer.sackPermitted
+  acceptSynOptions(tcb, seg, now)
+  tcb.board.sent(iss, seg.ack, now)
+  tcb.become('rcv SYN')
+  listener.begins(tcb)
+  return undefined
+}

@@ -1,0 +1,81 @@
+import type { IpAddr } from '../base/address.ts'
+import type { TcpSettings } from './settings.ts'
+import type { Tcb } from './tcb.ts'
+
+/** What a program may choose for a listener besides what its connections get. */
+export interface ListenOptions {
+  /** Connections that may wait to be accepted. Default 511. */
+  readonly backlog?: number
+}
+
+/** More half-open connections than this and the SYN is answered with a cookie, whatever the backlog. */
+const MAX_HALF_OPEN = 1024
+
+/** LISTEN: a place where connections begin, those half open and those that wait to be accepted. */
+export class Listener {
+  readonly local: IpAddr
+  readonly localPort: number
+  readonly settings: TcpSettings
+  readonly backlog: number
+  /** Told when `accept` has something. */
+  onConnection: (() => void) | undefined = undefined
+  /** Counters for `ss`-like display and for tests. */
+  readonly stats = { accepted: 0, cookiesSent: 0, cookiesAccepted: 0, overflows: 0 }
+  readonly #halfOpen = new Set<Tcb>()
+  readonly #ready: Tcb[] = []
+
+  constructor(local: IpAddr, localPort: number, settings: TcpSettings, backlog: number) {
+    this.local = local
+    this.localPort = localPort
+    this.settings = settings
+    this.backlog = backlog
+  }
+
+  get halfOpen(): number {
+    return this.#halfOpen.size
+  }
+
+  get waiting(): number {
+    return this.#ready.length
+  }
+
+  /** No half-open connection more is remembered: answer with a cookie. */
+  get isFlooded(): boolean {
+    return this.#halfOpen.size >= Math.min(MAX_HALF_OPEN, Math.max(1, this.backlog))
+  }
+
+  /** The accept queue is full: the handshake may not complete now. */
+  get isFull(): boolean {
+    return this.#ready.length >= this.backlog
+  }
+
+  begins(tcb: Tcb): void {
+    this.#halfOpen.add(tcb)
+  }
+
+  established(tcb: Tcb): void {
+    this.#halfOpen.delete(tcb)
+    this.#ready.push(tcb)
+    this.onConnection?.()
+  }
+
+  /** A connection ended before anybody accepted it. One that is ready stays, so that its user learns of its end. */
+  ended(tcb: Tcb): void {
+    this.#halfOpen.delete(tcb)
+  }
+
+  /** The oldest connection that waits, or undefined. */
+  accept(): Tcb | undefined {
+    const tcb = this.#ready.shift()
+    if (tcb !== undefined) this.stats.accepted++
+    return tcb
+  }
+
+  /** Everything that was not accepted, for whoever closes the listener. */
+  drain(): Tcb[] {
+    const all = [...this.#halfOpen, ...this.#ready]
+    this.#halfOpen.clear()
+    this.#ready.length = 0
+    return all
+  }
+}

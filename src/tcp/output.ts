@@ -1,0 +1,161 @@
+import { seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
+import { addMicros, type Micros, micros } from '../base/types.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import type { SentRange } from './scoreboard.ts'
+import type { SegmentSender } from './segment.ts'
+import { AckOwed, type Tcb } from './tcb.ts'
+import { Timer } from './timers.ts'
+
+/** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance. */
+const SWS_OVERRIDE = micros(200_000)
+const MAX_PERSIST = micros(60_000_000)
+
+/** Sends what may be sent now: what was lost first, then new data, then an ACK that is still owed. Arms the timers. */
+export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  switch (tcb.state) {
+    case 'CLOSED':
+    case 'LISTEN':
+    case 'TIME-WAIT':
+      break
+    case 'SYN-SENT':
+    case 'SYN-RECEIVED':
+      sendSyn(tcb, sender, now)
+      break
+    default:
+      // RFC 5681 §4.1: after an idle time the ACK clock is gone.
+      if (tcb.board.isEmpty && now - tcb.lastSent > tcb.rtt.rto) tcb.congestion.onIdle(tcb.mss)
+      retransmitLost(tcb, sender, now)
+      sendNew(tcb, sender, now)
+  }
+  if (tcb.ackOwed === AckOwed.NOW) sender.ack(tcb, now)
+  else if (tcb.ackOwed === AckOwed.DELAYED && !tcb.deadlines.isArmed(Timer.DELAYED_ACK)) {
+    tcb.deadlines.arm(Timer.DELAYED_ACK, addMicros(now, tcb.settings.delayedAck))
+  }
+  if (tcb.ackOwed === AckOwed.NONE) tcb.deadlines.stop(Timer.DELAYED_ACK)
+  armRetransmit(tcb, now)
+}
+
+/** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */
+function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  const flags = tcb.state === 'SYN-RECEIVED' ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN
+  const lost = tcb.board.firstLost()
+  if (lost !== undefined) tcb.board.retransmitted(lost, 1, now)
+  else if (tcb.board.isEmpty) {
+    tcb.snd.nxt = seqAdd(tcb.snd.iss, 1)
+    tcb.board.sent(tcb.snd.iss, tcb.snd.nxt, now)
+    tcb.waitingSince = now
+  } else if (tcb.ackOwed !== AckOwed.NOW) return
+  sender.send(tcb, tcb.snd.iss, 0, flags, now)
+}
+
+/** RFC 6675 §5 (C): retransmits while the window has room for it. */
+function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  for (;;) {
+    const range = tcb.board.firstLost()
+    if (range === undefined) break
+    const size = seqDiff(range.end, range.start)
+    const mss = tcb.mss
+    let room = tcb.congestion.cwnd - tcb.pipe
+    if (tcb.mustRetransmit || tcb.pipe <= 0) room = Math.max(room, mss)
+    if (room < Math.min(mss, size)) break
+    const most = Math.min(size, sender.maxPayload(tcb), Math.max(mss, room - (room % mss)))
+    const octets = most < size && most % mss !== 0 ? Math.max(mss, most - (most % mss)) : most
+    tcb.mustRetransmit = false
+    retransmit(tcb, sender, range, Math.min(octets, size), now)
+  }
+}
+
+/** Sends the first `octets` of `range` again, its FIN with them when they reach it. */
+export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, octets: number, now: Micros): void {
+  const { start } = range
+  tcb.board.retransmitted(range, octets, now)
+  const finSeq = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length)
+  const withFin = tcb.finSent && seqGe(start, seqAdd(finSeq, 1 - octets))
+  const data = withFin ? octets - 1 : octets
+  let flags: number = TcpFlag.ACK
+  if (withFin) flags |= TcpFlag.FIN
+  if (data > 0) flags |= TcpFlag.PSH
+  tcb.stats.retransmissions++
+  tcb.stats.bytesRetransmitted += data
+  sender.send(tcb, start, data, flags, now)
+}
+
+/** New data and the FIN behind it, as far as the windows, Nagle and silly-window avoidance allow. */
+function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  for (;;) {
+    const unsent = tcb.unsent
+    const finWaits = tcb.finQueued && !tcb.finSent
+    if (unsent === 0 && !finWaits) break
+    const mss = tcb.mss
+    const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
+    const allowed = tcb.congestion.cwnd - tcb.pipe
+    if (allowed < Math.min(mss, unsent)) return
+    let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb))
+    if (count > mss) count -= count % mss
+    if (count < mss && !maySendSmall(tcb, count, unsent, offered)) {
+      waitForWindow(tcb, now)
+      return
+    }
+    const withFin = finWaits && count === unsent && offered > count
+    let flags: number = TcpFlag.ACK
+    if (count === unsent && count > 0) flags |= TcpFlag.PSH
+    if (withFin) flags |= TcpFlag.FIN
+    if (tcb.board.isEmpty) tcb.waitingSince = now
+    const start = tcb.snd.nxt
+    tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
+    tcb.board.sent(start, tcb.snd.nxt, now)
+    if (count < mss) tcb.snd.smallEnd = tcb.snd.nxt
+    tcb.stats.bytesSent += count
+    tcb.deadlines.stop(Timer.PERSIST)
+    sender.send(tcb, start, count, flags, now)
+    if (withFin) tcb.finSent = true
+  }
+}
+
+/** RFC 9293 §3.8.6.2.1, the sender's silly-window avoidance with Nagle's rule (§3.7.4), for less than a full segment. */
+function maySendSmall(tcb: Tcb, count: number, unsent: number, offered: number): boolean {
+  if (count === unsent && offered > 0) {
+    // Nothing more will come to fill the segment.
+    if (tcb.finQueued) return offered > count || count > 0
+    if (tcb.cork) return false
+    if (tcb.noDelay) return true
+    // Not RFC: only a small segment in flight holds the next one back, see docs/deviations.md#nagle.
+    return seqLe(tcb.snd.smallEnd, tcb.snd.una)
+  }
+  // (3): at least half of the largest window the peer has offered.
+  return count > 0 && count < unsent && count >= tcb.snd.maxWnd / 2
+}
+
+/** The peer's window holds back what is queued, and nothing in flight will bring an ACK: probe for one. */
+function waitForWindow(tcb: Tcb, now: Micros): void {
+  if (!tcb.board.isEmpty || tcb.deadlines.isArmed(Timer.PERSIST) || tcb.cork) return
+  const delay = tcb.snd.wnd > 0 ? SWS_OVERRIDE : micros(Math.min(MAX_PERSIST, tcb.rtt.rto * 2 ** tcb.persistBackoff))
+  tcb.deadlines.arm(Timer.PERSIST, addMicros(now, delay))
+}
+
+/** RFC 9293 §3.8.6.1 and (4) of §3.8.6.2.1: sends what the window holds back, or one octet beyond a closed one. */
+export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  if (!tcb.board.isEmpty || (tcb.unsent === 0 && !(tcb.finQueued && !tcb.finSent))) return
+  const count = Math.min(tcb.unsent, Math.max(1, tcb.snd.wnd), tcb.mss)
+  const withFin = count === 0
+  const start = tcb.snd.nxt
+  tcb.waitingSince = now
+  tcb.snd.nxt = seqAdd(start, withFin ? 1 : count)
+  tcb.board.sent(start, tcb.snd.nxt, now)
+  tcb.stats.bytesSent += count
+  tcb.snd.smallEnd = tcb.snd.nxt
+  sender.send(tcb, start, count, withFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH, now)
+  if (withFin) tcb.finSent = true
+}
+
+/** RFC 6298 (5.1), (5.2): the timer runs exactly while something is unacknowledged. */
+function armRetransmit(tcb: Tcb, now: Micros): void {
+  if (tcb.board.isEmpty) tcb.deadlines.stop(Timer.RETRANSMIT)
+  else if (!tcb.deadlines.isArmed(Timer.RETRANSMIT)) {
+    const limit = tcb.synAcked
+      ? addMicros(tcb.waitingSince, tcb.settings.userTimeout)
+      : addMicros(tcb.openedAt, tcb.settings.connectTimeout)
+    const at = addMicros(now, tcb.rtt.rto)
+    tcb.deadlines.arm(Timer.RETRANSMIT, at > limit && limit > now ? limit : at)
+  }
+}

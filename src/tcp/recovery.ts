@@ -1,0 +1,88 @@
+import { seqGe, seqGt } from '../base/seq.ts'
+import { type Micros, NEVER } from '../base/types.ts'
+import { DUP_THRESH } from './rack.ts'
+import type { Tcb } from './tcb.ts'
+import { Timer } from './timers.ts'
+
+/** What one ACK brought. */
+export interface AckNews {
+  /** New octets below SND.UNA. */
+  readonly acked: number
+  /** It acknowledged nothing new and may mean that a segment arrived out of order (RFC 5681 §2). */
+  readonly isDuplicate: boolean
+  /** FlightSize before the ACK. */
+  readonly flight: number
+}
+
+/** After SND.UNA and the scoreboard have moved: finds losses, moves the recovery state, grows or cuts the window. */
+export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
+  if (tcb.sackPermitted) detectByTime(tcb, now)
+  else detectByDuplicates(tcb, news)
+  if (tcb.recovery !== 'none' && seqGe(tcb.snd.una, tcb.recoveryPoint)) leave(tcb)
+  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) enterFast(tcb, news.flight)
+  else if (news.acked > 0 && tcb.recovery !== 'fast' && wasLimitedByWindow(tcb, news)) {
+    tcb.congestion.onAck(news.acked, tcb.mss)
+  }
+}
+
+/** RFC 8985 §6.2, on an ACK or when the reordering timer expires. */
+export function detectByTime(tcb: Tcb, now: Micros): void {
+  const at = tcb.rack.detect(tcb.board, tcb.rtt.minRtt, tcb.recovery !== 'none', tcb.mss, now)
+  if (at === NEVER) tcb.deadlines.stop(Timer.REORDER)
+  else tcb.deadlines.arm(Timer.REORDER, at)
+}
+
+/** The reordering timer expired. */
+export function onReorderTimer(tcb: Tcb, now: Micros): void {
+  detectByTime(tcb, now)
+  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) enterFast(tcb, tcb.flightSize)
+}
+
+/** RFC 5681 §3.2 and RFC 6582 §3.2, for a peer without SACK. */
+function detectByDuplicates(tcb: Tcb, news: AckNews): void {
+  if (news.acked > 0) {
+    if (tcb.recovery !== 'none' && seqGt(tcb.recoveryPoint, tcb.snd.una)) {
+      // RFC 6582 §3.2 step 3, a partial acknowledgment: the next segment is lost as well.
+      tcb.dupAcks = Math.max(0, tcb.dupAcks - Math.ceil(news.acked / tcb.mss))
+      tcb.board.markFirstLost(tcb.mss)
+      tcb.mustRetransmit = true
+    } else tcb.dupAcks = 0
+  } else if (news.isDuplicate) {
+    tcb.dupAcks++
+    if (tcb.dupAcks === DUP_THRESH && tcb.recovery === 'none') tcb.board.markFirstLost(tcb.mss)
+  }
+}
+
+function enterFast(tcb: Tcb, flight: number): void {
+  tcb.recovery = 'fast'
+  tcb.recoveryPoint = tcb.snd.nxt
+  tcb.mustRetransmit = true
+  tcb.stats.fastRecoveries++
+  tcb.congestion.onLoss(flight, tcb.mss)
+}
+
+function leave(tcb: Tcb): void {
+  if (tcb.recovery === 'fast') tcb.congestion.onRecovered(tcb.pipe, tcb.mss)
+  tcb.recovery = 'none'
+  tcb.dupAcks = 0
+  tcb.mustRetransmit = false
+}
+
+/** RFC 6298 §5.4 to 5.6 with RFC 5681 §3.1 and RFC 6675 §5.1: the retransmission timer has expired. */
+export function afterTimeout(tcb: Tcb): void {
+  const first = tcb.board.ranges[0]
+  if (first?.sacked) tcb.board.forgetSacks()
+  tcb.board.markAllLost()
+  if (tcb.synAcked) tcb.congestion.onTimeout(tcb.flightSize, tcb.mss, tcb.rtt.backoff === 0)
+  tcb.recovery = 'timeout'
+  tcb.recoveryPoint = tcb.snd.nxt
+  tcb.dupAcks = 0
+  tcb.mustRetransmit = true
+  tcb.rtt.backOff()
+  tcb.stats.timeouts++
+}
+
+/** RFC 9293 §3.8.2 asks nothing of it, RFC 5681 §4.1 does: a window that was not used is not shown to be right. */
+function wasLimitedByWindow(tcb: Tcb, news: AckNews): boolean {
+  return news.flight + tcb.mss > tcb.congestion.cwnd || tcb.recovery === 'timeout'
+}

@@ -1,0 +1,179 @@
+import type { Ipv4Addr } from '../base/address.ts'
+import { foldSum, pseudoSum } from '../base/checksum.ts'
+import { type Seq, seqAdd } from '../base/seq.ts'
+import type { Micros } from '../base/types.ts'
+import type { IpOutput, Route } from '../ip/output.ts'
+import { HEADROOM, OutFrame } from '../link/link.ts'
+import { IpProtocol } from '../wire/ipv4.ts'
+import { TCP_CHECKSUM_OFFSET, TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../wire/tcp.ts'
+import { TcpOptions } from '../wire/tcp-options.ts'
+import { AckOwed, type Tcb } from './tcb.ts'
+
+/** What an IPv4 packet can hold: a super-segment is cut from it by the link. */
+const MAX_IP_PAYLOAD = 65_535 - 20
+const MAX_UNSCALED = 65_535
+
+/** One segment that has arrived: the variables of RFC 9293 §3.3.1 and where its bytes lie. Reused for each. */
+export class Segment {
+  readonly header = new TcpHeader()
+  readonly options = new TcpOptions()
+  bytes: Uint8Array = new Uint8Array(0)
+  /** SEG.SEQ; moves right when the front is cut off. */
+  seq = 0 as Seq
+  ack = 0 as Seq
+  flags = 0
+  /** SEG.WND in octets, scaled by whoever knows the connection. */
+  wnd = 0
+  dataAt = 0
+  dataLength = 0
+  /** How many segments the sender made of it: more than one when the link joined them. */
+  count = 1
+
+  /** SEG.LEN: SYN and FIN count. */
+  get length(): number {
+    return this.dataLength + (this.flags & TcpFlag.SYN ? 1 : 0) + (this.flags & TcpFlag.FIN ? 1 : 0)
+  }
+
+  get end(): Seq {
+    return seqAdd(this.seq, this.length)
+  }
+
+  has(flag: number): boolean {
+    return (this.flags & flag) !== 0
+  }
+}
+
+/** The timestamp clock of a connection: milliseconds (RFC 7323 §5.4), from an offset of its own. */
+export const timestampAt = (offset: number, now: Micros): number => (Math.floor(now / 1000) + offset) >>> 0
+
+/** Makes segments and gives them to IP. It owns the one frame that all of them pass through. */
+export class SegmentSender {
+  readonly #ip: IpOutput
+  readonly #frame = new OutFrame()
+  readonly #header = new TcpHeader()
+  readonly #options = new TcpOptions()
+  /** Called for each segment that leaves, while its header can be read. */
+  onSegment: ((tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros) => void) | undefined = undefined
+
+  constructor(ip: IpOutput) {
+    this.#ip = ip
+  }
+
+  /** The most payload for one frame: as many whole segments as IPv4 and the interface can say. */
+  maxPayload(tcb: Tcb): number {
+    const mss = tcb.mss
+    const room = MAX_IP_PAYLOAD - TCP_HEADER_LEN - 40
+    return room < mss ? mss : room - (room % mss)
+  }
+
+  /**
+   * Sends `length` bytes of the send buffer from `seq` on, or a segment without data.
+   * It is an ACK too, so none is owed afterwards.
+   */
+  send(tcb: Tcb, seq: Seq, length: number, flags: number, now: Micros): void {
+    const frame = this.#frame
+    const options = this.#options
+    frame.reset()
+    options.reset()
+    const isSyn = (flags & TcpFlag.SYN) !== 0
+    if (isSyn) this.#offer(tcb, flags)
+    if (tcb.timestamps) {
+      options.timestamps = true
+      options.tsval = timestampAt(tcb.tsOffset, now)
+      options.tsecr = flags & TcpFlag.ACK ? tcb.tsRecent : 0
+    }
+    if (tcb.sackPermitted && !isSyn && !tcb.reassembly.isEmpty) {
+      options.sackCount = tcb.reassembly.sackBlocks(options.sack, tcb.timestamps ? 3 : 4)
+    }
+    const header = this.#header
+    header.srcPort = tcb.localPort
+    header.dstPort = tcb.remotePort
+    header.seq = seq
+    header.ack = flags & TcpFlag.ACK ? tcb.rcv.nxt : (0 as Seq)
+    header.flags = flags
+    header.window = this.#announce(tcb, isSyn)
+    header.headerLen = TCP_HEADER_LEN + options.length()
+    if (length > 0) {
+      tcb.sendBuffer.lend(frame, (seq - tcb.bufferSeq) | 0, length)
+      const mss = tcb.mss
+      if (length > mss) frame.segmentSize = mss
+    }
+    this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos, now)
+    tcb.lastSent = now
+    tcb.stats.segmentsOut += length > tcb.mss ? Math.ceil(length / tcb.mss) : 1
+    if (flags & TcpFlag.ACK) {
+      tcb.ackOwed = AckOwed.NONE
+      tcb.segmentsUnacked = 0
+      tcb.rcv.lastAck = tcb.rcv.nxt
+    }
+    this.onSegment?.(tcb, header, length, now)
+  }
+
+  /** A bare ACK: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
+  ack(tcb: Tcb, now: Micros): void {
+    this.send(tcb, tcb.snd.nxt, 0, TcpFlag.ACK, now)
+  }
+
+  /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>, for an abort of our own. */
+  reset(tcb: Tcb, now: Micros): void {
+    this.send(tcb, tcb.snd.nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)
+  }
+
+  /** A segment for no connection: a reset, a SYN,ACK with a cookie, the last ACK of a TIME-WAIT. */
+  bare(
+    route: Route,
+    ends: { local: Ipv4Addr; localPort: number; remote: Ipv4Addr; remotePort: number },
+    fields: { seq: Seq; ack: Seq; flags: number; window?: number },
+    now: Micros,
+    fill?: (options: TcpOptions) => void,
+  ): void {
+    this.#frame.reset()
+    this.#options.reset()
+    fill?.(this.#options)
+    const header = this.#header
+    header.srcPort = ends.localPort
+    header.dstPort = ends.remotePort
+    header.seq = fields.seq
+    header.ack = fields.ack
+    header.flags = fields.flags
+    header.window = fields.window ?? 0
+    header.headerLen = TCP_HEADER_LEN + this.#options.length()
+    this.#finish(route, ends.local, ends.remote, 0, 64, 0, now)
+  }
+
+  /** What a SYN offers; a SYN,ACK offers only what the SYN did (RFC 7323 §1.3, RFC 2018 §2). */
+  #offer(tcb: Tcb, flags: number): void {
+    const options = this.#options
+    const answering = (flags & TcpFlag.ACK) !== 0
+    options.mss = tcb.localMss
+    options.sackPermitted = tcb.sackPermitted
+    if (!answering || tcb.scaling) options.windowScale = tcb.rcvScale
+  }
+
+  /** The window field; moves the promised right edge. A window in a SYN is never scaled (RFC 7323 §2.2). */
+  #announce(tcb: Tcb, isSyn: boolean): number {
+    const window = tcb.receiveWindow
+    if (isSyn) {
+      const field = Math.min(window, MAX_UNSCALED)
+      tcb.rcv.adv = seqAdd(tcb.rcv.nxt, field)
+      return field
+    }
+    // Rounded up, so that the right edge does not move left by a fraction of the scale (RFC 7323 §2.4).
+    const field = Math.min(MAX_UNSCALED, Math.ceil(window / (1 << tcb.rcvScale)))
+    tcb.rcv.adv = seqAdd(tcb.rcv.nxt, field << tcb.rcvScale)
+    return field
+  }
+
+  /** Writes header and options, leaves the checksum to the link, and sends. */
+  #finish(route: Route, src: Ipv4Addr, dst: Ipv4Addr, dataLength: number, ttl: number, tos: number, now: Micros): void {
+    const frame = this.#frame
+    const header = this.#header
+    frame.start = HEADROOM
+    frame.end = this.#options.write(frame.view, header.write(frame.view, HEADROOM))
+    const sum = pseudoSum(src, dst, IpProtocol.TCP, header.headerLen + dataLength)
+    frame.view.setUint16(HEADROOM + TCP_CHECKSUM_OFFSET, foldSum(sum))
+    frame.checksumStart = 0
+    frame.checksumOffset = TCP_CHECKSUM_OFFSET
+    this.#ip.send(frame, route, src, dst, IpProtocol.TCP, ttl, tos, true, now)
+  }
+}

@@ -1,0 +1,75 @@
+import { fromMs, type Micros } from '../base/types.ts'
+
+/** What a program may choose for a connection or a listener. Times are milliseconds, sizes are bytes. */
+export interface TcpOptionsInit {
+  /** Sends small segments at once instead of gathering them (Nagle, RFC 9293 §3.7.4). Default false. */
+  readonly noDelay?: boolean
+  /** Idle time before the first keep-alive probe; false for none (RFC 9293 §3.8.4). Default false. */
+  readonly keepAlive?: number | false
+  /** Between keep-alive probes. Default 75,000. */
+  readonly keepAliveInterval?: number
+  /** Probes without an answer that end the connection. Default 9. */
+  readonly keepAliveProbes?: number
+  /** How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Default 300,000. */
+  readonly userTimeout?: number
+  /** How long to go on sending SYN. Default 180,000 (RFC 9293 MUST-23 asks for three minutes). */
+  readonly connectTimeout?: number
+  /** The most a write may leave in the send buffer. Default 4 MiB. */
+  readonly sendBuffer?: number
+  /** The most that is buffered for reading; the receive window grows up to it. Default 4 MiB. */
+  readonly receiveBuffer?: number
+  /** How long an ACK may wait for data to ride on (RFC 9293 MUST-58: below 500). Default 40. */
+  readonly delayedAck?: number
+  /** How long TIME-WAIT lasts, twice the maximum segment lifetime. Default 60,000. */
+  readonly timeWait?: number
+  /** Announces a smaller maximum segment size than the link would allow. */
+  readonly maxSegment?: number
+  /** IPv4 time to live. Default 64. */
+  readonly ttl?: number
+  /** The differentiated-services byte. Default 0. */
+  readonly tos?: number
+}
+
+/** The same, checked, with every default filled in and times in microseconds. */
+export interface TcpSettings {
+  readonly noDelay: boolean
+  readonly keepAlive: Micros | 0
+  readonly keepAliveInterval: Micros
+  readonly keepAliveProbes: number
+  readonly userTimeout: Micros
+  readonly connectTimeout: Micros
+  readonly sendBuffer: number
+  readonly receiveBuffer: number
+  readonly delayedAck: Micros
+  readonly timeWait: Micros
+  readonly maxSegment: number
+  readonly ttl: number
+  readonly tos: number
+}
+
+/** Fills in the defaults. Throws a RangeError that names the option, its limits and the value given. */
+export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
+  const within = (name: keyof TcpOptionsInit, fallback: number, low: number, high: number): number => {
+    const value = init[name] ?? fallback
+    if (typeof value !== 'number' || !(value >= low && value <= high)) {
+      throw new RangeError(`Cannot use ${name} ${String(value)}: it must be from ${low} to ${high}`)
+    }
+    return value
+  }
+  const day = 86_400_000
+  return {
+    noDelay: init.noDelay ?? false,
+    keepAlive: init.keepAlive ? fromMs(within('keepAlive', 0, 1, day)) : 0,
+    keepAliveInterval: fromMs(within('keepAliveInterval', 75_000, 1, day)),
+    keepAliveProbes: within('keepAliveProbes', 9, 1, 255),
+    userTimeout: fromMs(within('userTimeout', 300_000, 100, day)),
+    connectTimeout: fromMs(within('connectTimeout', 180_000, 1, day)),
+    sendBuffer: within('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
+    receiveBuffer: within('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
+    delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
+    timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
+    maxSegment: within('maxSegment', 65_495, 88, 65_495),
+    ttl: within('ttl', 64, 1, 255),
+    tos: within('tos', 0, 0, 255),
+  }
+}

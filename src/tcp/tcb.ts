@@ -1,0 +1,286 @@
+import type { Ipv4Addr } from '../base/address.ts'
+import { ByteRing } from '../base/byte-ring.ts'
+import type { ErrorCode } from '../base/errors.ts'
+import { type Seq, seqAdd, seqDiff } from '../base/seq.ts'
+import { type Micros, micros } from '../base/types.ts'
+import type { Route } from '../ip/output.ts'
+import type { CongestionControl } from './congestion/control.ts'
+import { NewReno } from './congestion/new-reno.ts'
+import { next, type TcpEvent, type TcpState } from './fsm.ts'
+import { Rack } from './rack.ts'
+import { Reassembly } from './reassembly.ts'
+import { RttEstimator } from './rtt.ts'
+import { Scoreboard } from './scoreboard.ts'
+import { SendBuffer } from './send-buffer.ts'
+import type { TcpSettings } from './settings.ts'
+import { Deadlines } from './timers.ts'
+
+/** RFC 9293 MUST-15: what a peer that names no MSS can take. */
+export const DEFAULT_MSS = 536
+/** The smallest window a connection starts with. */
+const FIRST_RECEIVE_WINDOW = 64 * 1024
+const MAX_UNSCALED = 65_535
+const TIMESTAMP_OPTION_LEN = 12
+
+/** Why a connection ended, for its user. */
+export interface TcpFailure {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/**
+ * What a connection tells its user. Called once per poll, after all input and
+ * before any output, so that an answer written inside rides on the same ACK.
+ */
+export interface TcpUser {
+  /** The handshake is complete. */
+  onEstablished(): void
+  /** Bytes are waiting, or the peer has ended its side (`Tcb.peerClosed`). */
+  onReadable(): void
+  /** The send buffer has room again. */
+  onWritable(): void
+  /** The end: after both sides closed, or with the reason when it failed. Nothing follows. */
+  onClosed(failure: TcpFailure | undefined): void
+}
+
+/** Events that wait for `TcpUser`. */
+export const UserEvent = { ESTABLISHED: 1, READABLE: 2, WRITABLE: 4, CLOSED: 8 } as const
+
+/** Whether an ACK is owed, and how soon. */
+export const AckOwed = { NONE: 0, DELAYED: 1, NOW: 2 } as const
+export type AckOwed = (typeof AckOwed)[keyof typeof AckOwed]
+
+/** What the machine asks of the one that owns it. */
+export interface TcpOwner {
+  /** Input, a timer or a user call changed the connection: it wants its events told, its output sent, its timers filed. */
+  changed(tcb: Tcb): void
+  /** The connection is in TIME-WAIT or CLOSED and its block is no longer needed. */
+  ended(tcb: Tcb): void
+  /** A change of state, for whoever watches. */
+  moved(tcb: Tcb, from: TcpState, event: TcpEvent): void
+}
+
+/**
+ * The Transmission Control Block of one connection: RFC 9293 §3.3.1, with its
+ * variables grouped and named as there.
+ */
+export class Tcb {
+  // The names both ends know it by.
+  readonly local: Ipv4Addr
+  readonly localPort: number
+  readonly remote: Ipv4Addr
+  readonly remotePort: number
+
+  readonly owner: TcpOwner
+  readonly settings: TcpSettings
+  user: TcpUser | undefined
+  route: Route
+  /** True when it came from a listener: a reset in SYN-RECEIVED then concerns nobody (§3.10.7.4). */
+  readonly passive: boolean
+
+  state: TcpState = 'CLOSED'
+  failure: TcpFailure | undefined
+  /** What the network last reported about the path; it explains a timeout, and alone ends nothing (RFC 5927 §5.2). */
+  softError: ErrorCode | undefined
+
+  /** Send Sequence Variables. `max` is the largest window seen, for the sender's silly-window rule and RFC 5961 §5.2. */
+  readonly snd: { una: Seq; nxt: Seq; wnd: number; wl1: Seq; wl2: Seq; iss: Seq; maxWnd: number; smallEnd: Seq }
+  /** Receive Sequence Variables. `adv` is the right edge of the window last announced; it never moves left. */
+  readonly rcv: { nxt: Seq; adv: Seq; irs: Seq; lastAck: Seq }
+
+  // What both SYNs agreed on.
+  /** The largest packet known to reach the peer whole. */
+  pathMtu: number
+  /** The peer's MSS option, or the default. */
+  peerMss = DEFAULT_MSS
+  /** Shifts of the windows we receive and send (RFC 7323 §2.2); 0 unless both offered. */
+  sndScale = 0
+  rcvScale: number
+  sackPermitted = true
+  timestamps = true
+  /** Both sides offered a window scale. */
+  scaling = false
+  /** TS.Recent and when it was taken (RFC 7323 §4.3). */
+  tsRecent = 0
+  tsRecentAt = micros(0)
+  readonly tsOffset: number
+
+  // Sending.
+  readonly sendBuffer: SendBuffer
+  readonly board = new Scoreboard()
+  readonly rtt = new RttEstimator()
+  readonly rack: Rack
+  readonly congestion: CongestionControl
+  /** The user closed; the FIN stands behind the last byte of the send buffer. */
+  finQueued = false
+  finSent = false
+  /** Our SYN has been acknowledged; until then no data is sent. */
+  synAcked = false
+  /** One retransmission may go regardless of the window: recovery begins with it (RFC 6675 §5 step 4.3). */
+  mustRetransmit = false
+  cork = false
+  noDelay: boolean
+  /** In loss recovery until SND.UNA passes `recoveryPoint`. */
+  recovery: 'none' | 'fast' | 'timeout' = 'none'
+  recoveryPoint: Seq
+  /** Segments that duplicate ACKs say have left the network, when the peer has no SACK (RFC 5681 §3.2). */
+  dupAcks = 0
+  /** Set once the user wrote less than was offered. */
+  writeBlocked = false
+
+  // Receiving.
+  readonly receiveRing = new ByteRing()
+  readonly reassembly = new Reassembly()
+  /** The most that may be buffered now; grows towards the setting as the user keeps up. */
+  receiveLimit: number
+  /** Where the peer's FIN stands, once it has been seen. */
+  finAt: Seq | undefined
+  /** The peer's FIN has been received in order. */
+  peerClosed = false
+  /** The user closed both ways: data that still comes is answered with a reset (RFC 9293 §3.6.1, half-duplex close). */
+  readClosed = false
+  ackOwed: AckOwed = AckOwed.NONE
+  /** Full-sized segments received since the last ACK. */
+  segmentsUnacked = 0
+  /** What the user read, and since when, for sizing the window. */
+  readonly drain = { since: micros(0), bytes: 0 }
+
+  // Time.
+  readonly deadlines = new Deadlines()
+  /** When anything was last sent and received, and when the oldest unacknowledged octet began to wait. */
+  lastSent = micros(0)
+  lastReceived = micros(0)
+  waitingSince = micros(0)
+  keepAliveProbes = 0
+  persistBackoff = 0
+  /** Challenge ACKs: how many this second (RFC 5961 §7). */
+  readonly challenge = { second: -1, sent: 0 }
+
+  /** Bits of UserEvent that the user has not been told of. */
+  events = 0
+  readonly stats = {
+    bytesSent: 0,
+    bytesAcked: 0,
+    bytesReceived: 0,
+    segmentsOut: 0,
+    segmentsIn: 0,
+    bytesRetransmitted: 0,
+    retransmissions: 0,
+    timeouts: 0,
+    fastRecoveries: 0,
+    duplicateBytes: 0,
+    outOfOrder: 0,
+  }
+  openedAt: Micros
+
+  // Places kept for the tables and queues that hold it.
+  hash = 0
+  hashNext: unknown = undefined
+  isDirty = false
+  heapAt = 0
+  heapIndex = -1
+
+  constructor(init: {
+    ends: { local: Ipv4Addr; localPort: number; remote: Ipv4Addr; remotePort: number }
+    owner: TcpOwner
+    settings: TcpSettings
+    route: Route
+    pathMtu: number
+    iss: Seq
+    tsOffset: number
+    passive: boolean
+    now: Micros
+  }) {
+    this.local = init.ends.local
+    this.localPort = init.ends.localPort
+    this.remote = init.ends.remote
+    this.remotePort = init.ends.remotePort
+    this.owner = init.owner
+    this.settings = init.settings
+    this.user = undefined
+    this.route = init.route
+    this.pathMtu = init.pathMtu
+    this.passive = init.passive
+    this.tsOffset = init.tsOffset
+    const { iss } = init
+    const none = 0 as Seq
+    this.snd = { una: iss, nxt: iss, wnd: 0, wl1: none, wl2: none, iss, maxWnd: 0, smallEnd: iss }
+    this.rcv = { nxt: none, adv: none, irs: none, lastAck: none }
+    this.recoveryPoint = iss
+    this.rack = new Rack(iss)
+    this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
+    this.congestion = new NewReno(this.mss)
+    this.noDelay = init.settings.noDelay
+    this.receiveLimit = Math.min(init.settings.receiveBuffer, FIRST_RECEIVE_WINDOW)
+    this.rcvScale = windowScaleFor(init.settings.receiveBuffer)
+    this.openedAt = init.now
+    this.lastSent = init.now
+    this.lastReceived = init.now
+    this.waitingSince = init.now
+  }
+
+  /** The only writer of `state`. */
+  become(event: TcpEvent): void {
+    const from = this.state
+    const to = next(from, event)
+    if (to === undefined) return
+    this.state = to
+    this.owner.moved(this, from, event)
+  }
+
+  /** The MSS we announce: what the link can carry (RFC 9293 §3.7.1, MUST-67). */
+  get localMss(): number {
+    return Math.min(this.route.iface.mtu - 40, this.settings.maxSegment)
+  }
+
+  /** Eff.snd.MSS: the most payload one segment may carry now, options taken off (RFC 9293 §3.7.1, MUST-16). */
+  get mss(): number {
+    const most = Math.min(this.peerMss, this.pathMtu - 40, this.settings.maxSegment)
+    return this.timestamps ? most - TIMESTAMP_OPTION_LEN : most
+  }
+
+  /** FlightSize (RFC 5681 §2). */
+  get flightSize(): number {
+    return seqDiff(this.snd.nxt, this.snd.una)
+  }
+
+  /** Octets that may be in the network and are not known to be elsewhere; without SACK, duplicate ACKs stand for it. */
+  get pipe(): number {
+    return this.sackPermitted ? this.board.pipe : Math.max(0, this.board.pipe - this.dupAcks * this.mss)
+  }
+
+  /** The sequence number of the first byte in the send buffer. */
+  get bufferSeq(): Seq {
+    return this.synAcked ? this.snd.una : seqAdd(this.snd.iss, 1)
+  }
+
+  /** Bytes written and never sent. */
+  get unsent(): number {
+    if (this.finSent || !this.synAcked) return this.finSent ? 0 : this.sendBuffer.length
+    return this.sendBuffer.length - this.flightSize
+  }
+
+  /** RCV.WND: what is free now, never less than was promised (RFC 9293 §3.8.6.2.2, no shrinking). */
+  get receiveWindow(): number {
+    const promised = seqDiff(this.rcv.adv, this.rcv.nxt)
+    const free = this.receiveLimit - this.receiveRing.length
+    const most = MAX_UNSCALED << this.rcvScale
+    return Math.max(promised, Math.min(free, most), 0)
+  }
+
+  /** When the connection next wants its timers run. */
+  pollAt(): Micros {
+    return this.deadlines.pollAt()
+  }
+
+  note(event: number): void {
+    this.events |= event
+  }
+}
+
+/** The smallest shift with which a window of `bytes` can be announced (RFC 7323 §2.3). */
+export function windowScaleFor(bytes: number): number {
+  let shift = 0
+  while (shift < 14 && bytes >> shift > MAX_UNSCALED) shift++
+  return shift
+}

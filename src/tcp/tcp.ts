@@ -1,0 +1,444 @@
+import { type IpAddr, type Ipv4Addr, isIpv4 } from '../base/address.ts'
+import { NetError } from '../base/errors.ts'
+import type { Rng } from '../base/rng.ts'
+import { type Seq, seqAdd, seqGe, seqLt, seqMax } from '../base/seq.ts'
+import { type SipKey, sipKey } from '../base/siphash.ts'
+import { TimerQueue } from '../base/timer-queue.ts'
+import { type Micros, micros } from '../base/types.ts'
+import type { IpOutput, Route } from '../ip/output.ts'
+import type { IcmpError, IpPacket, Transport } from '../ip/transport.ts'
+import { IcmpCode } from '../wire/icmp.ts'
+import { IpProtocol } from '../wire/ipv4.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { transportChecksumOk } from '../wire/transport-checksum.ts'
+import { fail } from './ending.ts'
+import type { TcpEvent, TcpState } from './fsm.ts'
+import { segmentArrives } from './input.ts'
+import { initialSequenceNumber, timestampOffset } from './iss.ts'
+import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from './listen.ts'
+import { Listener, type ListenOptions } from './listener.ts'
+import { output } from './output.ts'
+import { Segment, SegmentSender } from './segment.ts'
+import { resolveTcpOptions, type TcpOptionsInit } from './settings.ts'
+import { ConnectionTable } from './table.ts'
+import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
+import { TimeWait } from './time-wait.ts'
+import { onTimer, startKeepAlive } from './timeouts.ts'
+import { abort, limitFinWait2 } from './user.ts'
+
+const DEFAULT_BACKLOG = 511
+/** Resets for segments that belong nowhere, in one second. */
+const RESETS_PER_SECOND = 1000
+/** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
+const REUSE_GAP = 65_537
+
+/** Ports as TCP needs them; the stack keeps them for all protocols. */
+export interface PortPool {
+  claim(protocol: number, addr: IpAddr, port: number): { readonly port: number; release(): void }
+  claimEphemeral(
+    protocol: number,
+    addr: IpAddr,
+    isFree: (port: number) => boolean,
+  ): { readonly port: number; release(): void }
+}
+
+/** Who watches TCP: the probe of the stack. */
+export interface TcpWatcher {
+  onMoved?(tcb: Tcb, from: TcpState, event: TcpEvent): void
+  onSegmentOut?(tcb: Tcb, flags: number, seq: Seq, length: number, now: Micros): void
+  onSegmentIn?(tcb: Tcb, seg: Segment, now: Micros): void
+}
+
+export interface TcpInit {
+  readonly ip: IpOutput
+  readonly ports: PortPool
+  readonly rng: Rng
+  /** Asks for a poll: a user call changed something. */
+  readonly work: () => void
+}
+
+/** All TCP connections and listeners of one stack: RFC 9293's "TCP implementation". */
+export class Tcp implements Transport, TcpOwner {
+  readonly protocol = IpProtocol.TCP
+  readonly sender: SegmentSender
+  watcher: TcpWatcher | undefined = undefined
+  readonly #ip: IpOutput
+  readonly #ports: PortPool
+  readonly #work: () => void
+  readonly #key: SipKey
+  readonly #table: ConnectionTable<Tcb | TimeWait>
+  readonly #listeners = new Map<number, Listener[]>()
+  readonly #timers = new TimerQueue<Tcb | TimeWait>()
+  /** Connections that input, a timer or the user touched since the last poll. */
+  #dirty: Tcb[] = []
+  #spare: Tcb[] = []
+  readonly #claims = new Map<Tcb | TimeWait | Listener, { release(): void }>()
+  readonly #origins = new Map<Tcb, Listener>()
+  readonly #segment = new Segment()
+  readonly #listenContext: ListenContext
+  readonly #resets = { second: -1, sent: 0 }
+  #now = micros(0)
+  #polling = false
+
+  constructor(init: TcpInit) {
+    this.#ip = init.ip
+    this.#ports = init.ports
+    this.#work = init.work
+    this.#key = sipKey(init.rng)
+    this.#table = new ConnectionTable(init.rng)
+    this.sender = new SegmentSender(init.ip)
+    this.#listenContext = {
+      key: this.#key,
+      sender: this.sender,
+      create: (listener, arrival) => this.#accepting(listener, arrival),
+      refuse: (arrival) => this.#refuse(arrival),
+    }
+  }
+
+  /** The time of the latest poll. */
+  get now(): Micros {
+    return this.#now
+  }
+
+  /** Live connections and those in TIME-WAIT. */
+  get connections(): Iterable<Tcb | TimeWait> {
+    return this.#table
+  }
+
+  get size(): number {
+    return this.#table.size
+  }
+
+  get listeners(): readonly Listener[] {
+    return [...this.#listeners.values()].flat()
+  }
+
+  /**
+   * OPEN, active (RFC 9293 §3.10.1). The SYN goes out with the next poll.
+   * @throws {NetError} ENETUNREACH, EAFNOSUPPORT, EADDRINUSE or EADDRNOTAVAIL.
+   */
+  connect(
+    remote: IpAddr,
+    remotePort: number,
+    options: TcpOptionsInit & { local?: Ipv4Addr; localPort?: number } = {},
+  ): Tcb {
+    const settings = resolveTcpOptions(options)
+    if (!isIpv4(remote)) throw new NetError('EAFNOSUPPORT', `Cannot connect to ${remote}: IPv6 is not supported yet`)
+    const route = this.#ip.route(remote, options.local)
+    if (route === undefined)
+      throw new NetError('ENETUNREACH', 'Cannot connect: no route leads there', { syscall: 'connect' })
+    const local = options.local ?? route.src
+    const claim = this.#claimPort(local, options.localPort ?? 0, remote, remotePort)
+    const ends = { local, localPort: claim.port, remote, remotePort }
+    const old = this.#table.find(local, claim.port, remote, remotePort)
+    const replaces = old instanceof TimeWait ? old : undefined
+    if (replaces !== undefined) this.#forget(replaces)
+    const iss = this.#chooseIss(ends, replaces, this.#now)
+    const tcb = this.#create(ends, route, iss, settings, false, this.#now)
+    this.#claims.set(tcb, claim)
+    tcb.become('active open')
+    this.changed(tcb)
+    return tcb
+  }
+
+  /**
+   * OPEN, passive. Port 0 takes a free one.
+   * @throws {NetError} EADDRINUSE or EADDRNOTAVAIL.
+   */
+  listen(local: IpAddr, port: number, options: TcpOptionsInit & ListenOptions = {}): Listener {
+    const settings = resolveTcpOptions(options)
+    if (isIpv4(local) && local !== 0 && this.#ip.ownerOf(local) === undefined) {
+      throw new NetError('EADDRNOTAVAIL', 'Cannot listen: the address is not one of ours', { syscall: 'listen', port })
+    }
+    const isFree = (candidate: number): boolean =>
+      !(this.#listeners.get(candidate) ?? []).some((other) => other.local === local || other.local === 0 || local === 0)
+    if (port !== 0 && !isFree(port)) {
+      throw new NetError('EADDRINUSE', `Cannot listen on port ${port}: a listener of this stack has it`, {
+        syscall: 'listen',
+        port,
+      })
+    }
+    const claim =
+      port === 0
+        ? this.#ports.claimEphemeral(this.protocol, local, isFree)
+        : this.#ports.claim(this.protocol, local, port)
+    const listener = new Listener(local, claim.port, settings, options.backlog ?? DEFAULT_BACKLOG)
+    this.#claims.set(listener, claim)
+    this.#listeners.set(claim.port, [...(this.#listeners.get(claim.port) ?? []), listener])
+    return listener
+  }
+
+  /** Stops listening; connections nobody accepted are aborted, accepted ones live on. */
+  unlisten(listener: Listener): void {
+    const rest = (this.#listeners.get(listener.localPort) ?? []).filter((other) => other !== listener)
+    if (rest.length > 0) this.#listeners.set(listener.localPort, rest)
+    else this.#listeners.delete(listener.localPort)
+    for (const tcb of listener.drain()) abort(tcb, this.sender, this.#now)
+    this.#release(listener)
+    this.#work()
+  }
+
+  /** Aborts every connection and closes every listener; for a stack that goes away. */
+  close(): void {
+    for (const listener of this.listeners) this.unlisten(listener)
+    for (const entry of [...this.#table]) {
+      if (entry instanceof Tcb) abort(entry, this.sender, this.#now)
+    }
+    for (const entry of [...this.#table]) this.#forget(entry)
+  }
+
+  input(packet: IpPacket, now: Micros): string | undefined {
+    const { frame, header: ip } = packet
+    const seg = this.#segment
+    const { header } = seg
+    const drop = header.parse(frame.view, ip.payloadAt, ip.end)
+    if (drop !== undefined) return drop
+    if (
+      frame.checksum === 'complete' &&
+      !transportChecksumOk(frame.bytes, ip.src, ip.dst, IpProtocol.TCP, ip.payloadAt, ip.end)
+    ) {
+      return 'tcp-bad-checksum'
+    }
+    // RFC 9293 §3.9.2.3 (MUST-57), RFC 1122 §4.2.3.10: a connection has one host at each end.
+    if (packet.broadcast) return 'tcp-broadcast'
+    seg.options.parse(frame.view, header.optionsAt, header.payloadAt)
+    seg.bytes = frame.bytes
+    seg.seq = header.seq
+    seg.ack = header.ack
+    seg.flags = header.flags
+    seg.dataAt = header.payloadAt
+    seg.dataLength = header.payloadLen
+    seg.count = frame.segmentSize > 0 ? Math.max(1, Math.ceil(header.payloadLen / frame.segmentSize)) : 1
+    return this.#dispatch(packet, seg, now)
+  }
+
+  icmpError(error: IcmpError, now: Micros): void {
+    const tcb = this.#table.find(error.src, error.srcPort, error.dst, error.dstPort)
+    // RFC 5927 §4.1: the quote must be of something in flight.
+    if (!(tcb instanceof Tcb) || tcb.state === 'CLOSED') return
+    const quoted = (error.seq | 0) as Seq
+    if (!error.local && !(seqGe(quoted, tcb.snd.una) && seqLt(quoted, tcb.snd.nxt))) return
+    this.changed(tcb)
+    if (error.kind === 'unreachable' && error.code === IcmpCode.FRAGMENTATION_NEEDED) {
+      this.#lowerMtu(tcb, error, now)
+      return
+    }
+    // RFC 5461 §4: before the handshake is complete, an unreachable network is worth telling at once.
+    if (tcb.state === 'SYN-SENT')
+      fail(tcb, 'abort', error.errorCode, 'the network reports that the peer cannot be reached')
+    else tcb.softError = error.errorCode
+  }
+
+  /** RFC 1191 §6.3: what was too large goes again in smaller segments, and this is no sign of congestion. */
+  #lowerMtu(tcb: Tcb, error: IcmpError, now: Micros): void {
+    if (error.mtu >= tcb.pathMtu) return
+    this.#ip.lowerPathMtu(tcb.remote, error.mtu, now)
+    tcb.pathMtu = this.#ip.mtuOf(tcb.route)
+    tcb.board.markAllLost()
+    tcb.mustRetransmit = true
+  }
+
+  poll(now: Micros): void {
+    this.#now = now
+    this.#polling = true
+    for (let entry = this.#timers.takeDue(now); entry !== undefined; entry = this.#timers.takeDue(now)) {
+      if (entry instanceof TimeWait) this.#forget(entry)
+      else this.#runTimers(entry, now)
+    }
+    const batch = this.#dirty
+    this.#dirty = this.#spare
+    for (const tcb of batch) this.#tell(tcb, now)
+    for (const tcb of batch) {
+      tcb.isDirty = false
+      this.#send(tcb, now)
+    }
+    batch.length = 0
+    this.#spare = batch
+    this.#polling = false
+  }
+
+  pollAt(): Micros {
+    return this.#dirty.length > 0 ? this.#now : this.#timers.pollAt()
+  }
+
+  changed(tcb: Tcb): void {
+    if (!tcb.isDirty) {
+      tcb.isDirty = true
+      this.#dirty.push(tcb)
+    }
+    if (!this.#polling) this.#work()
+  }
+
+  ended(tcb: Tcb): void {
+    this.#table.remove(tcb)
+    this.#timers.remove(tcb)
+    this.#origins.get(tcb)?.ended(tcb)
+    this.#origins.delete(tcb)
+    const claim = this.#claims.get(tcb)
+    this.#claims.delete(tcb)
+    if (tcb.state === 'TIME-WAIT' && tcb.settings.timeWait > 0) {
+      const rest = new TimeWait(tcb, this.#now)
+      this.#table.add(rest)
+      this.#timers.update(rest)
+      if (claim !== undefined) this.#claims.set(rest, claim)
+    } else claim?.release()
+    this.changed(tcb)
+  }
+
+  moved(tcb: Tcb, from: TcpState, event: TcpEvent): void {
+    this.watcher?.onMoved?.(tcb, from, event)
+  }
+
+  #dispatch(packet: IpPacket, seg: Segment, now: Micros): string | undefined {
+    const { header: ip } = packet
+    const { header } = seg
+    const entry = this.#table.find(ip.dst, header.dstPort, ip.src, header.srcPort)
+    if (entry instanceof Tcb) {
+      this.watcher?.onSegmentIn?.(entry, seg, now)
+      return segmentArrives(entry, seg, this.sender, now)
+    }
+    if (entry !== undefined) {
+      if (!entry.arrives(seg, this.sender, now)) {
+        this.#timers.update(entry)
+        return undefined
+      }
+      this.#forget(entry)
+    }
+    const ends = { local: ip.dst, localPort: header.dstPort, remote: ip.src, remotePort: header.srcPort }
+    const route = this.#ip.route(ip.src, ip.dst)
+    if (route === undefined) return 'tcp-no-route'
+    const arrival: Arrival = { seg, ends, route, replaces: entry, now }
+    const listener = this.#listenerFor(ip.dst, header.dstPort)
+    if (listener === undefined) {
+      // The kernel shares the address: it answers for ports that are not ours.
+      if (!packet.iface.shared) this.#refuse(arrival)
+      return 'tcp-closed'
+    }
+    const drop = arrivesAtListener(this.#listenContext, listener, arrival)
+    if (drop !== undefined || !seg.has(TcpFlag.ACK)) return drop
+    // The ACK that brought a cookie back goes on as the third segment of its handshake.
+    const tcb = this.#table.find(ends.local, ends.localPort, ends.remote, ends.remotePort)
+    return tcb instanceof Tcb ? segmentArrives(tcb, seg, this.sender, now) : undefined
+  }
+
+  /** RFC 6528, and beyond the numbers of the connection in TIME-WAIT that it replaces (RFC 6191 §2). */
+  #chooseIss(ends: EndsV4, replaces: TimeWait | undefined, now: Micros): Seq {
+    const iss = initialSequenceNumber(this.#key, ends, now)
+    return replaces === undefined ? iss : seqMax(iss, seqAdd(replaces.sndNxt, REUSE_GAP))
+  }
+
+  #listenerFor(local: IpAddr, port: number): Listener | undefined {
+    const all = this.#listeners.get(port)
+    if (all === undefined) return undefined
+    return all.find((listener) => listener.local === local) ?? all.find((listener) => listener.local === 0)
+  }
+
+  #accepting(listener: Listener, arrival: Arrival): Tcb {
+    const { ends, route, now } = arrival
+    const iss = this.#chooseIss(ends, arrival.replaces, now)
+    const tcb = this.#create(ends, route, iss, listener.settings, true, now)
+    this.#origins.set(tcb, listener)
+    this.#claims.set(tcb, this.#ports.claim(this.protocol, listener.local, listener.localPort))
+    return tcb
+  }
+
+  #create(ends: EndsV4, route: Route, iss: Seq, settings: Tcb['settings'], passive: boolean, now: Micros): Tcb {
+    const tsOffset = timestampOffset(this.#key, ends)
+    const pathMtu = this.#ip.mtuOf(route)
+    const tcb = new Tcb({ ends, owner: this, settings, route, pathMtu, iss, tsOffset, passive, now })
+    this.#table.add(tcb)
+    return tcb
+  }
+
+  /** Takes a local port for these ends: the one asked for, or a random one whose pair of ends is free. */
+  #claimPort(
+    local: Ipv4Addr,
+    port: number,
+    remote: Ipv4Addr,
+    remotePort: number,
+  ): { readonly port: number; release(): void } {
+    const isFree = (candidate: number): boolean => {
+      if (this.#listenerFor(local, candidate) !== undefined) return false
+      const entry = this.#table.find(local, candidate, remote, remotePort)
+      return entry === undefined || (entry instanceof TimeWait && entry.mayReuse(this.#now))
+    }
+    if (port === 0) return this.#ports.claimEphemeral(this.protocol, local, isFree)
+    if (!isFree(port)) {
+      throw new NetError('EADDRINUSE', `Cannot connect from port ${port}: it already has a connection there`, {
+        syscall: 'connect',
+        port,
+      })
+    }
+    return this.#ports.claim(this.protocol, local, port)
+  }
+
+  /** §3.10.7.1, the state is CLOSED: a reset that the sender of `seg` will believe. */
+  #refuse(arrival: Arrival): void {
+    const { seg, ends, route, now } = arrival
+    if (seg.has(TcpFlag.RST)) return
+    const second = Math.floor(now / 1_000_000)
+    if (this.#resets.second !== second) {
+      this.#resets.second = second
+      this.#resets.sent = 0
+    }
+    if (this.#resets.sent++ >= RESETS_PER_SECOND) return
+    const none = 0 as Seq
+    const fields = seg.has(TcpFlag.ACK)
+      ? { seq: seg.ack, ack: none, flags: TcpFlag.RST }
+      : { seq: none, ack: seg.end, flags: TcpFlag.RST | TcpFlag.ACK }
+    this.sender.bare(route, ends, fields, now)
+  }
+
+  #runTimers(tcb: Tcb, now: Micros): void {
+    this.changed(tcb)
+    for (let timer = tcb.deadlines.takeExpired(now); timer !== undefined; timer = tcb.deadlines.takeExpired(now)) {
+      onTimer(tcb, timer, this.sender, now)
+    }
+  }
+
+  /** Tells the user what happened. */
+  #tell(tcb: Tcb, now: Micros): void {
+    const events = tcb.events
+    if (events === 0) return
+    tcb.events = 0
+    if (events & UserEvent.ESTABLISHED) {
+      startKeepAlive(tcb, now)
+      tcb.user?.onEstablished()
+      const listener = this.#origins.get(tcb)
+      if (listener !== undefined) {
+        this.#origins.delete(tcb)
+        listener.established(tcb)
+      }
+    }
+    if (events & UserEvent.READABLE) tcb.user?.onReadable()
+    if (events & UserEvent.WRITABLE) tcb.user?.onWritable()
+    if (events & UserEvent.CLOSED) tcb.user?.onClosed(tcb.failure)
+  }
+
+  #send(tcb: Tcb, now: Micros): void {
+    if (tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
+    if (!tcb.route.valid) this.#reroute(tcb)
+    limitFinWait2(tcb, now)
+    output(tcb, this.sender, now)
+    this.#timers.update(tcb)
+  }
+
+  /** Routes or addresses changed: a connection keeps its ends, and goes another way if there is one. */
+  #reroute(tcb: Tcb): void {
+    const route = this.#ip.route(tcb.remote, tcb.local)
+    if (route === undefined) return
+    tcb.route = route
+    tcb.pathMtu = this.#ip.mtuOf(route)
+  }
+
+  #forget(entry: Tcb | TimeWait): void {
+    this.#table.remove(entry)
+    this.#timers.remove(entry)
+    this.#release(entry)
+  }
+
+  #release(owner: Tcb | TimeWait | Listener): void {
+    this.#claims.get(owner)?.release()
+    this.#claims.delete(owner)
+  }
+}

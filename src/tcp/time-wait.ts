@@ -1,0 +1,87 @@
+import type { Ipv4Addr } from '../base/address.ts'
+import { type Seq, seqGt } from '../base/seq.ts'
+import { addMicros, type Micros } from '../base/types.ts'
+import type { Route } from '../ip/output.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
+import type { Tcb } from './tcb.ts'
+
+/** RFC 6191 §2 and Linux: after this long, an own SYN with a later timestamp may take the pair of ends again. */
+const REUSE_AFTER = 1_000_000
+
+/** What is left of a connection in TIME-WAIT: enough to answer a repeated FIN and to know an old segment. */
+export class TimeWait {
+  readonly local: Ipv4Addr
+  readonly localPort: number
+  readonly remote: Ipv4Addr
+  readonly remotePort: number
+  readonly sndNxt: Seq
+  readonly rcvNxt: Seq
+  readonly timestamps: boolean
+  readonly tsOffset: number
+  tsRecent: number
+  readonly #route: Route
+  readonly #window: number
+  readonly #duration: Micros
+  #enteredAt: Micros
+  #endsAt: Micros
+
+  hash = 0
+  hashNext: unknown = undefined
+  heapAt = 0
+  heapIndex = -1
+
+  constructor(tcb: Tcb, now: Micros) {
+    this.local = tcb.local
+    this.localPort = tcb.localPort
+    this.remote = tcb.remote
+    this.remotePort = tcb.remotePort
+    this.sndNxt = tcb.snd.nxt
+    this.rcvNxt = tcb.rcv.nxt
+    this.timestamps = tcb.timestamps
+    this.tsOffset = tcb.tsOffset
+    this.tsRecent = tcb.tsRecent
+    this.#route = tcb.route
+    this.#window = Math.min(65_535, tcb.receiveWindow >> tcb.rcvScale)
+    this.#duration = tcb.settings.timeWait
+    this.#enteredAt = now
+    this.#endsAt = addMicros(now, this.#duration)
+  }
+
+  pollAt(): Micros {
+    return this.#endsAt
+  }
+
+  /** Whether a SYN of our own may take this pair of ends: its timestamps will be later (RFC 6191 §2). */
+  mayReuse(now: Micros): boolean {
+    return this.timestamps && now - this.#enteredAt > REUSE_AFTER
+  }
+
+  /**
+   * RFC 9293 §3.10.7.4 for TIME-WAIT. True when the segment is a new SYN that
+   * may replace this connection (MAY-2, RFC 6191 §2); it is then a listener's.
+   */
+  arrives(seg: Segment, sender: SegmentSender, now: Micros): boolean {
+    // RFC 1337 §3 fix 1: a reset does not end TIME-WAIT early.
+    if (seg.has(TcpFlag.RST)) return false
+    if (seg.has(TcpFlag.SYN) && !seg.has(TcpFlag.ACK)) {
+      const later = this.timestamps && seg.options.timestamps ? ((seg.options.tsval - this.tsRecent) | 0) > 0 : false
+      if (later || seqGt(seg.seq, this.rcvNxt)) return true
+    }
+    // A bare ACK at the expected place needs no answer; answering would never end between two such ends.
+    if (seg.length === 0 && seg.seq === this.rcvNxt) return false
+    if (seg.has(TcpFlag.FIN)) this.#endsAt = addMicros(now, this.#duration)
+    sender.bare(
+      this.#route,
+      this,
+      { seq: this.sndNxt, ack: this.rcvNxt, flags: TcpFlag.ACK, window: this.#window },
+      now,
+      (options) => {
+        options.timestamps = this.timestamps
+        options.tsval = timestampAt(this.tsOffset, now)
+        options.tsecr = this.tsRecent
+      },
+    )
+    return false
+  }
+}

@@ -1,0 +1,93 @@
+import { seqAdd } from '../base/seq.ts'
+import { addMicros, type Micros, micros } from '../base/types.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { end, fail } from './ending.ts'
+import { probeWindow, retransmit } from './output.ts'
+import { onDelayedAck } from './receive.ts'
+import { afterTimeout, onReorderTimer } from './recovery.ts'
+import type { SegmentSender } from './segment.ts'
+import type { Tcb } from './tcb.ts'
+import { Timer } from './timers.ts'
+
+/** How long a half-open connection of a listener waits for its last ACK: five retransmissions. */
+const HALF_OPEN_TIMEOUT = micros(63_000_000)
+
+/** Does what the expired timer is there for; `output` follows and sends. */
+export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micros): void {
+  switch (timer) {
+    case Timer.RETRANSMIT:
+      onRetransmit(tcb, sender, now)
+      break
+    case Timer.PERSIST:
+      tcb.persistBackoff++
+      probeWindow(tcb, sender, now)
+      break
+    case Timer.REORDER:
+      onReorderTimer(tcb, now)
+      break
+    case Timer.DELAYED_ACK:
+      onDelayedAck(tcb)
+      break
+    case Timer.KEEPALIVE:
+      onKeepAlive(tcb, sender, now)
+      break
+    case Timer.FIN_WAIT_2:
+      if (tcb.state === 'FIN-WAIT-2') end(tcb, 'timeout')
+      break
+  }
+}
+
+/** RFC 6298 §5.4 to 5.7; R2 of RFC 9293 §3.8.3 is a time here, not a count. */
+function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  if (!tcb.synAcked) {
+    const limit = tcb.passive ? HALF_OPEN_TIMEOUT : tcb.settings.connectTimeout
+    if (now - tcb.openedAt >= limit) {
+      giveUp(tcb, 'the peer did not answer the SYN')
+      return
+    }
+  } else {
+    // RFC 9293 §3.8.6.1 (MUST-37): a closed window is no failure while the peer answers.
+    const since = tcb.snd.wnd === 0 ? Math.max(tcb.waitingSince, tcb.lastReceived) : tcb.waitingSince
+    if (now - since >= tcb.settings.userTimeout) {
+      giveUp(tcb, 'the peer stopped acknowledging')
+      return
+    }
+  }
+  const first = tcb.board.ranges[0]
+  if (tcb.synAcked && tcb.snd.wnd === 0 && first !== undefined) {
+    tcb.rtt.backOff()
+    retransmit(tcb, sender, first, 1, now)
+    return
+  }
+  afterTimeout(tcb)
+}
+
+function giveUp(tcb: Tcb, why: string): void {
+  if (tcb.passive && !tcb.synAcked) end(tcb, 'timeout')
+  else fail(tcb, 'timeout', tcb.softError ?? 'ETIMEDOUT', why)
+}
+
+/** RFC 9293 §3.8.4: a segment the peer must answer, without data and just before what it expects. */
+function onKeepAlive(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  const { settings } = tcb
+  if (settings.keepAlive === 0) return
+  const idleSince = Math.max(tcb.lastReceived, tcb.keepAliveProbes > 0 ? tcb.lastSent : 0)
+  const wait = tcb.keepAliveProbes > 0 ? settings.keepAliveInterval : settings.keepAlive
+  if (now - idleSince >= wait && tcb.board.isEmpty) {
+    if (tcb.keepAliveProbes >= settings.keepAliveProbes) {
+      fail(tcb, 'timeout', 'ETIMEDOUT', 'the peer did not answer keep-alive probes')
+      return
+    }
+    tcb.keepAliveProbes++
+    sender.send(tcb, seqAdd(tcb.snd.nxt, -1), 0, TcpFlag.ACK, now)
+    tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(now, settings.keepAliveInterval))
+    return
+  }
+  // Traffic came meanwhile: the timer is moved only now, not with every segment.
+  tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(micros(Math.max(idleSince, now - wait + 1)), wait))
+}
+
+/** Begins keep-alive, when the user asked for it. */
+export function startKeepAlive(tcb: Tcb, now: Micros): void {
+  if (tcb.settings.keepAlive > 0) tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(now, tcb.settings.keepAlive))
+}

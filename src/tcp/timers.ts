@@ -1,0 +1,72 @@
+import { type Micros, NEVER } from '../base/types.ts'
+
+/** Every timer a connection can have armed. Order is priority at equal times. */
+export const Timer = {
+  /** RFC 6298. */
+  RETRANSMIT: 0,
+  /** RFC 9293 §3.8.6.1: probes a zero window, and overrides silly-window avoidance. */
+  PERSIST: 1,
+  /** RFC 8985 §6.3: a segment may by then be called lost rather than reordered. */
+  REORDER: 2,
+  /** RFC 9293 §3.8.6.3. */
+  DELAYED_ACK: 3,
+  /** RFC 9293 §3.8.4. */
+  KEEPALIVE: 4,
+  /** RFC 9293 §3.6.1 for TIME-WAIT's sake: a peer that never closes may not hold FIN-WAIT-2 for ever. */
+  FIN_WAIT_2: 5,
+} as const
+export type Timer = (typeof Timer)[keyof typeof Timer]
+
+const TIMER_COUNT = 6
+
+export const TIMER_NAMES: readonly string[] = [
+  'retransmit',
+  'persist',
+  'reorder',
+  'delayed ack',
+  'keepalive',
+  'fin-wait-2',
+]
+
+/** A fixed table of deadlines: arming is one store. */
+export class Deadlines {
+  readonly #at = new Float64Array(TIMER_COUNT).fill(NEVER)
+
+  arm(timer: Timer, at: Micros): void {
+    this.#at[timer] = at
+  }
+
+  stop(timer: Timer): void {
+    this.#at[timer] = NEVER
+  }
+
+  stopAll(): void {
+    this.#at.fill(NEVER)
+  }
+
+  isArmed(timer: Timer): boolean {
+    return this.#at[timer] !== NEVER
+  }
+
+  at(timer: Timer): Micros {
+    return this.#at[timer] as Micros
+  }
+
+  /** The earliest deadline; NEVER when none is armed. */
+  pollAt(): Micros {
+    let min: number = NEVER
+    for (let i = 0; i < TIMER_COUNT; i++) if (this.#at[i]! < min) min = this.#at[i]!
+    return min as Micros
+  }
+
+  /** Disarms and reports the first expired timer, or undefined. */
+  takeExpired(now: Micros): Timer | undefined {
+    for (let i = 0; i < TIMER_COUNT; i++) {
+      if (this.#at[i]! <= now) {
+        this.#at[i] = NEVER
+        return i as Timer
+      }
+    }
+    return undefined
+  }
+}

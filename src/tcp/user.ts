@@ -1,0 +1,62 @@
+import { addMicros, type Micros } from '../base/types.ts'
+import { TcpFlag } from '../wire/tcp.ts'
+import { fail } from './ending.ts'
+import type { SegmentSender } from './segment.ts'
+import type { Tcb } from './tcb.ts'
+import { Timer } from './timers.ts'
+
+/** SEND, RFC 9293 §3.10.2: copies what fits of `bytes[from, …)` and returns how much that is; 0 once closed for writing. */
+export function send(tcb: Tcb, bytes: Uint8Array, from: number): number {
+  if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return 0
+  const count = tcb.sendBuffer.write(bytes, from)
+  if (count < bytes.length - from) tcb.writeBlocked = true
+  if (count > 0) tcb.owner.changed(tcb)
+  return count
+}
+
+/** CLOSE, RFC 9293 §3.10.4: no more will be sent; what was written still goes, then the FIN. Receiving goes on. */
+export function close(tcb: Tcb): void {
+  if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
+  tcb.finQueued = true
+  tcb.cork = false
+  // In SYN-SENT and SYN-RECEIVED the CLOSE is queued until the connection is established.
+  tcb.become('close')
+  tcb.owner.changed(tcb)
+}
+
+/** Closes both ways: nothing more will be read, either. Unread data means that data was lost, and the peer is told (RFC 2525 §2.17). */
+export function closeBoth(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  if (tcb.readClosed || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
+  if (tcb.receiveRing.length > 0) {
+    abort(tcb, sender, now)
+    return
+  }
+  tcb.readClosed = true
+  close(tcb)
+  limitFinWait2(tcb, now)
+}
+
+/** ABORT, RFC 9293 §3.10.5: everything queued is dropped and the peer gets a reset. */
+export function abort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  switch (tcb.state) {
+    case 'CLOSED':
+    case 'TIME-WAIT':
+      return
+    case 'SYN-SENT':
+      break
+    case 'SYN-RECEIVED':
+      sender.send(tcb, tcb.snd.nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)
+      break
+    default:
+      sender.reset(tcb, now)
+  }
+  tcb.receiveRing.clear()
+  fail(tcb, 'abort', 'ECONNABORTED', 'the connection was aborted on this side')
+}
+
+/** Nobody reads any more, so a peer that never sends its FIN must not hold the connection (RFC 9293 §3.6 allows the limit). */
+export function limitFinWait2(tcb: Tcb, now: Micros): void {
+  if (tcb.readClosed && tcb.state === 'FIN-WAIT-2' && !tcb.deadlines.isArmed(Timer.FIN_WAIT_2)) {
+    tcb.deadlines.arm(Timer.FIN_WAIT_2, addMicros(now, tcb.settings.timeWait))
+  }
+}

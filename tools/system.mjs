@@ -1,4 +1,5 @@
 // What the other tools know of the machine: running programs, and getting Debian packages that are missing.
+// Run: node tools/system.mjs lab tests
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -80,3 +81,5 @@ export function ensure(...groups) {
   )
   return false
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && !ensure(...process.argv.slice(2))) process.exitCode = 1

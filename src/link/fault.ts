@@ -6,6 +6,8 @@ import { type ChecksumState, InFrame, type Link, type Offload, OutFrame } from '
 import { describeArrival, finishChecksum, Segmenter, segmentCount } from './segment.ts'
 import { LinkWrapper } from './wrapper.ts'
 
+export type { FaultOptions } from './fault-options.ts'
+
 const FULL_OFFLOAD: Offload = { checksum: true, segmentation: true }
 /** Ethernet with two tags. */
 const ETHERNET_MAX = 22

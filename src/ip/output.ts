@@ -111,6 +111,11 @@ export class IpOutput {
     return undefined
   }
 
+  /** Whether packets to `addr` stay within this stack. */
+  isLocal(addr: Ipv4Addr): boolean {
+    return isLoopback(addr) || this.ownerOf(addr) !== undefined
+  }
+
   /** The way to `dst`, from `src` when that is given (one of ours). Undefined: there is none, or the family is not supported. */
   route(dst: IpAddr, src?: IpAddr): Route | undefined {
     if (!isIpv4(dst) || (src !== undefined && !isIpv4(src))) return undefined
@@ -243,7 +248,7 @@ export class IpOutput {
   #lookup(dst: Ipv4Addr, src: Ipv4Addr | undefined): Route | undefined {
     const loopback = this.#loopback
     // RFC 1122 §3.3.1.1: what is for ourselves never sees a wire.
-    if (loopback !== undefined && (isLoopback(dst) || this.ownerOf(dst) !== undefined)) {
+    if (loopback !== undefined && this.isLocal(dst)) {
       return new Route(this.routes, loopback, dst, dst, src ?? dst)
     }
     const entry = this.routes.lookup(dst, src) ?? (src === undefined ? undefined : this.routes.lookup(dst))

@@ -16,6 +16,7 @@ import type { Probe } from '../base/probe.ts'
 import type { Rng } from '../base/rng.ts'
 import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
 import { Icmp } from '../icmp/icmp.ts'
+import { Igmp } from '../ip/igmp.ts'
 import { IpInput } from '../ip/input.ts'
 import { type InterfaceHost, type InterfaceOptions, NetInterface } from '../ip/interface.ts'
 import { LoopbackLink } from '../ip/loopback.ts'
@@ -23,6 +24,7 @@ import { IpOutput } from '../ip/output.ts'
 import type { Transport } from '../ip/transport.ts'
 import type { InFrame, Link } from '../link/link.ts'
 import { SoftwareOffload } from '../link/software-offload.ts'
+import { Udp } from '../udp/udp.ts'
 import { type PortOptions, Ports } from './ports.ts'
 
 const DEFAULT_ROUTE: Cidr = { addr: IPV4_ANY, prefix: 0 }
@@ -64,6 +66,8 @@ export class Stack implements Pollable {
   readonly ip: IpOutput
   readonly ipInput: IpInput
   readonly icmp: Icmp
+  readonly igmp: Igmp
+  readonly udp: Udp
   readonly ports: Ports
   /** Called when the stack has something to do before its next deadline; it only takes a note, and polls later. */
   onWork: (() => void) | undefined
@@ -92,8 +96,10 @@ export class Stack implements Pollable {
     const lo = this.#attach(new NetInterface(new LoopbackLink(), loopback, this.#host))
     this.ipInput = new IpInput(this.ip, lo, this.#host.onDrop)
     this.icmp = new Icmp(this.ipInput, this.ip, options.rng)
+    this.igmp = new Igmp(this.ip, options.rng)
+    this.udp = new Udp(this.ip, this.icmp)
     this.ipInput.errors = this.icmp
-    this.register(this.icmp)
+    for (const transport of [this.icmp, this.igmp, this.udp]) this.register(transport)
   }
 
   /** The time of the latest poll. */

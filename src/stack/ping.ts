@@ -1,0 +1,322 @@
+import { formatIpv4, type Ipv4Addr } from '../base/address.ts'
+import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
+import { addMicros, fromMs, type Micros, NEVER, type Pollable } from '../base/types.ts'
+import type { EchoListener, EchoReply } from '../icmp/echo.ts'
+import type { IcmpError, IcmpErrorKind } from '../ip/transport.ts'
+import { ICMP_HEADER_LEN } from '../wire/icmp.ts'
+import { type AddressLike, toIpv4 } from './address.ts'
+import { PingStats, type PingSummary } from './ping-stats.ts'
+import type { Stack } from './stack.ts'
+import { abortError, Waiters } from './waiters.ts'
+
+const DEFAULT_SIZE = 56
+const DEFAULT_INTERVAL_MS = 1000
+const DEFAULT_TIMEOUT_MS = 10_000
+const MAX_SIZE = 65507
+/** With interval 0 the next request follows the reply, or this much later. */
+const FLOOD_PAUSE_MS = 10
+/** Requests remembered, so that late replies and duplicates are known for what they are. */
+const MAX_REMEMBERED = 8192
+/** Events that wait for their reader; with more, no further request is sent. */
+const MAX_UNREAD = 1024
+const MAX_SEQ = 0x10000
+
+export interface PingOptions {
+  /** Bytes of data in each request. Default 56, of which the packet has 84. */
+  readonly size?: number
+  /** Requests to send. Default: no end. */
+  readonly count?: number
+  /** Milliseconds between requests. Default 1000; 0 sends the next as soon as a reply is there. */
+  readonly interval?: number
+  /** Milliseconds to wait for the last replies. Default 10,000. */
+  readonly timeout?: number
+  /** Default 64. */
+  readonly ttl?: number
+  readonly tos?: number
+  /** Never cut requests; too large ones fail with EMSGSIZE. */
+  readonly dontFragment?: boolean
+  /** The address to send from. Default: as the route has it. */
+  readonly source?: AddressLike
+  /** Repeated to fill the data. Default: counting bytes. */
+  readonly pattern?: Uint8Array
+  /** Allow a broadcast address. */
+  readonly broadcast?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** What happens while pinging, in the order in which it happens. */
+export type PingEvent =
+  | { readonly type: 'sent'; readonly seq: number }
+  | PingReply
+  /** The next request goes out and this one is still unanswered. */
+  | { readonly type: 'unanswered'; readonly seq: number }
+  | PingFailure
+
+export interface PingReply {
+  readonly type: 'reply'
+  readonly seq: number
+  readonly from: string
+  readonly ttl: number
+  /** Of the ICMP message, header included: 64 for 56 bytes of data. */
+  readonly bytes: number
+  /** Undefined when the request is no longer remembered. */
+  readonly rttUs: number | undefined
+  readonly isDuplicate: boolean
+  /** The checksum is wrong. */
+  readonly isCorrupt: boolean
+  /** The data is not what was sent. */
+  readonly isAltered: boolean
+}
+
+export interface PingFailure {
+  readonly type: 'error'
+  readonly seq: number
+  /** The router or host that says so; ourselves when the neighbour does not answer. */
+  readonly from: string
+  readonly code: ErrorCode
+  /** Of an ICMP error; undefined when the packet never left. */
+  readonly icmp: { readonly kind: IcmpErrorKind; readonly code: number; readonly local: boolean } | undefined
+  /** The MTU that was told, or 0. */
+  readonly mtu: number
+}
+
+interface Request {
+  readonly sentAt: Micros
+  isAnswered: boolean
+}
+
+/**
+ * Asks a host for echoes, again and again. Iterate over it for the events;
+ * the iteration ends when `count` requests are answered or timed out, and with `stop`.
+ */
+export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
+  readonly address: string
+  readonly size: number
+  readonly #stack: Stack
+  readonly #dst: Ipv4Addr
+  readonly #source: Ipv4Addr | undefined
+  readonly #id: number
+  readonly #count: number
+  readonly #interval: number
+  readonly #timeout: number
+  readonly #data: Uint8Array
+  readonly #echo: { readonly ttl: number; readonly tos: number; readonly dontFragment: boolean }
+  readonly #signal: AbortSignal | undefined
+  readonly #stats = new PingStats()
+  readonly #requests = new Map<number, Request>()
+  readonly #events: PingEvent[] = []
+  readonly #readers = new Waiters<void>('ping')
+  readonly #onAbort = (): void => this.stop()
+  #seq = 0
+  #finished = 0
+  #nextAt = 0 as Micros
+  #endAt: Micros = NEVER
+  #isEnded = false
+
+  /**
+   * @throws {NetError} EAFNOSUPPORT, ENETUNREACH, EACCES, EADDRNOTAVAIL, ENOBUFS.
+   * @throws {RangeError} when an option is out of its range.
+   */
+  constructor(stack: Stack, address: AddressLike, options: PingOptions = {}) {
+    this.#stack = stack
+    this.#dst = toIpv4(address)
+    this.address = formatIpv4(this.#dst)
+    this.size = inRange('size', options.size ?? DEFAULT_SIZE, 0, MAX_SIZE)
+    this.#count = options.count === undefined ? NEVER : inRange('count', options.count, 1, Number.MAX_SAFE_INTEGER)
+    this.#interval = fromMs(inRange('interval', options.interval ?? DEFAULT_INTERVAL_MS, 0, 86_400_000))
+    this.#timeout = fromMs(inRange('timeout', options.timeout ?? DEFAULT_TIMEOUT_MS, 0, 86_400_000))
+    const ttl = inRange('ttl', options.ttl ?? 64, 1, 255)
+    this.#echo = { ttl, tos: inRange('tos', options.tos ?? 0, 0, 255), dontFragment: options.dontFragment ?? false }
+    this.#data = fill(this.size, options.pattern)
+    this.#source = options.source === undefined ? undefined : toIpv4(options.source)
+    this.#signal = options.signal
+    this.#checkWay(options.broadcast ?? false)
+    const id = stack.icmp.echoes.open(this)
+    if (id === undefined) throw this.#failure('ENOBUFS')
+    this.#id = id
+    this.#nextAt = stack.now
+    if (this.#signal?.aborted) this.stop()
+    else {
+      this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+      stack.addTask(this)
+    }
+  }
+
+  get summary(): PingSummary {
+    return this.#stats.summary()
+  }
+
+  /** Ends the iteration after the events that are already there. */
+  stop(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#stack.icmp.echoes.close(this.#id)
+    this.#stack.removeTask(this)
+    this.#readers.resolveAll(undefined)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PingEvent, void, undefined> {
+    try {
+      for (;;) {
+        const event = this.#events.shift()
+        if (event !== undefined) {
+          yield event
+          if (this.#events.length === 0) this.#stack.work()
+        } else if (this.#isEnded) return
+        else await this.#readers.wait()
+      }
+    } finally {
+      this.stop()
+    }
+  }
+
+  poll(now: Micros): void {
+    if (this.#isEnded) return
+    if (now >= this.#nextAt && this.#seq < this.#count && this.#events.length < MAX_UNREAD) this.#ask(now)
+    if (now >= this.#endAt) this.stop()
+  }
+
+  pollAt(): Micros {
+    if (this.#isEnded) return NEVER
+    if (this.#seq >= this.#count) return this.#endAt
+    return this.#events.length < MAX_UNREAD ? this.#nextAt : NEVER
+  }
+
+  onReply(reply: EchoReply, now: Micros): void {
+    const request = this.#requests.get(reply.seq)
+    const isDuplicate = request?.isAnswered ?? false
+    const rttUs = request === undefined ? undefined : now - request.sentAt
+    if (reply.isCorrupt) this.#stats.corrupt++
+    else if (isDuplicate) this.#stats.duplicates++
+    else if (request !== undefined) {
+      request.isAnswered = true
+      this.#stats.addReply(now - request.sentAt)
+    }
+    this.#push({
+      type: 'reply',
+      seq: reply.seq,
+      from: formatIpv4(reply.from),
+      ttl: reply.ttl,
+      bytes: reply.end - reply.at + ICMP_HEADER_LEN,
+      rttUs,
+      isDuplicate,
+      isCorrupt: reply.isCorrupt,
+      isAltered: !isSame(this.#data, reply),
+    })
+    if (request !== undefined && !isDuplicate && !reply.isCorrupt) this.#finishOne(now)
+  }
+
+  onError(error: IcmpError, now: Micros): void {
+    const request = this.#requests.get(error.dstPort)
+    if (error.dst !== this.#dst || request === undefined) return
+    const { kind, code, local, mtu } = error
+    this.#fail(error.dstPort, formatIpv4(error.from), error.errorCode, { kind, code, local }, mtu)
+    if (request.isAnswered) return
+    request.isAnswered = true
+    this.#finishOne(now)
+  }
+
+  #ask(now: Micros): void {
+    const previous = this.#requests.get(this.#seq % MAX_SEQ)
+    if (previous !== undefined && !previous.isAnswered) {
+      this.#push({ type: 'unanswered', seq: this.#seq % MAX_SEQ })
+    }
+    // The first is 1, as people expect.
+    this.#seq++
+    const seq = this.#seq % MAX_SEQ
+    this.#remember(seq, now)
+    this.#stats.sent++
+    this.#push({ type: 'sent', seq })
+    this.#nextAt = addMicros(now, this.#interval > 0 ? this.#interval : fromMs(FLOOD_PAUSE_MS))
+    if (this.#seq >= this.#count) this.#endAt = addMicros(now, this.#timeout)
+    const { ip, icmp } = this.#stack
+    const route = ip.route(this.#dst, this.#source)
+    const drop = route === undefined ? 'none' : icmp.sendEcho(route, this.#id, seq, this.#data, this.#echo, now)
+    if (drop === undefined) return
+    const code = route === undefined ? 'ENETUNREACH' : (CODES[drop] ?? 'ENOBUFS')
+    this.#requests.get(seq)!.isAnswered = true
+    this.#fail(seq, formatIpv4(route?.src ?? this.#dst), code, undefined, ip.pathMtu(this.#dst))
+    this.#finishOne(now)
+  }
+
+  #remember(seq: number, now: Micros): void {
+    this.#requests.delete(seq)
+    this.#requests.set(seq, { sentAt: now, isAnswered: false })
+    if (this.#requests.size > MAX_REMEMBERED) this.#requests.delete(this.#requests.keys().next().value!)
+  }
+
+  /** One request is answered, well or badly. */
+  #finishOne(now: Micros): void {
+    this.#finished++
+    if (this.#finished >= this.#count) this.stop()
+    else if (this.#interval === 0) this.#nextAt = now
+  }
+
+  #fail(seq: number, from: string, code: ErrorCode, icmp: PingFailure['icmp'], mtu: number): void {
+    this.#stats.errors++
+    this.#push({ type: 'error', seq, from, code, icmp, mtu })
+  }
+
+  /** Nobody is made to keep what nobody reads: replies count, but only so many wait. */
+  #push(event: PingEvent): void {
+    if (this.#isEnded || this.#events.length >= 2 * MAX_UNREAD) return
+    this.#events.push(event)
+    this.#readers.resolveFirst(undefined)
+  }
+
+  #checkWay(mayBroadcast: boolean): void {
+    const { ip } = this.#stack
+    if (this.#source !== undefined && !ip.isLocal(this.#source)) throw this.#failure('EADDRNOTAVAIL')
+    const route = ip.route(this.#dst, this.#source)
+    if (route === undefined) throw this.#failure('ENETUNREACH')
+    if (route.isBroadcast && !mayBroadcast) throw this.#failure('EACCES')
+  }
+
+  #failure(code: ErrorCode): NetError {
+    const message = `Cannot ping ${this.address}: ${ERROR_CODES[code]}`
+    return new NetError(code, message, { syscall: 'ping', address: this.address })
+  }
+}
+
+/**
+ * One echo: resolves with the reply.
+ * @throws {NetError} ETIMEDOUT, EHOSTUNREACH and what else ICMP reports, ABORT_ERR, and what `Ping` throws.
+ */
+export async function ping(stack: Stack, address: AddressLike, options: PingOptions = {}): Promise<PingReply> {
+  if (options.signal?.aborted) throw abortError('ping')
+  const run = new Ping(stack, address, { ...options, count: 1 })
+  const where = { syscall: 'ping', address: run.address }
+  for await (const event of run) {
+    if (event.type === 'reply' && !event.isCorrupt) return event
+    if (event.type !== 'error') continue
+    throw new NetError(event.code, `No echo from ${run.address}, says ${event.from}: ${ERROR_CODES[event.code]}`, where)
+  }
+  if (options.signal?.aborted) throw abortError('ping')
+  throw new NetError('ETIMEDOUT', `No echo from ${run.address}: ${ERROR_CODES.ETIMEDOUT}`, where)
+}
+
+/** What a refused send means to the user. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  'ip-too-big': 'EMSGSIZE',
+  'interface-down': 'ENETDOWN',
+  'link-refused': 'ENOBUFS',
+}
+
+function fill(size: number, pattern: Uint8Array | undefined): Uint8Array {
+  const data = new Uint8Array(size)
+  for (let i = 0; i < size; i++)
+    data[i] = pattern === undefined || pattern.length === 0 ? i : pattern[i % pattern.length]!
+  return data
+}
+
+function isSame(data: Uint8Array, { bytes, at, end }: EchoReply): boolean {
+  if (end - at !== data.length) return false
+  for (let i = 0; i < data.length; i++) if (bytes[at + i] !== data[i]) return false
+  return true
+}
+
+function inRange(name: string, value: number, min: number, max: number): number {
+  if (value >= min && value <= max) return value
+  throw new RangeError(`Cannot ping with ${name} ${value}: it must be from ${min} to ${max}`)
+}

@@ -1,10 +1,7 @@
 import { below, type Rng } from '../base/rng.ts'
+import { IpProtocol } from '../wire/ipv4.ts'
 import { FrameLayout } from './layout.ts'
 import type { InFrame, Link } from './link.ts'
-
-const ICMP = 1
-const IGMP = 2
-const UDP = 17
 
 const layout = new FrameLayout()
 
@@ -21,7 +18,7 @@ export function flipBit(frame: InFrame, medium: Link['medium'], rng: Rng): boole
   let mask = 1 << (bit & 7)
   // Two fields say how far a checksum reaches and one whether there is any: wrong, they could hide themselves.
   if (at === layout.ip && mask < 0x10) mask <<= 4
-  if (layout.protocol === UDP && at >= layout.transport + 4 && at < layout.transport + 8) at -= 4
+  if (layout.protocol === IpProtocol.UDP && at >= layout.transport + 4 && at < layout.transport + 8) at -= 4
   bytes[at] = bytes[at]! ^ mask
   return true
 }
@@ -29,6 +26,6 @@ export function flipBit(frame: InFrame, medium: Link['medium'], rng: Rng): boole
 /** Whether a checksum covers what the packet carries. */
 function covered(bytes: Uint8Array): boolean {
   const { protocol, checksumAt } = layout
-  if (protocol === UDP) return checksumAt >= 0 && (bytes[checksumAt]! | bytes[checksumAt + 1]!) !== 0
-  return checksumAt >= 0 || protocol === ICMP || protocol === IGMP
+  if (protocol === IpProtocol.UDP) return checksumAt >= 0 && (bytes[checksumAt]! | bytes[checksumAt + 1]!) !== 0
+  return checksumAt >= 0 || protocol === IpProtocol.ICMP || protocol === IpProtocol.IGMP
 }

@@ -1,16 +1,18 @@
+import { EtherType } from '../wire/ethernet.ts'
+import { IPV4_HEADER_LEN, IpProtocol } from '../wire/ipv4.ts'
+import { TCP_CHECKSUM_OFFSET, TCP_HEADER_LEN } from '../wire/tcp.ts'
+import { UDP_CHECKSUM_OFFSET, UDP_HEADER_LEN } from '../wire/udp.ts'
 import type { Link } from './link.ts'
 
 type Medium = Link['medium']
 
 const ETHERTYPE_AT = 12
 const TAG_LENGTH = 4
-const IPV4 = 0x0800
 /** 802.1Q and 802.1ad tags; more than two on one frame are not looked behind. */
-const TAGS: readonly number[] = [0x8100, 0x88a8]
+const TAGS: readonly number[] = [EtherType.VLAN, EtherType.QINQ]
 const MAX_TAGS = 2
 
-const TCP = 6
-const UDP = 17
+/** More fragments, and the offset. */
 const FRAGMENT_BITS = 0x3fff
 
 /** The length of what stands before the network header: 0, or Ethernet with its tags; -1 when cut short. */
@@ -50,11 +52,12 @@ export class FrameLayout {
     const below = headerLengthOf(medium, bytes, start, end)
     if (below < 0) return false
     const ip = start + below
-    if (ip + 20 > end || bytes[ip]! >>> 4 !== 4) return false
-    if (medium === 'ethernet' && ((bytes[ip - 2]! << 8) | bytes[ip - 1]!) !== IPV4) return false
+    if (ip + IPV4_HEADER_LEN > end || bytes[ip]! >>> 4 !== 4) return false
+    if (medium === 'ethernet' && ((bytes[ip - 2]! << 8) | bytes[ip - 1]!) !== EtherType.IPV4) return false
     const transport = ip + (bytes[ip]! & 15) * 4
     const packetEnd = ip + ((bytes[ip + 2]! << 8) | bytes[ip + 3]!)
-    if (transport < ip + 20 || transport > end || packetEnd < transport || packetEnd > start + length) return false
+    if (transport < ip + IPV4_HEADER_LEN || transport > end || packetEnd < transport || packetEnd > start + length)
+      return false
     this.ip = ip
     this.transport = transport
     this.payload = transport
@@ -62,19 +65,19 @@ export class FrameLayout {
     this.protocol = bytes[ip + 9]!
     this.checksumAt = -1
     if ((((bytes[ip + 6]! << 8) | bytes[ip + 7]!) & FRAGMENT_BITS) !== 0) return true
-    if (this.protocol === TCP && transport + 20 <= end) {
+    if (this.protocol === IpProtocol.TCP && transport + TCP_HEADER_LEN <= end) {
       const payload = transport + (bytes[transport + 12]! >>> 4) * 4
-      if (payload < transport + 20 || payload > end || payload > packetEnd) return false
+      if (payload < transport + TCP_HEADER_LEN || payload > end || payload > packetEnd) return false
       this.payload = payload
-      this.checksumAt = transport + 16
-    } else if (this.protocol === UDP && transport + 8 <= end && transport + 8 <= packetEnd) {
-      this.payload = transport + 8
-      this.checksumAt = transport + 6
+      this.checksumAt = transport + TCP_CHECKSUM_OFFSET
+    } else if (this.protocol === IpProtocol.UDP && transport + UDP_HEADER_LEN <= Math.min(end, packetEnd)) {
+      this.payload = transport + UDP_HEADER_LEN
+      this.checksumAt = transport + UDP_CHECKSUM_OFFSET
     }
     return true
   }
 
   get isTcp(): boolean {
-    return this.protocol === TCP && this.checksumAt >= 0
+    return this.protocol === IpProtocol.TCP && this.checksumAt >= 0
   }
 }

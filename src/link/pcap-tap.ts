@@ -23,7 +23,7 @@ export class PcapTap extends Tracer {
     const { epoch = 0, format = PCAP } = options
     const encoder = new CaptureEncoder(
       format,
-      inner.medium === 'ethernet' ? LinkType.EN10MB : LinkType.RAW,
+      inner.medium === 'ethernet' ? LinkType.ETHERNET : LinkType.RAW,
       options.write,
     )
     super(inner, (_direction, bytes, start, end, now) => {

@@ -1,10 +1,7 @@
 import { addSum, checksum, finishSum, foldSum, pseudoSum } from '../base/checksum.ts'
+import { TcpFlag } from '../wire/tcp.ts'
 import { FrameLayout } from './layout.ts'
 import { type InFrame, type Link, OutFrame } from './link.ts'
-
-const FIN = 0x01
-const PSH = 0x08
-const CWR = 0x80
 
 /**
  * Finishes the checksum a frame was handed down with; harmless when none is left to finish.
@@ -103,8 +100,8 @@ export class Segmenter {
     view.setUint16(ip + 10, checksum(bytes, ip, transport))
     view.setUint32(transport + 4, (view.getUint32(transport + 4) + index * size) >>> 0)
     let flags = bytes[transport + 13]!
-    if (index < this.#count - 1) flags &= ~(FIN | PSH)
-    if (index > 0) flags &= ~CWR
+    if (index < this.#count - 1) flags &= ~(TcpFlag.FIN | TcpFlag.PSH)
+    if (index > 0) flags &= ~TcpFlag.CWR
     bytes[transport + 13] = flags
     view.setUint16(this.#layout.checksumAt, pseudoSumOf(view, this.#layout, length))
   }

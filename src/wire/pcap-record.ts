@@ -2,7 +2,7 @@
 export const LinkType = {
   /** BSD loopback: four bytes of address family in the writer's byte order. */
   NULL: 0,
-  EN10MB: 1,
+  ETHERNET: 1,
   /** A bare IPv4 or IPv6 packet. */
   RAW: 101,
   /** As NULL, in network byte order. */

@@ -21,18 +21,23 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const echoed = seg.options.timestamps ? seg.options.tsecr : undefined
   let newest = micros(-1)
   let delivered = false
+  let repeated = micros(-1)
   const onDelivered = (range: SentRange): void => {
     delivered = true
-    if (range.transmissions === 1 && range.sentAt > newest) newest = range.sentAt
+    if (range.transmissions > 1) repeated = micros(Math.max(repeated, range.sentAt))
+    else newest = micros(Math.max(newest, range.sentAt))
     const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))
     tcb.rack.delivered(range, tcb.rtt.minRtt, before, now)
   }
   const isDuplicate = acked === 0 && isDuplicateAck(tcb, seg)
   if (acked > 0) advance(tcb, seg.ack, acked, now, onDelivered)
   if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg, onDelivered)
-  // RFC 6298 §3: only ranges that were sent once are measured, and a timestamp tells the rest (RFC 7323 §4.2).
-  if (newest >= 0) tcb.rtt.sample(micros(now - newest), now)
-  else if (acked > 0 && echoed) measureByTimestamp(tcb, echoed, now)
+  // RFC 6298 §3, Karn's algorithm: an ACK of anything sent twice measures nothing, unless its timestamp shows
+  // that it answers the last transmission (RFC 7323 §4.1).
+  if (repeated < 0 && newest >= 0) tcb.rtt.sample(micros(now - newest), now)
+  else if (echoed !== undefined && repeated >= 0 && !isBefore(echoed, timestampAt(tcb.tsOffset, repeated))) {
+    tcb.rtt.sample(micros(now - repeated), now)
+  }
   updateWindow(tcb, seg)
   if (delivered || isDuplicate) afterAck(tcb, { acked, isDuplicate, flight }, now)
 }
@@ -51,7 +56,6 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   tcb.stats.bytesAcked += octets
   snd.una = ack
   if (seqLt(snd.smallEnd, ack)) snd.smallEnd = ack
-  tcb.rtt.progress()
   tcb.waitingSince = now
   tcb.persistBackoff = 0
   tcb.deadlines.stop(Timer.RETRANSMIT)
@@ -91,7 +95,7 @@ function updateWindow(tcb: Tcb, seg: Segment): void {
   if (snd.wnd === 0 && window > 0) {
     // What was probed into a closed window goes again at once.
     tcb.persistBackoff = 0
-    tcb.rtt.progress()
+    tcb.rtt.forgetBackoff()
     tcb.deadlines.stop(Timer.RETRANSMIT)
   }
   if (window > snd.wnd) tcb.deadlines.stop(Timer.PERSIST)
@@ -99,11 +103,6 @@ function updateWindow(tcb: Tcb, seg: Segment): void {
   snd.wl1 = seg.seq
   snd.wl2 = seg.ack
   if (window > snd.maxWnd) snd.maxWnd = window
-}
-
-function measureByTimestamp(tcb: Tcb, echoed: number, now: Micros): void {
-  const elapsed = (timestampAt(tcb.tsOffset, now) - echoed) | 0
-  if (elapsed >= 0 && elapsed < 600_000) tcb.rtt.sample(micros(Math.max(1, elapsed) * 1000), now)
 }
 
 /** Whether timestamp `a` is older than `b` (RFC 7323 §5.3, modulo 2^32). */

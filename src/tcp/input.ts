@@ -98,8 +98,10 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   if (!isAcceptable(tcb, seg)) {
     if (seg.has(TcpFlag.RST)) return 'tcp-out-of-window'
     // A SYN that repeats the one we answer: our SYN,ACK was lost.
-    if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs) tcb.ackOwed = AckOwed.NOW
-    else acknowledgeUnacceptable(tcb, seg, now)
+    if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs) {
+      tcb.ackOwed = AckOwed.NOW
+      tcb.tsRecent = seg.options.tsval
+    } else acknowledgeUnacceptable(tcb, seg, now)
     return 'tcp-out-of-window'
   }
   takeTimestamp(tcb, seg, now)

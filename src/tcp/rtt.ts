@@ -57,8 +57,8 @@ export class RttEstimator {
     this.#backoff++
   }
 
-  /** New data was acknowledged: the path is alive and the timeout returns to its computed value. */
-  progress(): void {
+  /** The silence had another reason than loss, a closed window. Otherwise only a measurement ends the back-off (RFC 6298 §5). */
+  forgetBackoff(): void {
     this.#backoff = 0
   }
 

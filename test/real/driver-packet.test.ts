@@ -313,6 +313,50 @@ describe('openPacketLink', { skip: labUnavailable() }, () => {
     link.close()
   })
 
+  for (const [full, limit] of [
+    ['blocks', '4mb'],
+    ['drops', '20kb'],
+  ] as const) {
+    it(`keeps order and loses nothing uncounted while the queue ${full}`, async () => {
+      lab
+        .host('a')
+        .run('tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', 'rate', '30mbit', 'burst', '64kb', 'limit', limit)
+      const link = open({ sendBuffer: 32768 })
+      const other = new Collector(open({}, 'b'))
+      const ours = () => other.frames.filter((frame) => portOf(frame) === 5500)
+      const count = 400
+      let owned: Uint8Array[] = []
+      for (let i = 0; i < count; i++) {
+        // Every tenth is large enough to stay in its owner's memory, which is overwritten after the flush.
+        const bytes = new Uint8Array(i % 10 === 0 ? 6000 : 200).fill(0x11)
+        owned.push(bytes)
+        link.send(udpFrame(ends, [10_000 + i, 5500], { bytes, segmentSize: 1000 }), NOW)
+        if (i % 4 !== 3) continue
+        link.flush(NOW)
+        for (const each of owned) each.fill(0xee)
+        owned = []
+        if (i % 40 === 39) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      const settled = () => link.counters.sent + link.counters.sendFailures === count
+      for (let i = 0; i < 1000 && !settled(); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        link.receive(i as Micros, () => {})
+        link.flush((i * 5000) as Micros)
+      }
+      assert.ok(settled())
+      assert.ok(link.counters.delayed > 0)
+      const sources = () => ours().map((frame) => frame.bytes[34]! * 256 + frame.bytes[35]!)
+      await eventually(() => new Set(sources()).size === link.counters.sent, 'every frame that the queue took')
+      lab.host('a').run('tc', 'qdisc', 'delete', 'dev', 'eth0', 'root')
+      assert.deepEqual(
+        sources(),
+        sources().toSorted((x, y) => x - y),
+      )
+      assert.ok(ours().every((frame) => udpPayload(frame).every((octet) => octet === 0x11)))
+      link.close()
+    })
+  }
+
   it('says once that the interface went down, and works when it is up again', async () => {
     const link = open()
     const errors: NetError[] = []

@@ -1,0 +1,33 @@
+import { EtherType } from '../ethernet.ts'
+
+/** Names of the type field, as tcpdump -e prints them. */
+export const ETHER_TYPE_NAMES: Readonly<Record<number, string>> = {
+  [EtherType.IPV4]: 'IPv4',
+  [EtherType.ARP]: 'ARP',
+  [EtherType.IPV6]: 'IPv6',
+  [EtherType.VLAN]: '802.1Q',
+  [EtherType.QINQ]: '802.1Q-QinQ',
+  [EtherType.LLDP]: 'LLDP',
+  4096: 'Trail',
+  32821: 'Reverse ARP',
+  32923: 'Appletalk',
+  33011: 'Appletalk ARP',
+  33079: 'IPX',
+  34824: 'MPCP',
+  34825: 'Slow Protocols',
+  34827: 'PPP',
+  34887: 'MPLS unicast',
+  34888: 'MPLS multicast',
+  34915: 'PPPoE D',
+  34916: 'PPPoE S',
+  34928: 'Jumbo',
+  34958: 'EAPOL',
+  34978: 'AoE',
+  35018: 'TIPC',
+  35045: '802.1AE MACsec',
+  35063: 'PTP',
+  35074: 'CFM',
+  36864: 'Loopback',
+  37120: '802.1Q-9100',
+  37376: '802.1Q-9200',
+}

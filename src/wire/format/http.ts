@@ -46,8 +46,9 @@ function line(p: Printer, prefix: string, at: number, end: number): number {
 export function formatHttp(p: Printer, at: number, length: number): undefined {
   p.protocol = 'http'
   const end = at + length
-  const [first, next] = word(p, at, end)
-  const [second] = word(p, next, end)
+  const captured = Math.min(end, p.end)
+  const [first, next] = word(p, at, captured)
+  const [second] = word(p, next, captured)
   p.put('HTTP')
   if (!METHODS.has(first.toUpperCase()) && !/^\d{3}$/.test(second)) return
   if (p.options.verbose === 0) {

@@ -51,11 +51,8 @@ export function formatIpv4(p: Printer, at: number, length: number, formatIp: For
   if (headerLen < IPV4_HEADER_LEN) return p.put(`bad-hlen ${headerLen}`)
   const written = p.u16(at + 2)
   if (length < written) p.put(`truncated-ip - ${written - length} bytes missing! `)
-  if (written !== 0 && written < headerLen) return p.put(`bad-len ${written}`)
-  // A length of zero is what a segment left to the hardware shows.
-  const totalLen = written === 0 ? length : written
-  if (totalLen < headerLen) return p.put(`bad-len ${written}`)
-  const outer = p.narrow(at, totalLen)
+  if (written < headerLen) return p.put(`bad-len ${written}`)
+  const outer = p.narrow(at, written)
   if (p.options.verbose > 0) details(p, at, headerLen)
 
   const fragment = p.u16(at + 6)
@@ -65,7 +62,7 @@ export function formatIpv4(p: Printer, at: number, length: number, formatIp: For
   if ((fragment & 0x1fff) !== 0) p.put(`${addresses()} ip-proto-${protocol}`)
   else {
     if (!namesEndpoints(protocol)) p.put(`${addresses()} `)
-    if (p.has(at, headerLen)) formatTransport(p, at + headerLen, totalLen - headerLen, protocol, context, formatIp)
+    if (p.has(at, headerLen)) formatTransport(p, at + headerLen, written - headerLen, protocol, context, formatIp)
     else {
       p.put(` [remaining caplen(${p.end - at}) < header length(${headerLen})]`)
       p.truncated()

@@ -28,7 +28,7 @@ export function formatLldp(p: Printer, at: number, length: number): undefined {
     if (type === 0 || size === 0) return
     i += 2
     if (!p.has(i, size) || i + size > at + length) return p.truncated()
-    if (type === SYSTEM_NAME || (TEXTS.includes(type) && p.options.verbose > 0)) p.put(`: ${p.string(i, size)}`)
+    if (type === SYSTEM_NAME || (TEXTS.includes(type) && p.options.verbose > 0)) p.put(`: ${p.paddedString(i, size)}`)
     if (type === TIME_TO_LIVE && p.options.verbose > 0) {
       if (size < 2) return p.truncated()
       p.put(`: TTL ${p.u16(i)}s`)

@@ -9,13 +9,10 @@ export const hex = (value: number, digits = 0): string => (value >>> 0).toString
 /** Bits with their names, in the order they are shown. */
 export type BitNames = readonly (readonly [bit: number, name: string])[]
 
-/** Names of the bits set in `value`; `none` when it is zero, and nothing for bits without a name. */
+/** Names of the bits set in `value`; `none` when there is none that has a name. */
 export function bitNames(value: number, names: BitNames, separator = ', '): string {
-  if (value === 0) return 'none'
-  return names
-    .filter(([bit]) => (value & bit) !== 0)
-    .map(([, name]) => name)
-    .join(separator)
+  const set = names.filter(([bit]) => (value & bit) !== 0).map(([, name]) => name)
+  return set.length === 0 ? 'none' : set.join(separator)
 }
 
 /**
@@ -114,6 +111,12 @@ export class Printer {
     const out: string[] = []
     for (let i = at; i < at + length && !this.silent; i++) out.push(hex(this.u8(i), 2))
     return out.join(separator)
+  }
+
+  /** Printable text up to the first NUL of `length` bytes. */
+  paddedString(at: number, length: number): string {
+    const nul = this.bytes.subarray(at, Math.min(at + length, this.end)).indexOf(0)
+    return this.string(at, nul < 0 ? length : nul)
   }
 
   /** Printable text of `length` bytes; others in caret notation. Stops where the bytes do, without a mark. */

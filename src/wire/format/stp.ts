@@ -47,8 +47,8 @@ export function formatStp(p: Printer, at: number, length: number): undefined {
   const flags = p.u8(at + FLAGS)
   const shownFlags = bitNames(flags, FLAG_NAMES)
   if (type !== 0 && version !== VERSION_RAPID) return p.put(`, CIST Flags [${shownFlags}], length ${length}`)
-  const bridge = `${bridgeId(p, at + BRIDGE_ID)}.${hex(p.u16(at + PORT_ID), 4)}`
-  p.put(`, Flags [${shownFlags}], bridge-id ${bridge}, length ${length}`)
+  p.put(`, Flags [${shownFlags}]`)
+  p.put(`, bridge-id ${bridgeId(p, at + BRIDGE_ID)}.${hex(p.u16(at + PORT_ID), 4)}, length ${length}`)
   if (p.options.verbose === 0) return
   p.put(`\n\tmessage-age ${seconds(p, at + MESSAGE_AGE)}, max-age ${seconds(p, at + MAX_AGE)}`)
   p.put(`, hello-time ${seconds(p, at + HELLO_TIME)}, forwarding-delay ${seconds(p, at + FORWARD_DELAY)}`)

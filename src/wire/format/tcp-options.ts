@@ -128,6 +128,11 @@ export function formatTcpOptions(p: Printer, from: number, to: number, base: Seq
     const dataLen = FIXED[kind] ?? length - 2
     p.put(NAMES[kind] ?? `unknown-${kind}`)
     if (dataLen > to - dataAt) return bad()
+    if (!p.has(dataAt, dataLen)) {
+      p.truncated()
+      p.put(separator === '' ? '' : '>')
+      return false
+    }
     const text = meaning(p, kind, dataAt, dataLen, base)
     if (text === undefined) return bad()
     p.put(text)

@@ -2,15 +2,16 @@ import { type Ipv4Addr, parseCidr, parseIpv4 } from '../../src/base/address.ts'
 import { seededRng } from '../../src/base/rng.ts'
 import { fromMs, type Micros, type Pollable } from '../../src/base/types.ts'
 import { Cable, type CableOptions } from '../../src/link/cable.ts'
-import { FaultLink, type FaultOptions } from '../../src/link/fault.ts'
+import { FaultLink } from '../../src/link/fault.ts'
+import type { FaultOptions } from '../../src/link/fault-options.ts'
 import type { Link } from '../../src/link/link.ts'
 import { Simulation } from '../../src/stack/simulate.ts'
 import { Stack } from '../../src/stack/stack.ts'
+import { consumed } from '../../src/tcp/receive.ts'
 import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
 import type { Tcb } from '../../src/tcp/tcb.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
 import { close, send } from '../../src/tcp/user.ts'
-import { consumed } from '../../src/tcp/receive.ts'
 
 export const A = parseIpv4('10.0.0.1') as Ipv4Addr
 export const B = parseIpv4('10.0.0.2') as Ipv4Addr
@@ -138,7 +139,12 @@ export class Sink {
 }
 
 /** Sends `total` bytes from a to b; returns both ends after the run. */
-export function transfer(pair: Pair, total: number, until: number, options: TcpOptionsInit = {}): { source: Source; sink: Sink | undefined; ended: Micros } {
+export function transfer(
+  pair: Pair,
+  total: number,
+  until: number,
+  options: TcpOptionsInit = {},
+): { source: Source; sink: Sink | undefined; ended: Micros } {
   let sink: Sink | undefined
   const listener = pair.b.tcp.listen(B, 80, options)
   listener.onConnection = () => {

@@ -1,0 +1,47 @@
+import { randomFillSync } from 'node:crypto'
+import { hostname } from 'node:os'
+import { isIpv4 } from '../base/address.ts'
+import type { Rng } from '../base/rng.ts'
+import { Host } from '../stack/host.ts'
+import type { StackOptions } from '../stack/stack.ts'
+import { IpProtocol } from '../wire/ipv4.ts'
+import { clock, Loop } from './loop.ts'
+import { KernelPortGuard } from './port-guard.ts'
+
+export interface CreateStackOptions extends Partial<StackOptions> {
+  /** The network namespace in which the kernel shares addresses with us. Default: the process's own. */
+  readonly netns?: string
+}
+
+/**
+ * A host of our own on a real network, driven by this process's event loop.
+ * Give it links with `addInterface`; `close` ends everything, so that the process can exit.
+ */
+export function createStack(options: CreateStackOptions = {}): Host {
+  const { netns, ...rest } = options
+  const host = new Host({ rng: cryptoRng(), hostname: hostname(), ...rest })
+  const { stack } = host
+  const loop = new Loop(stack)
+  stack.poll(clock())
+  stack.onWork = () => (stack.isClosed ? loop.stop() : loop.soon())
+  stack.onWake = () => loop.wake()
+  const guard = new KernelPortGuard({ netns })
+  stack.ports.reserver = (protocol, addr, port) => {
+    if (!isIpv4(addr)) return { release: () => undefined }
+    return guard.reserve(protocol === IpProtocol.TCP ? 'tcp' : 'udp', addr, port)
+  }
+  return host
+}
+
+/** Secret randomness, fetched in blocks. */
+export function cryptoRng(): Rng {
+  const words = new Uint32Array(256)
+  let next = words.length
+  return () => {
+    if (next === words.length) {
+      randomFillSync(words)
+      next = 0
+    }
+    return words[next++]!
+  }
+}

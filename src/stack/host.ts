@@ -1,0 +1,178 @@
+import { type Cidr, IPV4_ANY, type Ipv4Addr, parseCidr, parseMac } from '../base/address.ts'
+import { NetError } from '../base/errors.ts'
+import type { NetInterface } from '../ip/interface.ts'
+import type { Link } from '../link/link.ts'
+import type { ListenOptions } from '../tcp/listener.ts'
+import type { TcpOptionsInit } from '../tcp/settings.ts'
+import { Tcp } from '../tcp/tcp.ts'
+import { abort } from '../tcp/user.ts'
+import { type AddressLike, toIpv4 } from './address.ts'
+import { Ping, ping } from './ping.ts'
+import type { PingOptions, PingReply } from './ping-events.ts'
+import { Stack, type StackOptions } from './stack.ts'
+import { TcpListener } from './tcp-listener.ts'
+import { TcpSocket } from './tcp-socket.ts'
+import { openUdp, type UdpOptions, type UdpSocket } from './udp-socket.ts'
+import { abortError } from './waiters.ts'
+
+export interface AddInterfaceOptions {
+  /** `10.0.0.9/24`, or several. */
+  readonly address: string | readonly string[]
+  /** The router for everything that is on no link of ours. */
+  readonly gateway?: string
+  /** Our Ethernet address; the link's own, or a random one, by default. */
+  readonly mac?: string
+  /** The kernel has the same address: it answers ARP and echo, we only our own ports. */
+  readonly shared?: boolean
+  /** The 802.1Q VLAN to live in. */
+  readonly vlan?: number
+  /** Smaller than the link's own. */
+  readonly mtu?: number
+  readonly name?: string
+}
+
+export interface TcpConnectOptions extends TcpOptionsInit {
+  readonly host: AddressLike
+  readonly port: number
+  readonly localAddress?: AddressLike
+  readonly localPort?: number
+  /** Ends the attempt, and later the connection, with ABORT_ERR. */
+  readonly signal?: AbortSignal
+}
+
+export interface TcpListenOptions extends TcpOptionsInit, ListenOptions {
+  /** Default: all addresses of the stack. */
+  readonly host?: AddressLike
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Closes the listener. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A host on the network, for programs: a stack with TCP, UDP and ping behind
+ * promises. It performs no I/O and has no clock; a driver or a simulation polls `stack`.
+ */
+export class Host {
+  /** The stack itself: interfaces, routes, counters, `poll`. */
+  readonly stack: Stack
+  /** The TCP machine beneath `tcp`. */
+  readonly machine: Tcp
+  readonly tcp: {
+    /**
+     * Opens a connection; resolves when the handshake is complete.
+     * @throws {NetError} ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRINUSE, ABORT_ERR.
+     */
+    connect(options: TcpConnectOptions): Promise<TcpSocket>
+    /**
+     * Listens on a port.
+     * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL.
+     */
+    listen(options: TcpListenOptions): TcpListener
+  }
+  readonly udp: {
+    /**
+     * Opens a UDP socket.
+     * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL.
+     */
+    open(options?: UdpOptions): UdpSocket
+  }
+
+  constructor(options: StackOptions) {
+    this.stack = new Stack(options)
+    const { stack } = this
+    this.machine = new Tcp({ ip: stack.ip, ports: stack.ports, rng: stack.rng, work: () => stack.work() })
+    stack.register(this.machine)
+    this.tcp = { connect: (init) => this.#connect(init), listen: (init) => this.#listen(init) }
+    this.udp = { open: (init) => openUdp(stack, init) }
+  }
+
+  /**
+   * Puts a link into service under an address. The stack closes the link.
+   * @throws {TypeError} when an address is none.
+   */
+  addInterface(link: Link, options: AddInterfaceOptions): NetInterface {
+    const texts = typeof options.address === 'string' ? [options.address] : options.address
+    const { gateway, mac, address: _, ...rest } = options
+    return this.stack.addInterface(link, {
+      ...rest,
+      addresses: texts.map(toCidr),
+      ...(gateway === undefined ? {} : { gateway: toIpv4(gateway) }),
+      ...(mac === undefined ? {} : { mac: toMac(mac) }),
+    })
+  }
+
+  /** One echo request; resolves with its reply. */
+  ping(address: AddressLike, options?: PingOptions): Promise<PingReply> {
+    return ping(this.stack, address, options)
+  }
+
+  /** Echo requests again and again: an async iterable of what happens. */
+  pings(address: AddressLike, options?: PingOptions): Ping {
+    return new Ping(this.stack, address, options)
+  }
+
+  /** Resets every connection, closes every listener and link. */
+  close(): void {
+    if (this.stack.isClosed) return
+    this.machine.close()
+    // The resets and the news of them still have to go.
+    this.stack.poll(this.stack.now)
+    this.stack.close()
+  }
+
+  async #connect(options: TcpConnectOptions): Promise<TcpSocket> {
+    const { host, port, localAddress, signal, ...rest } = options
+    if (signal?.aborted) throw abortError('connect')
+    checkPort(port, 1)
+    if (this.stack.isClosed)
+      throw new NetError('ERR_CLOSED', 'Cannot connect: the stack is closed', { syscall: 'connect' })
+    const local = localAddress === undefined ? {} : { local: toIpv4(localAddress) }
+    const tcb = this.machine.connect(toIpv4(host), port, { ...rest, ...local })
+    const socket = new TcpSocket(tcb, this.machine)
+    const onAbort = (): void => {
+      abort(tcb, this.machine.sender, this.machine.now)
+      this.machine.changed(tcb)
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    void socket.closed.catch(() => undefined).then(() => signal?.removeEventListener('abort', onAbort))
+    try {
+      await socket.opened
+    } catch (error) {
+      throw signal?.aborted ? abortError('connect') : error
+    }
+    return socket
+  }
+
+  #listen(options: TcpListenOptions): TcpListener {
+    const { host, port, signal, ...rest } = options
+    if (signal?.aborted) throw abortError('listen')
+    checkPort(port, 0)
+    if (this.stack.isClosed)
+      throw new NetError('ERR_CLOSED', 'Cannot listen: the stack is closed', { syscall: 'listen' })
+    const local: Ipv4Addr = host === undefined ? IPV4_ANY : toIpv4(host)
+    const listener = new TcpListener(this.machine.listen(local, port, rest), this.machine)
+    signal?.addEventListener('abort', () => listener.close(), { once: true })
+    return listener
+  }
+}
+
+function toCidr(text: string): Cidr {
+  const cidr = parseCidr(text)
+  if (cidr === undefined)
+    throw new TypeError(`Cannot use address "${text}": write it with its prefix, such as 10.0.0.9/24`)
+  return cidr
+}
+
+function toMac(text: string) {
+  const mac = parseMac(text)
+  if (mac === undefined)
+    throw new TypeError(`Cannot use MAC address "${text}": write six octets, such as 02:00:00:00:00:01`)
+  return mac
+}
+
+function checkPort(port: number, least: number): void {
+  if (!Number.isInteger(port) || port < least || port > 65535) {
+    throw new RangeError(`Cannot use port ${port}: it must be an integer from ${least} to 65535`)
+  }
+}

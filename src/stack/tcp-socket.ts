@@ -1,0 +1,200 @@
+import { formatEndpoint, formatIp } from '../base/address.ts'
+import { NetError } from '../base/errors.ts'
+import { infoOf, type TcpInfo } from '../tcp/info.ts'
+import { atEnd, consumed } from '../tcp/receive.ts'
+import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
+import type { Tcp } from '../tcp/tcp.ts'
+import { abort, close, closeBoth, send } from '../tcp/user.ts'
+import { Waiters } from './waiters.ts'
+
+/** Bytes that one `read` hands over at most: enough to be cheap, little enough to stay in the cache. */
+const MAX_READ = 256 * 1024
+
+/**
+ * One TCP connection, for programs: promises over the machine in `tcp/`.
+ *
+ * Back-pressure both ways: `write` resolves when the bytes are in the send
+ * buffer, and what is not read closes the window on the peer.
+ */
+export class TcpSocket {
+  readonly localAddress: string
+  readonly localPort: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** Resolves when both sides are closed; rejects with the reason when the connection failed. */
+  readonly closed: Promise<void>
+  readonly #tcb: Tcb
+  readonly #tcp: Tcp
+  readonly #readers = new Waiters('read')
+  readonly #writers = new Waiters('write')
+  readonly #opened: Promise<void>
+  #isOver = false
+
+  constructor(tcb: Tcb, tcp: Tcp) {
+    this.#tcb = tcb
+    this.#tcp = tcp
+    this.localAddress = formatIp(tcb.local)
+    this.localPort = tcb.localPort
+    this.remoteAddress = formatIp(tcb.remote)
+    this.remotePort = tcb.remotePort
+    const opened = deferred()
+    const closed = deferred()
+    this.#opened = opened.promise
+    this.closed = closed.promise
+    // A program that waits for neither has nothing to catch.
+    this.#opened.catch(() => undefined)
+    this.closed.catch(() => undefined)
+    const user: TcpUser = {
+      onEstablished: () => opened.resolve(),
+      onReadable: () => this.#readers.wake(),
+      onWritable: () => this.#writers.wake(),
+      onClosed: (failure) => {
+        this.#isOver = true
+        if (failure === undefined) closed.resolve()
+        else closed.reject(this.#error(failure, 'read'))
+        opened.reject(this.#error(failure ?? { code: 'ECONNABORTED', message: 'the connection was closed' }, 'connect'))
+        this.#readers.wake()
+        this.#writers.wake()
+      },
+    }
+    tcb.user = user
+    if (tcb.synAcked) opened.resolve()
+  }
+
+  /** Resolves when the handshake is complete. Rejects with ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, … */
+  get opened(): Promise<void> {
+    return this.#opened
+  }
+
+  /**
+   * The next bytes, or null at the end of the peer's stream. The array is the
+   * caller's own.
+   * @throws {NetError} ECONNRESET, ETIMEDOUT, … when the connection failed.
+   */
+  async read(): Promise<Uint8Array | null> {
+    if (!(await this.#readable())) return null
+    const view = this.#tcb.receiveRing.peek()
+    const chunk = view.slice(0, MAX_READ)
+    consumed(this.#tcb, chunk.length, this.#tcp.now)
+    return chunk
+  }
+
+  /** As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end. */
+  async readInto(target: Uint8Array): Promise<number> {
+    if (!(await this.#readable())) return 0
+    let filled = 0
+    while (filled < target.length && this.#tcb.receiveRing.length > 0) {
+      const view = this.#tcb.receiveRing.peek()
+      const count = Math.min(view.length, target.length - filled)
+      target.set(count === view.length ? view : view.subarray(0, count), filled)
+      filled += count
+      consumed(this.#tcb, count, this.#tcp.now)
+    }
+    return filled
+  }
+
+  /**
+   * Sends bytes or UTF-8 text; resolves when all of them are in the send buffer.
+   * @throws {NetError} EPIPE after `end`, ECONNRESET, ETIMEDOUT, …
+   */
+  async write(data: Uint8Array | string): Promise<void> {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
+    for (let written = 0; ; ) {
+      this.#checkWritable()
+      written += send(this.#tcb, bytes, written)
+      if (written >= bytes.length) return
+      await this.#writers.wait()
+    }
+  }
+
+  /** Half-close: what was written still goes, then the peer reads the end. Reading goes on. */
+  end(): void {
+    close(this.#tcb)
+  }
+
+  /** Closes both ways and resolves when the peer has acknowledged it; unread data becomes a reset, since it is lost. */
+  async close(): Promise<void> {
+    closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
+    this.#tcp.changed(this.#tcb)
+    await this.closed.catch(() => undefined)
+  }
+
+  /** Drops everything at once and resets the connection. */
+  abort(): void {
+    abort(this.#tcb, this.#tcp.sender, this.#tcp.now)
+    this.#tcp.changed(this.#tcb)
+  }
+
+  /** The chunks of the peer's stream, to its end. Leaving the loop early closes the connection. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    let isDone = false
+    try {
+      for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk
+      isDone = true
+    } finally {
+      if (!isDone) void this.close()
+    }
+  }
+
+  /** Sends small writes at once (Nagle off), or gathers them. */
+  setNoDelay(isOn = true): void {
+    this.#tcb.noDelay = isOn
+    this.#tcp.changed(this.#tcb)
+  }
+
+  /** Holds back anything less than a full segment until `uncork`. */
+  cork(): void {
+    this.#tcb.cork = true
+  }
+
+  uncork(): void {
+    this.#tcb.cork = false
+    this.#tcp.changed(this.#tcb)
+  }
+
+  /** The state of the connection in the words of `ss -ti`. */
+  info(): TcpInfo {
+    return infoOf(this.#tcb)
+  }
+
+  /** Waits for bytes; false at the end of the stream. */
+  async #readable(): Promise<boolean> {
+    while (this.#tcb.receiveRing.length === 0) {
+      if (atEnd(this.#tcb)) return false
+      if (this.#isOver) {
+        if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'read')
+        return false
+      }
+      await this.#readers.wait()
+    }
+    return true
+  }
+
+  #checkWritable(): void {
+    if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'write')
+    if (this.#tcb.finQueued || this.#isOver) {
+      throw this.#error({ code: 'EPIPE', message: 'this side of the connection is already closed' }, 'write')
+    }
+  }
+
+  #error(failure: TcpFailure, syscall: string): NetError {
+    const where = formatEndpoint(this.#tcb.remote, this.#tcb.remotePort)
+    const message = `Cannot ${syscall} ${syscall === 'connect' ? 'to' : 'with'} ${where}: ${failure.message}`
+    return new NetError(failure.code, message, { syscall, address: this.remoteAddress, port: this.remotePort })
+  }
+}
+
+interface Deferred {
+  readonly promise: Promise<void>
+  resolve(): void
+  reject(error: unknown): void
+}
+
+function deferred(): Deferred {
+  const parts: { resolve?: () => void; reject?: (error: unknown) => void } = {}
+  const promise = new Promise<void>((resolve, reject) => {
+    parts.resolve = resolve
+    parts.reject = reject
+  })
+  return { promise, resolve: () => parts.resolve?.(), reject: (error) => parts.reject?.(error) }
+}

@@ -8,6 +8,8 @@
         "native/packet.cc",
         "native/poller.cc",
         "native/port.cc",
+        "native/port-receive.cc",
+        "native/port-send.cc",
         "native/socket.cc",
         "native/tuntap.cc"
       ],

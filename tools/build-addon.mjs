@@ -48,16 +48,18 @@ findTool('make', 'g++ make python3')
 findTool(process.env.PYTHON ?? 'python3', 'g++ make python3')
 
 const log = join(root, 'build', 'build-addon.log')
-const run = spawnSync(
-  process.execPath,
-  [gyp, existsSync(join(root, 'build', 'config.gypi')) ? 'build' : 'rebuild', `--nodedir=${nodedir}`],
-  { cwd: root, encoding: 'utf8', env: { ...process.env, npm_config_nodedir: nodedir } },
-)
-const output = `${run.stdout ?? ''}${run.stderr ?? ''}`
-mkdirSync(join(root, 'build'), { recursive: true })
-writeFileSync(log, output)
-if (run.status !== 0) {
-  const line =
-    output.split('\n').find((text) => /\berror\b[: ]|not found|gyp ERR! stack/i.test(text)) ?? 'node-gyp failed'
-  fail(`${line.trim()} (whole output: ${log})`)
+mkdirSync(dirname(log), { recursive: true })
+let output = ''
+// Configuring anew is quick and notices a changed binding.gyp; make then compiles only what changed.
+for (const step of ['configure', 'build']) {
+  const run = spawnSync(process.execPath, [gyp, step, `--nodedir=${nodedir}`, '--jobs=max'], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, npm_config_nodedir: nodedir },
+  })
+  output += `${run.stdout ?? ''}${run.stderr ?? ''}`
+  writeFileSync(log, output)
+  if (run.status === 0) continue
+  const reason = output.split('\n').find((text) => /\berror\b[: ]|not found|gyp ERR! stack/i.test(text))
+  fail(`${reason?.trim() ?? `node-gyp ${step} failed`} (whole output: ${log})`)
 }

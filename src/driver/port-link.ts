@@ -3,24 +3,20 @@ import { constants } from 'node:os'
 import type { MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
-import { InFrame, type Link, type Offload, type OutFrame } from '../link/link.ts'
-import { GsoType, type NativePort, PortFeature, RxFact, RxFlag, TxState } from './native.ts'
+import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
+import { type NativePort, PortFeature, TxState } from './native.ts'
 import { osError } from './os-errors.ts'
+import { ReceiveBatch } from './receive-batch.ts'
 import { SendBatch } from './send-batch.ts'
-import { cutUdp } from './udp-cut.ts'
 
 const { EAGAIN, ENETDOWN } = constants.errno
 
-/** Room for a whole super-segment with a tag, after the addon's 14 to 32 bytes of alignment. */
-const SLOT_SIZE = 67584
 const DEFAULT_SLOTS = 16
 /** One `receive` stops here, so that acknowledgements leave in time. */
 const TURN_BYTES = 256 * 1024
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
-/** A frame on its way out of this machine (linux/if_packet.h). */
-const PACKET_OUTGOING = 4
 
 /** What passed through a port, and what did not. */
 export interface PortCounters {
@@ -69,25 +65,22 @@ export class PortLink implements Link {
    * gone (ENODEV; nothing will pass any more).
    */
   onError: ((error: NetError) => void) | undefined
-  readonly counters = { received: 0, receivedBytes: 0, sent: 0, sendFailures: 0, delayed: 0, truncated: 0 }
 
   readonly #port: NativePort
-  readonly #skipOutgoing: boolean
-  readonly #slots: number
-  readonly #facts: Int32Array
-  readonly #times: Float64Array
-  readonly #batch = new SendBatch()
+  readonly #in: ReceiveBatch
+  readonly #out = new SendBatch()
   readonly #txState = new Int32Array(TxState.COUNT)
-  readonly #frame: InFrame
   #state: 'up' | 'down' | 'gone' | 'closed' = 'up'
   #error: NetError | undefined
   #pending = 0
   #paused = false
   #more = false
-  #delivering = -1
   #awaitingRoom = false
   #retryAt: Micros = NEVER
   #retries = 0
+  #sent = 0
+  #sendFailures = 0
+  #delayed = 0
 
   /** Takes an opened port over. */
   constructor(port: NativePort, facts: PortFacts) {
@@ -103,18 +96,20 @@ export class PortLink implements Link {
       segmentation: (this.features & PortFeature.TSO4) !== 0,
     }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
-    this.#skipOutgoing = facts.skipOutgoing
-    this.#slots = facts.slots ?? DEFAULT_SLOTS
-    const slab = new Uint8Array(this.#slots * SLOT_SIZE)
-    this.#facts = new Int32Array(this.#slots * RxFact.COUNT)
-    this.#times = new Float64Array(this.#slots)
-    this.#frame = new InFrame(slab)
-    const attached = port.attach(slab, this.#facts, this.#times, this.#batch.slab, this.#batch.facts, this.#txState)
+    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing)
+    const { slab, facts: rxFacts, times } = this.#in
+    const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#txState)
     const started = attached < 0 ? attached : port.start((count) => this.#ready(count))
     if (started < 0) {
       port.close()
       throw osError(started, `watch ${this.name}`, 'open')
     }
+  }
+
+  get counters(): PortCounters {
+    const { received, receivedBytes, truncated } = this.#in
+    const [sent, sendFailures, delayed] = [this.#sent, this.#sendFailures, this.#delayed]
+    return { received, receivedBytes, sent, sendFailures, delayed, truncated }
   }
 
   /** The descriptor, for socket options; -1 when closed. */
@@ -134,19 +129,17 @@ export class PortLink implements Link {
 
   /** During a `receive` callback: when the kernel got the frame, in microseconds since 1970; 0 if not asked for. */
   get timestamp(): number {
-    return this.#delivering < 0 ? 0 : this.#times[this.#delivering]!
+    return this.#in.timestamp
   }
 
   /** During a `receive` callback: whether the frame was leaving this machine. */
   get outgoing(): boolean {
-    return (
-      this.#delivering >= 0 && this.#facts[this.#delivering * RxFact.COUNT + RxFact.PACKET_TYPE] === PACKET_OUTGOING
-    )
+    return this.#in.outgoing
   }
 
   /** During a `receive` callback: the frame's length on the wire, where a capture filter cut it. */
   get wireLength(): number {
-    return this.#delivering < 0 ? 0 : this.#facts[this.#delivering * RxFact.COUNT + RxFact.WIRE_LENGTH]!
+    return this.#in.wireLength
   }
 
   /** Replaces the filter of a packet link at once; no bytes remove it. */
@@ -162,11 +155,11 @@ export class PortLink implements Link {
 
   send(frame: OutFrame, now: Micros): boolean {
     if (this.#state !== 'up' && this.#state !== 'down') return false
-    const batch = this.#batch
+    const batch = this.#out
     if (batch.full) {
       this.flush(now)
       if (batch.full) {
-        this.counters.sendFailures++
+        this.#sendFailures++
         return false
       }
     }
@@ -175,19 +168,19 @@ export class PortLink implements Link {
   }
 
   flush(now: Micros): void {
-    const batch = this.#batch
+    const batch = this.#out
     if (batch.count === 0 || this.#state === 'closed') return
     const done = this.#port.send(batch.count, batch.payloads)
     if (done < 0) {
-      this.counters.sendFailures += batch.count
+      this.#sendFailures += batch.count
       batch.clear()
       this.#fail(done)
       return
     }
     const lost = this.#txState[TxState.LOST]!
-    this.counters.sent += done - lost
+    this.#sent += done - lost
     if (done > lost && this.#state === 'down') this.#recovered()
-    this.counters.sendFailures += lost
+    this.#sendFailures += lost
     if (done === batch.count) {
       batch.clear()
       this.#retryAt = NEVER
@@ -199,7 +192,7 @@ export class PortLink implements Link {
 
   receive(now: Micros, onFrame: (frame: InFrame) => void): void {
     // A callback that polls again must not have the slab filled under the frames still to come.
-    if (this.#delivering >= 0) return
+    if (this.#in.delivering) return
     if (this.#retryAt <= now) this.flush(now)
     let count = this.#pending
     this.#pending = 0
@@ -207,8 +200,9 @@ export class PortLink implements Link {
     if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     let bytes = 0
     while (count > 0) {
-      bytes += this.#deliver(count, onFrame)
-      if (count < this.#slots || this.#state === 'closed') break
+      bytes += this.#in.deliver(count, onFrame)
+      if (this.#state === 'down') this.#recovered()
+      if (count < this.#in.slots || this.#state === 'closed') break
       if (bytes >= TURN_BYTES) {
         this.#more = true
         break
@@ -232,38 +226,9 @@ export class PortLink implements Link {
     this.#pending = 0
     this.#more = false
     this.#retryAt = NEVER
-    this.#batch.clear()
+    this.#in.stop()
+    this.#out.clear()
     this.#port.close()
-  }
-
-  #deliver(count: number, onFrame: (frame: InFrame) => void): number {
-    const facts = this.#facts
-    const frame = this.#frame
-    let bytes = 0
-    for (let i = 0; i < count && this.#state !== 'closed'; i++) {
-      const at = i * RxFact.COUNT
-      const flags = facts[at + RxFact.FLAGS]!
-      if ((flags & RxFlag.TRUNCATED) !== 0) {
-        this.counters.truncated++
-        continue
-      }
-      if (this.#skipOutgoing && facts[at + RxFact.PACKET_TYPE] === PACKET_OUTGOING) continue
-      const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
-      frame.start = facts[at + RxFact.START]!
-      frame.end = facts[at + RxFact.END]!
-      frame.checksum =
-        (flags & RxFlag.PARTIAL) !== 0 ? 'partial' : (flags & RxFlag.VERIFIED) !== 0 ? 'verified' : 'complete'
-      frame.segmentSize = gsoType === GsoType.TCPV4 || gsoType === GsoType.TCPV6 ? facts[at + RxFact.SEGMENT_SIZE]! : 0
-      bytes += frame.end - frame.start
-      this.counters.received++
-      this.#delivering = i
-      if (gsoType === GsoType.UDP) cutUdp(frame, this.medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
-      else onFrame(frame)
-    }
-    this.#delivering = -1
-    this.counters.receivedBytes += bytes
-    if (this.#state === 'down') this.#recovered()
-    return bytes
   }
 
   #ready(count: number): void {
@@ -286,9 +251,9 @@ export class PortLink implements Link {
   }
 
   #postpone(done: number, now: Micros): void {
-    const lost = this.#batch.keep(done)
-    this.counters.sendFailures += lost
-    this.counters.delayed++
+    const lost = this.#out.keep(done)
+    this.#sendFailures += lost
+    this.#delayed++
     if (this.#txState[TxState.ERRNO] === EAGAIN) {
       this.#retryAt = NEVER
       this.#awaitingRoom = true
@@ -297,8 +262,8 @@ export class PortLink implements Link {
     }
     this.#retries++
     if (this.#retries > MAX_RETRIES) {
-      this.counters.sendFailures += this.#batch.count
-      this.#batch.clear()
+      this.#sendFailures += this.#out.count
+      this.#out.clear()
       this.#retries = 0
       this.#retryAt = NEVER
     } else {
@@ -321,7 +286,7 @@ export class PortLink implements Link {
     })
     if (gone) {
       this.#retryAt = NEVER
-      this.#batch.clear()
+      this.#out.clear()
       this.#port.watch(false, false)
     }
     this.onError?.(this.#error)

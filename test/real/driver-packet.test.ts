@@ -320,7 +320,7 @@ describe('openPacketLink', { skip: labUnavailable() }, () => {
     it(`keeps order and loses nothing uncounted while the queue ${full}`, async () => {
       lab
         .host('a')
-        .run('tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', 'rate', '30mbit', 'burst', '64kb', 'limit', limit)
+        .run('tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', 'rate', '2mbit', 'burst', '10kb', 'limit', limit)
       const link = open({ sendBuffer: 32768 })
       const other = new Collector(open({}, 'b'))
       const ours = () => other.frames.filter((frame) => portOf(frame) === 5500)

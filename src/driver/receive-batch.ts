@@ -1,0 +1,91 @@
+import { InFrame } from '../link/link.ts'
+import { GsoType, RxFact, RxFlag } from './native.ts'
+import { cutUdp } from './udp-cut.ts'
+
+/** Room for a whole super-segment with a tag, after the addon's 14 to 32 bytes of alignment. */
+const SLOT_SIZE = 67584
+/** A frame on its way out of this machine (linux/if_packet.h). */
+const PACKET_OUTGOING = 4
+
+/** The slab that the addon fills, and what it says of each frame in it. */
+export class ReceiveBatch {
+  readonly slots: number
+  readonly slab: Uint8Array
+  readonly facts: Int32Array
+  readonly times: Float64Array
+  received = 0
+  receivedBytes = 0
+  truncated = 0
+  readonly #medium: 'ethernet' | 'ip'
+  readonly #skipOutgoing: boolean
+  readonly #frame: InFrame
+  /** The slot being handed up; -1 between batches. */
+  #slot = -1
+  #stopped = false
+
+  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean) {
+    this.slots = slots
+    this.slab = new Uint8Array(slots * SLOT_SIZE)
+    this.facts = new Int32Array(slots * RxFact.COUNT)
+    this.times = new Float64Array(slots)
+    this.#medium = medium
+    this.#skipOutgoing = skipOutgoing
+    this.#frame = new InFrame(this.slab)
+  }
+
+  /** Whether a callback runs just now: the slab must stay as it is. */
+  get delivering(): boolean {
+    return this.#slot >= 0
+  }
+
+  get timestamp(): number {
+    return this.#slot < 0 ? 0 : this.times[this.#slot]!
+  }
+
+  get outgoing(): boolean {
+    return this.#fact(RxFact.PACKET_TYPE) === PACKET_OUTGOING
+  }
+
+  get wireLength(): number {
+    return this.#fact(RxFact.WIRE_LENGTH)
+  }
+
+  /** Hands up the first `count` frames of the slab; returns their bytes. */
+  deliver(count: number, onFrame: (frame: InFrame) => void): number {
+    const facts = this.facts
+    const frame = this.#frame
+    let bytes = 0
+    for (let i = 0; i < count && !this.#stopped; i++) {
+      const at = i * RxFact.COUNT
+      const flags = facts[at + RxFact.FLAGS]!
+      if (this.#skipOutgoing && facts[at + RxFact.PACKET_TYPE] === PACKET_OUTGOING) continue
+      if ((flags & RxFlag.TRUNCATED) !== 0) {
+        this.truncated++
+        continue
+      }
+      const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
+      frame.start = facts[at + RxFact.START]!
+      frame.end = facts[at + RxFact.END]!
+      frame.checksum =
+        (flags & RxFlag.PARTIAL) !== 0 ? 'partial' : (flags & RxFlag.VERIFIED) !== 0 ? 'verified' : 'complete'
+      frame.segmentSize = gsoType === GsoType.TCPV4 || gsoType === GsoType.TCPV6 ? facts[at + RxFact.SEGMENT_SIZE]! : 0
+      bytes += frame.end - frame.start
+      this.received++
+      this.#slot = i
+      if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
+      else onFrame(frame)
+    }
+    this.#slot = -1
+    this.receivedBytes += bytes
+    return bytes
+  }
+
+  /** Hands up nothing more, not even of the batch at hand. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  #fact(which: number): number {
+    return this.#slot < 0 ? 0 : this.facts[this.#slot * RxFact.COUNT + which]!
+  }
+}

@@ -104,11 +104,13 @@ export class Neighbours {
       return 'arp-own-address'
     }
     const forUs = this.#host.answersFor(targetIp)
+    const asksUs = forUs && operation === ArpOperation.REQUEST
     let row = this.#rows.get(senderIp)
+    // Who asks for us is about to speak to us; an answer to no question creates nothing.
     // RFC 5227 §2.1.1: a probe's sender address is zero; it says nothing about anybody.
-    if (row === undefined && forUs && senderIp !== 0) row = this.#create(senderIp, now)
+    if (row === undefined && asksUs && senderIp !== 0) row = this.#create(senderIp, now)
     if (row !== undefined) this.#confirm(row, senderMac, now)
-    if (forUs && operation === ArpOperation.REQUEST) return this.#reply(senderMac, senderIp, targetIp, now)
+    if (asksUs) return this.#reply(senderMac, senderIp, targetIp, now)
     return forUs || row !== undefined ? undefined : 'arp-not-for-us'
   }
 

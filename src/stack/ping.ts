@@ -2,9 +2,10 @@ import { formatIpv4, type Ipv4Addr } from '../base/address.ts'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import { addMicros, fromMs, type Micros, NEVER, type Pollable } from '../base/types.ts'
 import type { EchoListener, EchoReply } from '../icmp/echo.ts'
-import type { IcmpError, IcmpErrorKind } from '../ip/transport.ts'
+import type { IcmpError } from '../ip/transport.ts'
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
+import type { PingEvent, PingFailure, PingOptions, PingReply } from './ping-events.ts'
 import { PingStats, type PingSummary } from './ping-stats.ts'
 import type { Stack } from './stack.ts'
 import { abortError, Waiters } from './waiters.ts'
@@ -20,65 +21,6 @@ const MAX_REMEMBERED = 8192
 /** Events that wait for their reader; with more, no further request is sent. */
 const MAX_UNREAD = 1024
 const MAX_SEQ = 0x10000
-
-export interface PingOptions {
-  /** Bytes of data in each request. Default 56, of which the packet has 84. */
-  readonly size?: number
-  /** Requests to send. Default: no end. */
-  readonly count?: number
-  /** Milliseconds between requests. Default 1000; 0 sends the next as soon as a reply is there. */
-  readonly interval?: number
-  /** Milliseconds to wait for the last replies. Default 10,000. */
-  readonly timeout?: number
-  /** Default 64. */
-  readonly ttl?: number
-  readonly tos?: number
-  /** Never cut requests; too large ones fail with EMSGSIZE. */
-  readonly dontFragment?: boolean
-  /** The address to send from. Default: as the route has it. */
-  readonly source?: AddressLike
-  /** Repeated to fill the data. Default: counting bytes. */
-  readonly pattern?: Uint8Array
-  /** Allow a broadcast address. */
-  readonly broadcast?: boolean
-  readonly signal?: AbortSignal
-}
-
-/** What happens while pinging, in the order in which it happens. */
-export type PingEvent =
-  | { readonly type: 'sent'; readonly seq: number }
-  | PingReply
-  /** The next request goes out and this one is still unanswered. */
-  | { readonly type: 'unanswered'; readonly seq: number }
-  | PingFailure
-
-export interface PingReply {
-  readonly type: 'reply'
-  readonly seq: number
-  readonly from: string
-  readonly ttl: number
-  /** Of the ICMP message, header included: 64 for 56 bytes of data. */
-  readonly bytes: number
-  /** Undefined when the request is no longer remembered. */
-  readonly rttUs: number | undefined
-  readonly isDuplicate: boolean
-  /** The checksum is wrong. */
-  readonly isCorrupt: boolean
-  /** The data is not what was sent. */
-  readonly isAltered: boolean
-}
-
-export interface PingFailure {
-  readonly type: 'error'
-  readonly seq: number
-  /** The router or host that says so; ourselves when the neighbour does not answer. */
-  readonly from: string
-  readonly code: ErrorCode
-  /** Of an ICMP error; undefined when the packet never left. */
-  readonly icmp: { readonly kind: IcmpErrorKind; readonly code: number; readonly local: boolean } | undefined
-  /** The MTU that was told, or 0. */
-  readonly mtu: number
-}
 
 interface Request {
   readonly sentAt: Micros
@@ -105,7 +47,7 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
   readonly #stats = new PingStats()
   readonly #requests = new Map<number, Request>()
   readonly #events: PingEvent[] = []
-  readonly #readers = new Waiters<void>('ping')
+  readonly #readers = new Waiters('ping')
   readonly #onAbort = (): void => this.stop()
   #seq = 0
   #finished = 0
@@ -153,7 +95,7 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#stack.icmp.echoes.close(this.#id)
     this.#stack.removeTask(this)
-    this.#readers.resolveAll(undefined)
+    this.#readers.wake()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<PingEvent, void, undefined> {
@@ -262,7 +204,7 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
   #push(event: PingEvent): void {
     if (this.#isEnded || this.#events.length >= 2 * MAX_UNREAD) return
     this.#events.push(event)
-    this.#readers.resolveFirst(undefined)
+    this.#readers.wake()
   }
 
   #checkWay(mayBroadcast: boolean): void {

@@ -35,16 +35,16 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
   readonly #stack: Stack
   readonly #endpoint: UdpEndpoint
   readonly #claim: PortClaim
-  readonly #readers = new Waiters<void>('recv')
-  readonly #writers = new Waiters<void>('send')
+  readonly #readers = new Waiters('recv')
+  readonly #writers = new Waiters('send')
   #isClosed = false
 
   constructor(stack: Stack, endpoint: UdpEndpoint, claim: PortClaim, onError?: (error: NetError) => void) {
     this.#stack = stack
     this.#endpoint = endpoint
     this.#claim = claim
-    endpoint.onReadable = () => this.#readers.resolveFirst(undefined)
-    endpoint.onWritable = () => this.#writers.resolveAll(undefined)
+    endpoint.onReadable = () => this.#readers.wake()
+    endpoint.onWritable = () => this.#writers.wake()
     if (onError !== undefined) endpoint.onError = (error) => onError(fromIcmp(error))
   }
 
@@ -110,8 +110,6 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
       this.#checkOpen('recv')
       const message = this.#endpoint.read()
       if (message !== undefined) {
-        // Others may wait too, and one wake-up was all there was for several arrivals.
-        if (this.#endpoint.readable > 0) this.#readers.resolveFirst(undefined)
         const { data, address, port, destination } = message
         return { data, address: formatIpv4(address), port, destination: formatIpv4(destination) }
       }
@@ -167,8 +165,8 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
     for (const { group, iface } of this.#endpoint.groups.splice(0)) this.#stack.igmp.leave(iface, group)
     this.#stack.udp.close(this.#endpoint)
     this.#claim.release()
-    this.#readers.rejectAll(closedError('recv'))
-    this.#writers.rejectAll(closedError('send'))
+    this.#readers.wake()
+    this.#writers.wake()
     this.#stack.work()
   }
 

@@ -1,6 +1,7 @@
 import { defineCommand, type Flags, valueOr } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
 import type { Kind } from './kind.ts'
+import { command as demo } from './lab-demo.ts'
 
 const NAME: Kind<string> = {
   placeholder: 'NAME',
@@ -99,13 +100,14 @@ export const command = defineCommand({
     'kernel.\nThey are network namespaces; as root they are made directly, otherwise inside a user namespace. This ' +
     "machine's\nown interfaces are never touched.",
   examples: [
+    { command: 'gotcp lab demo', says: 'see it all work' },
     { command: 'gotcp lab up', says: 'make the two hosts' },
     { command: 'gotcp lab exec node1 gotcp ping -i eth0 -dest 172.20.0.3', says: 'use them' },
     { command: 'gotcp lab down', says: 'remove them' },
   ],
   flags: {},
-  subcommands: [up, exec, status, down],
+  subcommands: [demo, up, exec, status, down],
   run() {
-    throw new UsageError('lab needs one of up, exec, status, down', 'gotcp lab --help')
+    throw new UsageError('lab needs one of demo, up, exec, status, down', 'gotcp lab --help')
   },
 })

@@ -23,6 +23,7 @@ export const NEEDS = {
   tests: [
     ['tcpdump', 'tcpdump'],
     ['curl', 'curl'],
+    ['ps', 'procps'],
     ['tc', 'iproute2'],
     ['ethtool', 'ethtool'],
   ],

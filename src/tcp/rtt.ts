@@ -57,7 +57,7 @@ export class RttEstimator {
     this.#backoff++
   }
 
-  /** The silence had another reason than loss, a closed window. Otherwise only a measurement ends the back-off (RFC 6298 §5). */
+  /** The peer is heard from again: the timeout returns to its computed value. */
   forgetBackoff(): void {
     this.#backoff = 0
   }

@@ -10,7 +10,7 @@ export interface TcpOptionsInit {
   readonly keepAliveInterval?: number
   /** Probes without an answer that end the connection. Default 9. */
   readonly keepAliveProbes?: number
-  /** How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Default 300,000. */
+  /** How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Default 900,000, as long as Linux's. */
   readonly userTimeout?: number
   /** How long to go on sending SYN. Default 180,000 (RFC 9293 MUST-23 asks for three minutes). */
   readonly connectTimeout?: number
@@ -62,7 +62,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     keepAlive: init.keepAlive ? fromMs(within('keepAlive', 0, 1, day)) : 0,
     keepAliveInterval: fromMs(within('keepAliveInterval', 75_000, 1, day)),
     keepAliveProbes: within('keepAliveProbes', 9, 1, 255),
-    userTimeout: fromMs(within('userTimeout', 300_000, 100, day)),
+    userTimeout: fromMs(within('userTimeout', 900_000, 100, day)),
     connectTimeout: fromMs(within('connectTimeout', 180_000, 1, day)),
     sendBuffer: within('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
     receiveBuffer: within('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),

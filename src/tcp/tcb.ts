@@ -152,6 +152,8 @@ export class Tcb {
   lastReceived = micros(0)
   waitingSince = micros(0)
   keepAliveProbes = 0
+  /** Rounds in which the neighbour on the way did not answer the SYN's question for it. */
+  unresolved = 0
   persistBackoff = 0
   /** Challenge ACKs: how many this second (RFC 5961 §7). */
   readonly challenge = { second: -1, sent: 0 }

@@ -29,6 +29,8 @@ import { abort, limitFinWait2 } from './user.ts'
 const DEFAULT_BACKLOG = 511
 /** Resets for segments that belong nowhere, in one second. */
 const RESETS_PER_SECOND = 1000
+/** A SYN goes through this many rounds of neighbour resolution, three seconds each, before its host is called absent. */
+const UNRESOLVED_ROUNDS = 5
 /** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
 const REUSE_GAP = 65_537
 
@@ -221,6 +223,12 @@ export class Tcp implements Transport, TcpOwner {
     this.changed(tcb)
     if (error.kind === 'unreachable' && error.code === IcmpCode.FRAGMENTATION_NEEDED) {
       this.#lowerMtu(tcb, error, now)
+      return
+    }
+    if (error.local && tcb.state === 'SYN-SENT' && ++tcb.unresolved < UNRESOLVED_ROUNDS) {
+      // On a lossy link the questions for the neighbour are lost as well: the SYN asks again at once.
+      tcb.softError = error.errorCode
+      tcb.board.markAllLost()
       return
     }
     // RFC 5461 §4: before the handshake is complete, an unreachable network is worth telling at once.

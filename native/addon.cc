@@ -1,7 +1,6 @@
 // The module table. The addon knows descriptors and memory, never a protocol: every failure is a negative errno,
 // which TypeScript words.
 #include <napi.h>
-#include <time.h>
 
 #include "checksum.h"
 #include "interface.h"
@@ -31,29 +30,13 @@ napi_value Checksum(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// now(): microseconds of the monotonic clock.
-napi_value Now(napi_env env, napi_callback_info) {
-  timespec at;
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  napi_value result = nullptr;
-  napi_create_double(env, static_cast<double>(at.tv_sec) * 1e6 + static_cast<double>(at.tv_nsec / 1000), &result);
-  return result;
-}
-
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Port", Port::Define(env));
   DefineInterface(env, exports);
   DefineSocket(env, exports);
-  exports.Set("checksum", Napi::Function(env, [](napi_env raw) {
-                napi_value function = nullptr;
-                napi_create_function(raw, "checksum", NAPI_AUTO_LENGTH, Checksum, nullptr, &function);
-                return function;
-              }(env)));
-  exports.Set("now", Napi::Function(env, [](napi_env raw) {
-                napi_value function = nullptr;
-                napi_create_function(raw, "now", NAPI_AUTO_LENGTH, Now, nullptr, &function);
-                return function;
-              }(env)));
+  napi_value checksum = nullptr;
+  napi_create_function(env, "checksum", NAPI_AUTO_LENGTH, Checksum, nullptr, &checksum);
+  exports.Set("checksum", checksum);
   return exports;
 }
 

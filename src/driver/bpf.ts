@@ -10,7 +10,6 @@ const LD_H_ABS = 0x28
 const LD_B_ABS = 0x30
 const ALU_AND = 0x54
 const ALU_RSH = 0x74
-const JMP_JA = 0x05
 const JMP_JEQ = 0x15
 const RET_K = 0x06
 
@@ -56,11 +55,14 @@ export function encodeBpf(program: readonly BpfInstruction[]): Uint8Array {
   return bytes
 }
 
+/** Where a jump leads: a named place, or so many instructions on. */
+type Target = string | number
+
 interface Pending {
-  code: number
-  k: number
-  whenTrue?: string
-  whenFalse?: string
+  readonly code: number
+  readonly k: number
+  readonly whenTrue: Target
+  readonly whenFalse: Target
 }
 
 /** Writes a program with named places instead of counted jumps; one accumulator, jumps only forward. */
@@ -106,16 +108,20 @@ export class BpfAssembler {
 
   /** Goes on with the next instruction where a place is not named. */
   ifEqual(value: number, whenTrue: string | undefined, whenFalse?: string): this {
-    const step: Pending = { code: JMP_JEQ, k: value }
-    if (whenTrue !== undefined) step.whenTrue = whenTrue
-    if (whenFalse !== undefined) step.whenFalse = whenFalse
-    this.#pending.push(step)
+    this.#pending.push({ code: JMP_JEQ, k: value, whenTrue: whenTrue ?? 0, whenFalse: whenFalse ?? 0 })
     return this
   }
 
-  goTo(name: string): this {
-    this.#pending.push({ code: JMP_JA, k: 0, whenTrue: name })
-    return this
+  /** Keeps the whole frame at once when the accumulator is `value`. */
+  acceptIf(value: number): this {
+    this.#pending.push({ code: JMP_JEQ, k: value, whenTrue: 0, whenFalse: 1 })
+    return this.accept()
+  }
+
+  /** Drops the frame at once unless the accumulator is `value`. */
+  demand(value: number): this {
+    this.#pending.push({ code: JMP_JEQ, k: value, whenTrue: 1, whenFalse: 0 })
+    return this.accept(0)
   }
 
   /** Keeps that many bytes of the frame; 0 drops it. */
@@ -125,24 +131,25 @@ export class BpfAssembler {
 
   /** @throws RangeError when a place is unknown, behind, or out of a jump's reach */
   assemble(): BpfInstruction[] {
-    return this.#pending.map((step, at) => {
-      if (step.code === JMP_JA) return { code: step.code, jt: 0, jf: 0, k: this.#distance(at, step.whenTrue!) }
-      const jt = step.whenTrue === undefined ? 0 : this.#distance(at, step.whenTrue, MAX_JUMP)
-      const jf = step.whenFalse === undefined ? 0 : this.#distance(at, step.whenFalse, MAX_JUMP)
-      return { code: step.code, jt, jf, k: step.k }
-    })
+    return this.#pending.map(({ code, k, whenTrue, whenFalse }, at) => ({
+      code,
+      jt: this.#distance(at, whenTrue),
+      jf: this.#distance(at, whenFalse),
+      k,
+    }))
   }
 
   #push(code: number, k: number): this {
-    this.#pending.push({ code, k })
+    this.#pending.push({ code, k, whenTrue: 0, whenFalse: 0 })
     return this
   }
 
-  #distance(at: number, name: string, limit = MAX_INSTRUCTIONS): number {
-    const target = this.#labels.get(name)
-    const distance = target === undefined ? -1 : target - at - 1
-    if (distance < 0 || distance > limit) {
-      throw new RangeError(`Cannot jump from instruction ${at} to "${name}": it is unknown, behind or too far`)
+  #distance(at: number, target: Target): number {
+    if (typeof target === 'number') return target
+    const place = this.#labels.get(target)
+    const distance = place === undefined ? -1 : place - at - 1
+    if (distance < 0 || distance > MAX_JUMP) {
+      throw new RangeError(`Cannot jump from instruction ${at} to "${target}": it is unknown, behind or too far`)
     }
     return distance
   }
@@ -173,24 +180,19 @@ const IPV4_DESTINATION = 14 + 16
 export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
   const bpf = new BpfAssembler()
   const vlan = options.vlan ?? 'none'
-  if (vlan !== 'any') {
-    bpf.loadVlanPresent()
-    if (vlan === 'none') bpf.ifEqual(0, 'untagged')
-    else bpf.ifEqual(0, 'drop')
-    bpf
-      .loadVlanTag()
-      .and(VLAN_ID_MASK)
-      .ifEqual(vlan === 'none' ? 0 : vlan, undefined, 'drop')
-    bpf.label('untagged')
+  if (vlan === 'none') {
+    bpf.loadVlanPresent().ifEqual(0, 'untagged').loadVlanTag().and(VLAN_ID_MASK).demand(0).label('untagged')
+  } else if (vlan !== 'any') {
+    bpf.loadVlanPresent().demand(1).loadVlanTag().and(VLAN_ID_MASK).demand(vlan)
   }
   if (options.mac !== undefined) {
     // The low bit of the first octet marks a group address (IEEE 802.3 §3.2.3).
     bpf.load8(0).and(1).ifEqual(1, 'heard')
-    bpf.load32(0).ifEqual(Math.floor(options.mac / 0x10000), undefined, 'drop')
-    bpf.load16(4).ifEqual(options.mac % 0x10000, undefined, 'drop')
+    bpf.load32(0).demand(Math.floor(options.mac / 0x10000))
+    bpf.load16(4).demand(options.mac % 0x10000)
     bpf.label('heard')
   }
-  bpf.load16(ETHERTYPE_OFFSET).ifEqual(ETHERTYPE_ARP, 'accept').ifEqual(ETHERTYPE_IPV4, undefined, 'drop')
+  bpf.load16(ETHERTYPE_OFFSET).acceptIf(ETHERTYPE_ARP).demand(ETHERTYPE_IPV4)
   const addresses = options.addresses ?? []
   if (addresses.length > 0) {
     const wanted = new Set<number>([IPV4_BROADCAST])
@@ -200,12 +202,10 @@ export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
       if (broadcast !== undefined) wanted.add(broadcast)
     }
     bpf.load32(IPV4_DESTINATION)
-    // The nearer return keeps each test within reach of a jump, however many addresses there are.
-    for (const addr of wanted) bpf.ifEqual(addr, undefined, `not ${addr}`).accept().label(`not ${addr}`)
+    for (const addr of wanted) bpf.acceptIf(addr)
     // 224.0.0.0/4 (RFC 5771).
-    bpf.shiftRight(28).ifEqual(0xe, 'accept', 'drop')
+    bpf.shiftRight(28).demand(0xe)
   }
-  bpf.label('accept').accept()
-  bpf.label('drop').accept(0)
+  bpf.accept()
   return bpf.assemble()
 }

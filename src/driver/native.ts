@@ -109,8 +109,6 @@ export interface NativeAddon {
   setOption(descriptor: number, level: number, name: number, value: Uint8Array): number
   /** Adds `bytes[from, to)` as big-endian words to `sum`, folded to 16 bits. */
   checksum(bytes: Uint8Array, from: number, to: number, sum: number): number
-  /** Microseconds of the monotonic clock. */
-  now(): number
 }
 
 /** The folder of the nearest package.json upward: sources and built files lie at different depths. */

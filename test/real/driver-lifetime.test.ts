@@ -75,13 +75,16 @@ describe('what a port leaves behind', { skip: labUnavailable() }, () => {
   it('works in worker threads, and cleans up when one is ended in the middle', async () => {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads')
-      import(workerData.url).then(({ openPacketLink }) => {
-        const link = openPacketLink({ interface: 'eth0', netns: workerData.netns, promiscuous: true })
+      const { url, netns, guard, port } = workerData
+      Promise.all([import(url), import(guard)]).then(([{ openPacketLink }, { KernelPortGuard }]) => {
+        new KernelPortGuard({ netns }).reserve('tcp', ${ip(A)}, port)
+        const link = openPacketLink({ interface: 'eth0', netns, promiscuous: true })
         link.onWake = () => link.receive(0, (frame) => parentPort.postMessage(frame.end - frame.start))
         parentPort.postMessage('open')
       })`
-    const run = async (): Promise<Worker> => {
-      const worker = new Worker(code, { eval: true, workerData: { url: driver('packet'), netns } })
+    const run = async (port: number): Promise<Worker> => {
+      const workerData = { url: driver('packet'), guard: driver('port-guard'), netns, port }
+      const worker = new Worker(code, { eval: true, workerData })
       const messages: unknown[] = []
       worker.on('message', (message) => messages.push(message))
       worker.on('error', (error) => messages.push(error))
@@ -91,9 +94,9 @@ describe('what a port leaves behind', { skip: labUnavailable() }, () => {
       await eventually(() => messages.includes(43), 'a frame in the worker')
       return worker
     }
-    await (await run()).terminate()
+    await (await run(9100)).terminate()
     const before = descriptors()
-    const [one, other] = await Promise.all([run(), run()])
+    const [one, other] = await Promise.all([run(9100), run(9101)])
     assert.equal(promiscuity(), 2)
     await Promise.all([one.terminate(), other.terminate()])
     await turn()

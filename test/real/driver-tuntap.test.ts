@@ -6,6 +6,7 @@ import type { NetError } from '../../src/base/errors.ts'
 import type { Micros } from '../../src/base/types.ts'
 import { findInterface, listRoutes } from '../../src/driver/interfaces.ts'
 import { inNamespace } from '../../src/driver/namespace.ts'
+import { openPacketLink } from '../../src/driver/packet.ts'
 import type { PortLink } from '../../src/driver/port-link.ts'
 import { openTapLink, openTunLink, type TapOptions } from '../../src/driver/tuntap.ts'
 import { Collector, eventually, idles, portOf } from './collect.ts'
@@ -132,6 +133,25 @@ describe('TAP and TUN', { skip: labUnavailable() }, () => {
     link.flush(NOW)
     assert.deepEqual(JSON.parse(await text), new Array(40).fill(1000))
     link.close()
+  })
+
+  it('opens a TUN that somebody else owns as a packet link of bare packets', async () => {
+    const device = tun()
+    const link = openPacketLink({
+      interface: device.interface,
+      netns: lab.host('a').netns,
+      ignoreOutgoing: false,
+    })
+    links.push(link)
+    assert.equal(link.medium, 'ip')
+    const collector = new Collector(link)
+    await lab.host('a').node(`const s=require('dgram').createSocket('udp4');s.send('x',4003,'10.1.0.2',()=>s.close())`)
+    await collector.until((frames) => frames.some((frame) => frame.bytes[0] === 0x45), 'the packet')
+    const packet = collector.frames.find((frame) => frame.bytes[0] === 0x45)!
+    assert.equal(packet.bytes.length, 29)
+    assert.equal(packet.outgoing, true)
+    link.close()
+    device.close()
   })
 
   it('loses frames while the device is down, and works when it is up again', async () => {

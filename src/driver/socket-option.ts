@@ -1,0 +1,39 @@
+import { native } from './native.ts'
+import { check } from './os-errors.ts'
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** Levels and names of socket options that Node has no call for (socket(7), tcp(7), udp(7)). */
+export const SocketOption = {
+  TCP_INFO: { level: 6, name: 11 },
+  TCP_NOTSENT_LOWAT: { level: 6, name: 25 },
+  TCP_CONGESTION: { level: 6, name: 13 },
+  UDP_SEGMENT: { level: 17, name: 103 },
+} as const
+
+export interface SocketOptionName {
+  readonly level: number
+  readonly name: number
+}
+
+/**
+ * Reads an option of any socket; at most `length` bytes, in host order.
+ * @throws NetError when the descriptor is no socket or knows no such option
+ */
+export function getSocketOption(descriptor: number, option: SocketOptionName, length = 4): Uint8Array {
+  const target = new Uint8Array(length)
+  const written = native().getOption(descriptor, option.level, option.name, target)
+  check(written, `read socket option ${option.level}/${option.name} of descriptor ${descriptor}`, 'getsockopt')
+  return target.subarray(0, written)
+}
+
+/** Sets an option of any socket; a number goes as a 32-bit integer. */
+export function setSocketOption(descriptor: number, option: SocketOptionName, value: number | Uint8Array): void {
+  const bytes = typeof value === 'number' ? new Uint8Array(4) : value
+  if (typeof value === 'number') new DataView(bytes.buffer).setInt32(0, value, LITTLE_ENDIAN)
+  check(
+    native().setOption(descriptor, option.level, option.name, bytes),
+    `set socket option ${option.level}/${option.name} of descriptor ${descriptor}`,
+    'setsockopt',
+  )
+}

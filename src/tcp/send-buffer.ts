@@ -1,9 +1,6 @@
 import { ByteRing } from '../base/byte-ring.ts'
 import type { OutFrame } from '../link/link.ts'
 
-/** A ring at least this large is given back when everything in it has been acknowledged. */
-const RELEASE_FROM = 256 * 1024
-
 /** The bytes from SND.UNA to the last that the user wrote. */
 export class SendBuffer {
   /** The most bytes it may hold; may move while the connection lives. */
@@ -35,7 +32,6 @@ export class SendBuffer {
   /** Gives up the oldest `count` bytes: they were acknowledged. */
   release(count: number): void {
     this.#ring.consume(count)
-    if (this.#ring.length === 0 && this.#ring.bytes.length >= RELEASE_FROM) this.#ring.clear()
   }
 
   /** Names `length` bytes at `offset` from the oldest as the frame's payload, without copying them. */

@@ -1,20 +1,9 @@
+import { LinkType } from '../pcap-record.ts'
 import { formatEthernet, formatEtherType } from './ethernet.ts'
 import { formatIp, formatRawIp } from './ip.ts'
 import type { FormatOptions } from './options.ts'
 import { hex, Printer } from './printer.ts'
 import type { SequenceBases } from './sequence-bases.ts'
-
-/** What a capture's frames begin with (tcpdump.org, link-layer header types). */
-export const LinkType = {
-  NULL: 0,
-  ETHERNET: 1,
-  RAW: 101,
-  LOOP: 108,
-  LINUX_SLL: 113,
-  IPV4: 228,
-  IPV6: 229,
-  LINUX_SLL2: 276,
-} as const
 
 /** A frame as it was captured: `bytes[start, end)`, which may be less than was on the wire. */
 export interface CapturedFrame {

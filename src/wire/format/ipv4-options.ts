@@ -46,16 +46,22 @@ function timestamps(p: Printer, at: number, length: number): undefined {
   p.put(flags >>> 4 === 0 ? '}' : ` [${flags >>> 4} hops not recorded]} `)
 }
 
-/** Prints the options in [from, to), separated by commas. */
-export function formatIpv4Options(p: Printer, from: number, to: number): undefined {
+/** Prints the options in [from, to), separated by commas; false when the capture ends within them. */
+export function formatIpv4Options(p: Printer, from: number, to: number): boolean {
   for (let at = from; at < to && !p.silent; ) {
     const kind = p.u8(at)
     const isBare = kind === Ipv4OptionKind.EOL || kind === Ipv4OptionKind.NOP
     p.put(`${at > from ? ',' : ''}${NAMES[kind] ?? `unknown ${kind}`}`)
     const length = isBare ? 1 : p.u8(at + 1)
-    if ((length < 2 && !isBare) || length > to - at) return p.put(` [bad length ${length}]`)
-    if (!p.has(at, length)) return p.put(' [truncated-option]')
-    if (kind === Ipv4OptionKind.EOL) return
+    if ((length < 2 && !isBare) || length > to - at) {
+      p.put(` [bad length ${length}]`)
+      return true
+    }
+    if (!p.has(at, length)) {
+      p.put(' [truncated-option]')
+      return false
+    }
+    if (kind === Ipv4OptionKind.EOL) return true
     if (kind === Ipv4OptionKind.TS) timestamps(p, at, length)
     else if (kind === Ipv4OptionKind.RR || kind === Ipv4OptionKind.LSRR || kind === Ipv4OptionKind.SSRR) {
       route(p, at, length)
@@ -65,4 +71,5 @@ export function formatIpv4Options(p: Printer, from: number, to: number): undefin
     }
     at += length
   }
+  return true
 }

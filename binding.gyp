@@ -22,6 +22,8 @@
         "-Wextra",
         "-Wno-unused-parameter",
         "-fvisibility=hidden",
+        "-U_FORTIFY_SOURCE",
+        "-D_FORTIFY_SOURCE=2",
         "-fstack-protector-strong",
         "-fstack-clash-protection",
         "-fno-exceptions",

@@ -19,7 +19,8 @@ inline uint32_t AddSum(uint64_t sum, const uint8_t* bytes, size_t length) {
     native += word;
   }
   uint16_t rest[2] = {0, 0};
-  memcpy(rest, bytes + at, length - at);
+  // An empty array may lie nowhere.
+  if (at < length) memcpy(rest, bytes + at, length - at);
   native += rest[0];
   native += rest[1];
   while (native >> 16 != 0) native = (native & 0xffff) + (native >> 16);

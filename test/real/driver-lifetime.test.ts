@@ -104,6 +104,19 @@ describe('what a port leaves behind', { skip: labUnavailable() }, () => {
     assert.equal(descriptors(), before)
   })
 
+  it('may be closed from within its own callbacks, and lets their exceptions out', async () => {
+    const send = `const s=require('dgram').createSocket('udp4');const t=()=>s.send('x',9,'${A}');setInterval(t,5);t();console.log('sends')`
+    const sender = await lab.host('b').start(send)
+    const onFrame = opens('', `link.onWake = () => link.receive(0, () => { link.close(); console.log('closed') })`)
+    assert.equal(await lab.host('a').node(onFrame), 'closed\n')
+    const onWake = opens('', `link.onWake = () => { link.close(); console.log('closed') }`)
+    assert.equal(await lab.host('a').node(onWake), 'closed\n')
+    const thrower = `process.on('uncaughtException', (error) => { console.log(error.message); process.exit() })
+      ${opens('', `link.onWake = () => { throw new Error('seen') }`)}`
+    assert.equal(await lab.host('a').node(thrower), 'seen\n')
+    sender.child.kill()
+  })
+
   it('takes the buffer that rmem_max allows when it may not force one', async () => {
     const script = opens('', `console.log(link.receiveBuffer); link.close()`)
     const forced = Number(await lab.host('a').node(script))

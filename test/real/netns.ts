@@ -17,8 +17,8 @@
  * })
  * ```
  *
- * Names carry the process id and a count, interfaces never exist outside the namespaces, and what is left when the
- * process ends is removed then. Needs root and iproute2.
+ * Names carry the process id and a count, and interfaces never exist outside the namespaces. What is left when the
+ * process ends is removed then; what a killed process left, by the next lab. Needs root and iproute2.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -27,7 +27,7 @@ import { existsSync } from 'node:fs'
 export function labUnavailable(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces exist on Linux only'
   if (process.getuid?.() !== 0) return 'making network namespaces needs root'
-  const probe = `gotcp-probe-${process.pid}`
+  const probe = `gotcp-test-${process.pid}-probe`
   const made = spawnSync('ip', ['netns', 'add', probe], { encoding: 'utf8' })
   if (made.error !== undefined) return 'the command ip is missing: apt-get install iproute2'
   if (made.status !== 0) return `ip netns add fails here: ${made.stderr.trim()}`
@@ -150,6 +150,14 @@ export interface VethOptions {
 
 let labs = 0
 
+/** Removes what a killed test left: namespaces that bear the id of a process that is no more. */
+function sweep(): void {
+  for (const line of must('ip', ['netns', 'list']).split('\n')) {
+    const [id, pid] = /^gotcp-test-(\d+)-\S+/.exec(line) ?? []
+    if (id !== undefined && !existsSync(`/proc/${pid}`)) spawnSync('ip', ['netns', 'delete', id])
+  }
+}
+
 export class Lab {
   readonly #hosts = new Map<string, LabHost>()
   readonly #id: string
@@ -157,7 +165,8 @@ export class Lab {
   readonly #onExit = () => this.close()
 
   constructor(hosts: readonly string[]) {
-    this.#id = `gotcp-${process.pid}-${labs++}`
+    if (labs === 0) sweep()
+    this.#id = `gotcp-test-${process.pid}-${labs++}`
     process.once('exit', this.#onExit)
     try {
       for (const name of hosts) this.#hosts.set(name, new LabHost(name, `${this.#id}-${name}`))

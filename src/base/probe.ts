@@ -2,7 +2,7 @@ import type { Micros } from './types.ts'
 
 /**
  * One thing that happened inside a stack: a segment, a state change, a timer, a drop.
- * `docs/events.md` lists the events and their fields; JSON output carries them unchanged.
+ * JSON output, the lab's page and tests all read this one record.
  */
 export interface ProbeEvent {
   /** When, on the stack's clock. */

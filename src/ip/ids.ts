@@ -20,8 +20,13 @@ export class PacketIds {
     for (let i = 0; i < BUCKETS; i++) this.#next[i] = rng()
   }
 
-  next(src: Ipv4Addr, dst: Ipv4Addr, protocol: number): number {
-    const hash = sipHash(this.#key, [src, dst, protocol])
+  /** The secret number of a pair of hosts; a route keeps it. */
+  hash(src: Ipv4Addr, dst: Ipv4Addr): number {
+    return sipHash(this.#key, [src, dst])
+  }
+
+  /** The next identification for the pair with this `hash`. */
+  next(hash: number): number {
     const bucket = hash & (BUCKETS - 1)
     this.#next[bucket]! += 1 + below(this.#rng, MAX_STEP)
     return (this.#next[bucket]! + (hash >>> 16)) & 0xffff

@@ -37,6 +37,8 @@ export class Route {
   readonly src: Ipv4Addr
   /** To more than one host: UDP asks for permission. */
   readonly isBroadcast: boolean
+  /** For `IpOutput`: what keeps this pair's packet identifications apart from others'; -1 until one is needed. */
+  idHash = -1
   readonly #table: RouteTable
   readonly #generation: number
 
@@ -208,7 +210,7 @@ export class IpOutput {
       if (dontFragment && this.pathMtus.isBelowFloor(dst)) header.dontFragment = false
     }
     // RFC 6864 §4.1: a packet that cannot be fragmented needs no identification.
-    header.id = header.dontFragment ? 0 : this.#ids.next(src, dst, protocol)
+    header.id = header.dontFragment ? 0 : this.#nextId(route)
     this.txPackets++
     if (totalLen > mtu && frame.segmentSize === 0) {
       if (header.dontFragment) return 'ip-too-big'
@@ -216,6 +218,11 @@ export class IpOutput {
     }
     header.write(frame.view, frame.push(IPV4_HEADER_LEN))
     return route.iface.send(frame, route.nextHop, now)
+  }
+
+  #nextId(route: Route): number {
+    if (route.idHash < 0) route.idHash = this.#ids.hash(route.src, route.dst)
+    return this.#ids.next(route.idHash)
   }
 
   /** RFC 791 §3.2, "An Example Fragmentation Procedure". */

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { parseCidr } from '../../src/base/address.ts'
+import type { ProbeEvent } from '../../src/base/probe.ts'
+import { seededRng } from '../../src/base/rng.ts'
 import type { Micros } from '../../src/base/types.ts'
 import type { EchoListener, EchoReply } from '../../src/icmp/echo.ts'
+import { Ping } from '../../src/stack/ping.ts'
 import { simulate } from '../../src/stack/simulate.ts'
-import { ip, pair } from './net.ts'
+import { Stack } from '../../src/stack/stack.ts'
+import { openUdp } from '../../src/stack/udp-socket.ts'
+import { host, ip, pair } from './net.ts'
+import { arp, PEER_MAC, TestLink } from './test-link.ts'
 
 const ECHO = { ttl: 64, tos: 0, dontFragment: false }
 const at = (n: number): Micros => n as Micros
@@ -50,5 +57,65 @@ describe('Stack', () => {
     assert.equal(simulate([a, b], at(60_000_000)), 3_000_000)
     assert.deepEqual(seen.errors, [7])
     assert.equal(a.counters.get('arp-unresolved'), 1)
+  })
+})
+
+describe('Stack.close()', () => {
+  it('closes its links and wants nothing more', () => {
+    const link = new TestLink()
+    const stack = host(link, '10.0.0.1/24')
+    stack.close()
+    stack.close()
+    assert.ok(link.isClosed)
+    assert.equal(stack.pollAt(), Number.POSITIVE_INFINITY)
+    stack.poll(at(0))
+    assert.deepEqual(link.sent, [])
+  })
+})
+
+describe('Stack.onWork', () => {
+  it('is called for whatever needs a poll', async () => {
+    const { a } = pair()
+    let calls = 0
+    a.onWork = () => calls++
+    const socket = openUdp(a)
+    for (const act of [
+      () => socket.send(new Uint8Array(1), '10.0.0.2', 9),
+      () => socket.join('239.0.0.1'),
+      () => new Ping(a, '10.0.0.2').stop,
+      () => a.setInterfaceUp(a.interfaces[1]!, false),
+    ]) {
+      const before = calls
+      await act()
+      assert.ok(calls > before, String(act))
+    }
+  })
+
+  it('is called when a frame arrives', () => {
+    const { a, b } = pair()
+    let calls = 0
+    b.onWork = () => calls++
+    a.poll(at(0))
+    assert.equal(calls, 1)
+  })
+})
+
+describe('Stack.probe', () => {
+  it('hears of drops and conflicts', () => {
+    const events: ProbeEvent[] = []
+    const link = new TestLink()
+    const stack = new Stack({ rng: seededRng(1), hostname: 'h', probe: (event) => events.push(event) })
+    stack.addInterface(link, { addresses: [parseCidr('10.0.0.1/24')!] })
+    link.feed(Uint8Array.of(1, 2, 3))
+    link.feed(arp({ operation: 1, senderMac: PEER_MAC, senderIp: ip('10.0.0.1') }))
+    stack.poll(at(7))
+    assert.deepEqual(
+      events.map((event) => [event.t_us, event['node'], event.ev, event['why'] ?? event['mac']]),
+      [
+        [7, 'h', 'drop', 'ethernet-truncated'],
+        [7, 'h', 'conflict', '02:00:00:00:00:02'],
+        [7, 'h', 'drop', 'arp-own-address'],
+      ],
+    )
   })
 })

@@ -81,10 +81,15 @@ function configure(name: string, options: TunTapOptions, kernelMac: MacAddr | un
     const octets = Uint8Array.from({ length: 6 }, (_, i) => Math.floor(kernelMac / 256 ** (5 - i)) % 256)
     check(addon.setMac(name, octets), `set the MAC address ${on}`, 'ioctl')
   }
-  if (options.mtu !== undefined) check(addon.setMtu(name, options.mtu), `set MTU ${options.mtu} ${on}`, 'ioctl')
+  // A device that its administrator made persistent and set up needs no privilege, as long as nothing changes it.
+  const { mtu, up, addresses } = findInterface(name)
+  if (options.mtu !== undefined && options.mtu !== mtu) {
+    check(addon.setMtu(name, options.mtu), `set MTU ${options.mtu} ${on}`, 'ioctl')
+  }
   if (options.kernelAddress !== undefined) {
     const { addr, prefix } = options.kernelAddress
-    check(addon.setAddress(name, addr, maskOf(prefix)), `set the address ${on}`, 'ioctl')
+    const there = addresses.some((each) => each.addr === addr && each.prefix === prefix)
+    if (!there) check(addon.setAddress(name, addr, maskOf(prefix)), `set the address ${on}`, 'ioctl')
   }
-  if (options.up ?? true) check(addon.setUp(name, true), `set "${name}" up`, 'ioctl')
+  if ((options.up ?? true) && !up) check(addon.setUp(name, true), `set "${name}" up`, 'ioctl')
 }

@@ -129,6 +129,19 @@ describe('what a port leaves behind', { skip: labUnavailable() }, () => {
     assert.equal(allowed, Math.min(2 * limit, 16 << 20))
   })
 
+  it('opens a persistent device without privilege, and leaves it there', async () => {
+    const host = lab.host('a')
+    host.ip('tuntap', 'add', 'dev', 'kept', 'mode', 'tap', 'user', 'root')
+    host.ip('addr', 'add', '10.3.0.1/24', 'dev', 'kept')
+    host.ip('link', 'set', 'kept', 'up')
+    const script = `import('${driver('tuntap')}').then(({ openTapLink }) => {
+      const link = openTapLink({ name: 'kept', kernelAddress: { addr: ${ip('10.3.0.1')}, prefix: 24 } })
+      console.log(link.name, link.offload.segmentation); link.close() }).catch((e) => console.log(e.message))`
+    const child = host.spawn('setpriv', '--bounding-set=-all', '--inh-caps=-all', process.execPath, '-e', script)
+    assert.equal(await outputOf(child), 'tap kept true\n')
+    assert.ok(host.ip('link').includes('kept'))
+  })
+
   it('says what is not permitted, and the command that helps', async () => {
     const unprivileged = async (script: string) => {
       const child = lab

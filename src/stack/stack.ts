@@ -71,6 +71,8 @@ export class Stack implements Pollable {
   readonly ports: Ports
   /** Called when the stack has something to do before its next deadline; it only takes a note, and polls later. */
   onWork: (() => void) | undefined
+  /** Called when frames have arrived; a driver may poll at once. Default: as `onWork`. */
+  onWake: (() => void) | undefined
   /** Called when another machine uses an address of ours. */
   onConflict: ((iface: NetInterface, conflict: AddressConflict) => void) | undefined
   readonly #ports: Port[] = []
@@ -132,7 +134,7 @@ export class Stack implements Pollable {
     if (options.gateway !== undefined) {
       this.ip.routes.add({ destination: DEFAULT_ROUTE, gateway: options.gateway, iface, metric })
     }
-    link.onWake = () => this.work()
+    link.onWake = () => (this.onWake ?? this.onWork)?.()
     this.work()
     return iface
   }

@@ -11,6 +11,7 @@ import { Ping, ping } from './ping.ts'
 import type { PingOptions, PingReply } from './ping-events.ts'
 import { Stack, type StackOptions } from './stack.ts'
 import { TcpListener } from './tcp-listener.ts'
+import { TcpProbe } from './tcp-probe.ts'
 import { TcpSocket } from './tcp-socket.ts'
 import { openUdp, type UdpOptions, type UdpSocket } from './udp-socket.ts'
 import { abortError } from './waiters.ts'
@@ -83,6 +84,7 @@ export class Host {
     const { stack } = this
     this.machine = new Tcp({ ip: stack.ip, ports: stack.ports, rng: stack.rng, work: () => stack.work() })
     stack.register(this.machine)
+    if (stack.probe !== undefined) this.machine.watcher = new TcpProbe(stack.probe, stack.hostname)
     this.tcp = { connect: (init) => this.#connect(init), listen: (init) => this.#listen(init) }
     this.udp = { open: (init) => openUdp(stack, init) }
   }

@@ -9,7 +9,7 @@ import type { IpOutput, Route } from '../ip/output.ts'
 import type { IcmpError, IpPacket, Transport } from '../ip/transport.ts'
 import { IcmpCode } from '../wire/icmp.ts'
 import { IpProtocol } from '../wire/ipv4.ts'
-import { TcpFlag } from '../wire/tcp.ts'
+import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { fail } from './ending.ts'
 import type { TcpEvent, TcpState } from './fsm.ts'
@@ -24,12 +24,13 @@ import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'
 import { onTimer, startKeepAlive } from './timeouts.ts'
+import type { Timer } from './timers.ts'
 import { abort, limitFinWait2 } from './user.ts'
 
 const DEFAULT_BACKLOG = 511
 /** Resets for segments that belong nowhere, in one second. */
 const RESETS_PER_SECOND = 1000
-/** A SYN goes through this many rounds of neighbour resolution, three seconds each, before its host is called absent. */
+/** A SYN goes through this many rounds of neighbour resolution, 45 seconds in all, before its host is called absent. */
 const UNRESOLVED_ROUNDS = 5
 /** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
 const REUSE_GAP = 65_537
@@ -44,11 +45,12 @@ export interface PortPool {
   ): { readonly port: number; release(): void }
 }
 
-/** Who watches TCP: the probe of the stack. */
+/** Who watches TCP. Nothing is spent on it when nobody does. */
 export interface TcpWatcher {
-  onMoved?(tcb: Tcb, from: TcpState, event: TcpEvent): void
-  onSegmentOut?(tcb: Tcb, flags: number, seq: Seq, length: number, now: Micros): void
-  onSegmentIn?(tcb: Tcb, seg: Segment, now: Micros): void
+  onMoved(tcb: Tcb, from: TcpState, event: TcpEvent, now: Micros): void
+  onSegmentIn(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void
+  onSegmentOut(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void
+  onTimer(tcb: Tcb, timer: Timer, now: Micros): void
 }
 
 export interface TcpInit {
@@ -63,7 +65,7 @@ export interface TcpInit {
 export class Tcp implements Transport, TcpOwner {
   readonly protocol = IpProtocol.TCP
   readonly sender: SegmentSender
-  watcher: TcpWatcher | undefined = undefined
+  #watcher: TcpWatcher | undefined = undefined
   readonly #ip: IpOutput
   readonly #ports: PortPool
   readonly #work: () => void
@@ -95,6 +97,12 @@ export class Tcp implements Transport, TcpOwner {
       create: (listener, arrival) => this.#accepting(listener, arrival),
       refuse: (arrival) => this.#refuse(arrival),
     }
+  }
+
+  /** Whoever wants to see every segment, timer and change of state. */
+  set watcher(watcher: TcpWatcher | undefined) {
+    this.#watcher = watcher
+    this.sender.onSegment = watcher?.onSegmentOut.bind(watcher)
   }
 
   /** The time of the latest poll. */
@@ -294,7 +302,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   moved(tcb: Tcb, from: TcpState, event: TcpEvent): void {
-    this.watcher?.onMoved?.(tcb, from, event)
+    this.#watcher?.onMoved(tcb, from, event, this.#now)
   }
 
   #dispatch(packet: IpPacket, seg: Segment, now: Micros): string | undefined {
@@ -302,7 +310,7 @@ export class Tcp implements Transport, TcpOwner {
     const { header } = seg
     const entry = this.#table.find(ip.dst, header.dstPort, ip.src, header.srcPort)
     if (entry instanceof Tcb) {
-      this.watcher?.onSegmentIn?.(entry, seg, now)
+      this.#watcher?.onSegmentIn(entry, header, seg.dataLength, now)
       return segmentArrives(entry, seg, this.sender, now)
     }
     if (entry !== undefined) {
@@ -400,6 +408,7 @@ export class Tcp implements Transport, TcpOwner {
   #runTimers(tcb: Tcb, now: Micros): void {
     this.changed(tcb)
     for (let timer = tcb.deadlines.takeExpired(now); timer !== undefined; timer = tcb.deadlines.takeExpired(now)) {
+      this.#watcher?.onTimer(tcb, timer, now)
       onTimer(tcb, timer, this.sender, now)
     }
   }

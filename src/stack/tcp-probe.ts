@@ -1,0 +1,81 @@
+import type { Probe, ProbeEvent } from '../base/probe.ts'
+import { seqDiff } from '../base/seq.ts'
+import type { Micros } from '../base/types.ts'
+import type { TcpEvent, TcpState } from '../tcp/fsm.ts'
+import type { Tcb } from '../tcp/tcb.ts'
+import type { TcpWatcher } from '../tcp/tcp.ts'
+import { TIMER_NAMES, type Timer } from '../tcp/timers.ts'
+import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
+
+const LETTERS: readonly (readonly [number, string])[] = [
+  [TcpFlag.SYN, 'S'],
+  [TcpFlag.FIN, 'F'],
+  [TcpFlag.RST, 'R'],
+  [TcpFlag.PSH, 'P'],
+  [TcpFlag.ACK, '.'],
+]
+
+/** Makes probe events of what TCP does: `segment_in`, `segment_out`, `state`, `timer`. Sequence numbers are relative. */
+export class TcpProbe implements TcpWatcher {
+  readonly #probe: Probe
+  readonly #node: string
+  readonly #ids = new WeakMap<Tcb, number>()
+  #lastId = 0
+
+  constructor(probe: Probe, node: string) {
+    this.#probe = probe
+    this.#node = node
+  }
+
+  onMoved(tcb: Tcb, from: TcpState, event: TcpEvent, now: Micros): void {
+    this.#probe({ ...this.#about(tcb, 'state', now), from, why: event })
+  }
+
+  onSegmentIn(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void {
+    const seq = seqDiff(header.seq, tcb.rcv.irs)
+    const ack = seqDiff(header.ack, tcb.snd.iss)
+    this.#probe({ ...this.#about(tcb, 'segment_in', now), ...segment(header, seq, ack, dataLength) })
+  }
+
+  onSegmentOut(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void {
+    const seq = seqDiff(header.seq, tcb.snd.iss)
+    const ack = seqDiff(header.ack, tcb.rcv.irs)
+    const why =
+      dataLength > 0 && seq + dataLength < tcb.flightSize + seqDiff(tcb.snd.una, tcb.snd.iss) ? 'again' : 'new'
+    this.#probe({ ...this.#about(tcb, 'segment_out', now), ...segment(header, seq, ack, dataLength), why })
+  }
+
+  onTimer(tcb: Tcb, timer: Timer, now: Micros): void {
+    this.#probe({ ...this.#about(tcb, 'timer', now), why: TIMER_NAMES[timer]! })
+  }
+
+  #about(tcb: Tcb, ev: string, now: Micros): ProbeEvent {
+    let conn = this.#ids.get(tcb)
+    if (conn === undefined) {
+      conn = ++this.#lastId
+      this.#ids.set(tcb, conn)
+    }
+    const { snd, congestion, rtt } = tcb
+    return {
+      t_us: now,
+      node: this.#node,
+      ev,
+      conn,
+      state: tcb.state,
+      una: seqDiff(snd.una, snd.iss),
+      nxt: seqDiff(snd.nxt, snd.iss),
+      cwnd: Math.floor(congestion.cwnd),
+      ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh) : null,
+      srtt_us: rtt.srtt === undefined ? null : Math.round(rtt.srtt),
+      rto_us: Math.round(rtt.rto),
+    }
+  }
+}
+
+const segment = (header: TcpHeader, seq: number, ack: number, len: number) => ({
+  seq,
+  len,
+  flags: LETTERS.map(([bit, letter]) => (header.flags & bit ? letter : '')).join(''),
+  ack: header.flags & TcpFlag.ACK ? ack : null,
+  win: header.window,
+})

@@ -19,8 +19,8 @@ const LETTERS: readonly (readonly [number, string])[] = [
 export class TcpProbe implements TcpWatcher {
   readonly #probe: Probe
   readonly #node: string
-  readonly #ids = new WeakMap<Tcb, number>()
-  #lastId = 0
+  readonly #known = new WeakMap<Tcb, { readonly conn: number; retransmissions: number }>()
+  #connections = 0
 
   constructor(probe: Probe, node: string) {
     this.#probe = probe
@@ -40,8 +40,9 @@ export class TcpProbe implements TcpWatcher {
   onSegmentOut(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void {
     const seq = seqDiff(header.seq, tcb.snd.iss)
     const ack = seqDiff(header.ack, tcb.rcv.irs)
-    const why =
-      dataLength > 0 && seq + dataLength < tcb.flightSize + seqDiff(tcb.snd.una, tcb.snd.iss) ? 'again' : 'new'
+    const known = this.#of(tcb)
+    const why = known.retransmissions < tcb.stats.retransmissions ? 'retransmission' : 'new'
+    known.retransmissions = tcb.stats.retransmissions
     this.#probe({ ...this.#about(tcb, 'segment_out', now), ...segment(header, seq, ack, dataLength), why })
   }
 
@@ -50,17 +51,12 @@ export class TcpProbe implements TcpWatcher {
   }
 
   #about(tcb: Tcb, ev: string, now: Micros): ProbeEvent {
-    let conn = this.#ids.get(tcb)
-    if (conn === undefined) {
-      conn = ++this.#lastId
-      this.#ids.set(tcb, conn)
-    }
     const { snd, congestion, rtt } = tcb
     return {
       t_us: now,
       node: this.#node,
       ev,
-      conn,
+      conn: this.#of(tcb).conn,
       state: tcb.state,
       una: seqDiff(snd.una, snd.iss),
       nxt: seqDiff(snd.nxt, snd.iss),
@@ -69,6 +65,15 @@ export class TcpProbe implements TcpWatcher {
       srtt_us: rtt.srtt === undefined ? null : Math.round(rtt.srtt),
       rto_us: Math.round(rtt.rto),
     }
+  }
+
+  #of(tcb: Tcb): { readonly conn: number; retransmissions: number } {
+    let known = this.#known.get(tcb)
+    if (known === undefined) {
+      known = { conn: ++this.#connections, retransmissions: 0 }
+      this.#known.set(tcb, known)
+    }
+    return known
   }
 }
 

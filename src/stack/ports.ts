@@ -61,6 +61,11 @@ export class Ports {
     this.#isShared = isShared
   }
 
+  /** Ports in use. */
+  get size(): number {
+    return this.#holds.size
+  }
+
   /**
    * Holds `port` on `addr`; several claims of the same port are one to the outside.
    * @throws {NetError} EADDRINUSE when the kernel uses it.

@@ -1,0 +1,59 @@
+import type { FilterFrame } from '../../wire/filter/packet.ts'
+import type { CapturedFrame } from '../../wire/format/frame.ts'
+
+const NO_BYTES = new Uint8Array(0)
+
+/** One packet on its way from a source; the source fills it again for the next one. */
+export class Packet implements CapturedFrame, FilterFrame {
+  bytes: Uint8Array = NO_BYTES
+  view: DataView = new DataView(NO_BYTES.buffer)
+  /** The packet is `bytes[start, end)`. */
+  start = 0
+  end = 0
+  /** Its length on the wire; less was captured where a snap length cut it. */
+  wireLength = 0
+  linkType = 0
+  partialChecksum = false
+  /** Since 1970, and the rest in nanoseconds. */
+  seconds = 0
+  nanos = 0
+
+  /** Milliseconds since 1970. */
+  get timeMs(): number {
+    return this.seconds * 1000 + this.nanos / 1e6
+  }
+}
+
+/** Where packets come from: an interface, or a file. */
+export interface PacketSource {
+  /** Says on stderr what is being read. */
+  readonly heading: string
+  /** How packets get here, for -v. */
+  readonly engine: string
+  /** What packets begin with; undefined until a file's first packet. */
+  readonly linkType: number | undefined
+  /** Whether the source applies the whole filter itself. */
+  readonly filters: boolean
+  /**
+   * Hands over each packet until there is none, `signal` aborts, or `onPacket` answers false.
+   * @throws NetError when the interface is gone; UsageError for a file that is no capture
+   */
+  run(onPacket: (packet: Packet) => boolean, signal: AbortSignal): Promise<void>
+  /** What the kernel dropped for want of room; undefined where nobody counts. */
+  drops(): number | undefined
+  close(): void
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  0: 'NULL (BSD loopback)',
+  1: 'EN10MB (Ethernet)',
+  101: 'RAW (Raw IP)',
+  108: 'LOOP (OpenBSD loopback)',
+  113: 'LINUX_SLL (Linux cooked v1)',
+  228: 'IPV4 (Raw IPv4)',
+  229: 'IPV6 (Raw IPv6)',
+  276: 'LINUX_SLL2 (Linux cooked v2)',
+}
+
+/** A link type in tcpdump's words. */
+export const linkTypeName = (linkType: number): string => NAMES[linkType] ?? String(linkType)

@@ -10,6 +10,8 @@ import { Waiters } from './waiters.ts'
 /** Bytes that one `read` hands over at most: enough to be cheap, little enough to stay in the cache. */
 const MAX_READ = 256 * 1024
 
+const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed before it was open' }
+
 /**
  * One TCP connection, for programs: promises over the machine in `tcp/`.
  *
@@ -28,6 +30,7 @@ export class TcpSocket {
   readonly #readers = new Waiters('read')
   readonly #writers = new Waiters('write')
   readonly #opened: Promise<void>
+  #isOpen = false
   #isOver = false
 
   constructor(tcb: Tcb, tcp: Tcp) {
@@ -45,20 +48,25 @@ export class TcpSocket {
     this.#opened.catch(() => undefined)
     this.closed.catch(() => undefined)
     const user: TcpUser = {
-      onEstablished: () => opened.resolve(),
+      onEstablished: () => {
+        this.#isOpen = true
+        opened.resolve()
+      },
       onReadable: () => this.#readers.wake(),
       onWritable: () => this.#writers.wake(),
       onClosed: (failure) => {
         this.#isOver = true
         if (failure === undefined) closed.resolve()
         else closed.reject(this.#error(failure, 'read'))
-        opened.reject(this.#error(failure ?? { code: 'ECONNABORTED', message: 'the connection was closed' }, 'connect'))
+        if (!this.#isOpen) opened.reject(this.#error(failure ?? CLOSED_EARLY, 'connect'))
         this.#readers.wake()
         this.#writers.wake()
       },
     }
     tcb.user = user
-    if (tcb.synAcked) opened.resolve()
+    // An accepted connection is open, and may be over before anybody asked for it.
+    if (tcb.synAcked) user.onEstablished()
+    if (tcb.isOver) user.onClosed(tcb.failure)
   }
 
   /** Resolves when the handshake is complete. Rejects with ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, … */

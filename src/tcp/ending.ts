@@ -12,6 +12,7 @@ export const mayReceive = (tcb: Tcb): boolean =>
  */
 export function end(tcb: Tcb, event: TcpEvent): void {
   tcb.become(event)
+  tcb.isOver = true
   tcb.deadlines.stopAll()
   tcb.sendBuffer.clear()
   tcb.board.clear()

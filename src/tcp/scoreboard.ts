@@ -15,6 +15,15 @@ export interface SentRange {
   lost: boolean
 }
 
+const newRange = (start: Seq, end: Seq, sentAt: Micros): SentRange => ({
+  start,
+  end,
+  sentAt,
+  transmissions: 1,
+  sacked: false,
+  lost: false,
+})
+
 /**
  * What was sent and is not yet acknowledged, SND.UNA to SND.NXT, as ranges in order.
  *
@@ -24,6 +33,8 @@ export interface SentRange {
  */
 export class Scoreboard {
   readonly #ranges: SentRange[] = []
+  /** The acknowledged front of a range, while it is shown. */
+  readonly #part: SentRange = newRange(0 as Seq, 0 as Seq, 0 as Micros)
   #total = 0
   #sacked = 0
   #lost = 0
@@ -51,21 +62,33 @@ export class Scoreboard {
 
   /** Records new octets at the end. */
   sent(start: Seq, end: Seq, now: Micros): void {
-    this.#ranges.push({ start, end, sentAt: now, transmissions: 1, sacked: false, lost: false })
+    this.#ranges.push(newRange(start, end, now))
     this.#total += seqDiff(end, start)
   }
 
-  /** Drops everything below `una`, showing each range that goes for the first time to `onDelivered`. */
+  /** Drops everything below `una`, showing to `onDelivered` what of it the peer had not sacked before. */
   acknowledge(una: Seq, onDelivered: (range: SentRange) => void): void {
+    const ranges = this.#ranges
     let gone = 0
-    while (gone < this.#ranges.length && seqLt(this.#ranges[gone]!.start, una)) {
-      const range = this.#ranges[gone]!
-      if (seqGt(range.end, una)) this.#split(gone, una)
-      this.#forget(range)
+    while (gone < ranges.length && seqLe(ranges[gone]!.end, una)) {
+      const range = ranges[gone++]!
+      this.#forget(range, seqDiff(range.end, range.start))
       if (!range.sacked) onDelivered(range)
-      gone++
     }
-    if (gone > 0) this.#ranges.splice(0, gone)
+    if (gone > 0) ranges.splice(0, gone)
+    const first = ranges[0]
+    if (first === undefined || seqGe(first.start, una)) return
+    // An ACK in the middle of a super-segment: the rest of it stays, in place.
+    this.#forget(first, seqDiff(una, first.start))
+    if (!first.sacked) {
+      const part = this.#part
+      part.start = first.start
+      part.end = una
+      part.sentAt = first.sentAt
+      part.transmissions = first.transmissions
+      onDelivered(part)
+    }
+    first.start = una
   }
 
   /** Marks [start, end) as held by the peer; partial segments of `mss` octets stay as they were. */
@@ -142,11 +165,10 @@ export class Scoreboard {
     this.#lost = 0
   }
 
-  #forget(range: SentRange): void {
-    const size = seqDiff(range.end, range.start)
-    this.#total -= size
-    if (range.sacked) this.#sacked -= size
-    if (range.lost) this.#lost -= size
+  #forget(range: SentRange, octets: number): void {
+    this.#total -= octets
+    if (range.sacked) this.#sacked -= octets
+    if (range.lost) this.#lost -= octets
   }
 
   #split(index: number, at: Seq): void {

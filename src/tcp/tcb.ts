@@ -79,6 +79,8 @@ export class Tcb {
   readonly passive: boolean
 
   state: TcpState = 'CLOSED'
+  /** It has ended, in CLOSED or in a TIME-WAIT that no longer needs this block. */
+  isOver = false
   failure: TcpFailure | undefined
   /** What the network last reported about the path; it explains a timeout, and alone ends nothing (RFC 5927 §5.2). */
   softError: ErrorCode | undefined

@@ -1,5 +1,6 @@
 import type { Cidr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
+import { toCidr } from '../stack/address.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
 import { findInterface } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
@@ -16,7 +17,7 @@ export interface PacketLinkOptions {
   /** The interface's name. It must be up. */
   readonly interface: string
   /** IPv4 addresses to hear, for the default filter; those of the interface by default, an empty list hears all. */
-  readonly addresses?: readonly Cidr[] | undefined
+  readonly addresses?: readonly (string | Cidr)[] | undefined
   /** Replaces the default filter: a program of `bpf.ts`, of tcpdump or of libpcap; `none` hears everything. */
   readonly filter?: readonly BpfInstruction[] | 'none' | undefined
   /** Which VLAN tag the default filter lets through; `none` by default. */
@@ -91,7 +92,10 @@ function filterOf(options: PacketLinkOptions, ethernet: boolean, mac: number, ad
   if (options.filter === 'none') return new Uint8Array(0)
   if (options.filter !== undefined) return encodeBpf(options.filter)
   if (!ethernet) return new Uint8Array(0)
-  const host: HostFilterOptions = { addresses: options.addresses ?? addresses, vlan: options.vlan ?? 'none' }
+  const host: HostFilterOptions = {
+    addresses: options.addresses?.map(toCidr) ?? addresses,
+    vlan: options.vlan ?? 'none',
+  }
   // In promiscuous mode the frames of a second MAC address are wanted, which the interface does not know.
   return encodeBpf(hostFilter(options.promiscuous === true ? host : { ...host, mac: mac as PortLink['mac'] }))
 }

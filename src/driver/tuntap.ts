@@ -1,4 +1,5 @@
 import { type Cidr, MAC_NONE, type MacAddr, maskOf } from '../base/address.ts'
+import { toCidr } from '../stack/address.ts'
 import { findInterface } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
@@ -11,8 +12,8 @@ export interface TunTapOptions {
   readonly name: string
   /** The largest IP packet; the device's own by default (1500). */
   readonly mtu?: number | undefined
-  /** Gives the kernel's end an address, so that it has a route to ours. */
-  readonly kernelAddress?: Cidr | undefined
+  /** Gives the kernel's end an address such as `10.0.0.1/24`, so that it has a route to ours. */
+  readonly kernelAddress?: string | Cidr | undefined
   /** Sets the device up; true by default. Needs CAP_NET_ADMIN, as everything here that changes the device. */
   readonly up?: boolean | undefined
   /** Asks for virtio-net headers: super-segments and partial checksums. True by default. */
@@ -87,7 +88,7 @@ function configure(name: string, options: TunTapOptions, kernelMac: MacAddr | un
     check(addon.setMtu(name, options.mtu), `set MTU ${options.mtu} ${on}`, 'ioctl')
   }
   if (options.kernelAddress !== undefined) {
-    const { addr, prefix } = options.kernelAddress
+    const { addr, prefix } = toCidr(options.kernelAddress)
     const there = addresses.some((each) => each.addr === addr && each.prefix === prefix)
     if (!there) check(addon.setAddress(name, addr, maskOf(prefix)), `set the address ${on}`, 'ioctl')
   }

@@ -1,4 +1,4 @@
-import { type IpAddr, type Ipv4Addr, isIpv4, parseIpv4 } from '../base/address.ts'
+import { type Cidr, type IpAddr, type Ipv4Addr, isIpv4, parseCidr, parseIpv4 } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 
 /** An address as users write it. */
@@ -19,4 +19,14 @@ export function toIpv4(address: AddressLike): Ipv4Addr {
     throw new NetError('EAFNOSUPPORT', `Cannot use address "${address}": IPv6 is not supported. Give an IPv4 address`)
   }
   throw new TypeError(`Cannot use address "${address}": it is not four numbers with dots, such as 10.0.0.1`)
+}
+
+/**
+ * The address and prefix that are meant.
+ * @throws {TypeError} when the text is not like 10.0.0.9/24.
+ */
+export function toCidr(address: string | Cidr): Cidr {
+  const cidr = typeof address === 'string' ? parseCidr(address) : address
+  if (cidr !== undefined) return cidr
+  throw new TypeError(`Cannot use address "${address}": write it with its prefix, such as 10.0.0.9/24`)
 }

@@ -1,4 +1,4 @@
-import { type Cidr, IPV4_ANY, type Ipv4Addr, parseCidr, parseMac } from '../base/address.ts'
+import { IPV4_ANY, type Ipv4Addr, parseMac } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Link } from '../link/link.ts'
@@ -6,7 +6,7 @@ import type { ListenOptions } from '../tcp/listener.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { Tcp } from '../tcp/tcp.ts'
 import { abort } from '../tcp/user.ts'
-import { type AddressLike, toIpv4 } from './address.ts'
+import { type AddressLike, toCidr, toIpv4 } from './address.ts'
 import { Ping, ping } from './ping.ts'
 import type { PingOptions, PingReply } from './ping-events.ts'
 import { Stack, type StackOptions } from './stack.ts'
@@ -157,13 +157,6 @@ export class Host {
     signal?.addEventListener('abort', () => listener.close(), { once: true })
     return listener
   }
-}
-
-function toCidr(text: string): Cidr {
-  const cidr = parseCidr(text)
-  if (cidr === undefined)
-    throw new TypeError(`Cannot use address "${text}": write it with its prefix, such as 10.0.0.9/24`)
-  return cidr
 }
 
 function toMac(text: string) {

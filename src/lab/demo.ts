@@ -1,4 +1,5 @@
 import { type Arena, KernelArena, MemoryArena } from './arena.ts'
+import { LabError } from './error.ts'
 import { probeAccess } from './namespace.ts'
 import type { PingFigures } from './side.ts'
 import { isIdentical, type OnProgress, type Transfer } from './transfer.ts'
@@ -29,8 +30,8 @@ export interface Step {
   readonly error?: string
 }
 
-/** Longer than any transfer takes that still moves. */
-const STEP_LIMIT_MS = 150_000
+/** A step that shows no progress for this long has failed. */
+const PATIENCE_MS = 30_000
 
 /** A real kernel where this machine allows it, else our own stack on both sides, and the reason. */
 async function openArena(isInMemory: boolean): Promise<{ readonly arena: Arena; readonly reason: string | undefined }> {
@@ -49,19 +50,19 @@ async function openArena(isInMemory: boolean): Promise<{ readonly arena: Arena; 
   }
 }
 
-/** Resolves with the work, or rejects when the time is up or the user has had enough. */
-async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(STEP_LIMIT_MS)])
-  limit.throwIfAborted()
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(limit.reason)
-    limit.addEventListener('abort', onAbort)
-  })
+/** Resolves with the work, or rejects when nothing moves any more or the user has had enough. */
+async function within<T>(signal: AbortSignal, work: (alive: () => void) => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  let giveUp: (reason: unknown) => void = () => {}
+  const stopped = new Promise<never>((_, reject) => (giveUp = reject))
+  const onAbort = (): void => giveUp(signal.reason)
+  const timer = setTimeout(() => giveUp(new LabError(`nothing moved for ${PATIENCE_MS / 1000} s`)), PATIENCE_MS)
+  signal.addEventListener('abort', onAbort)
   try {
-    return await Promise.race([work, aborted])
+    return await Promise.race([work(() => timer.refresh()), stopped])
   } finally {
-    limit.removeEventListener('abort', onAbort)
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
@@ -80,7 +81,7 @@ export async function runDemo(options: DemoOptions): Promise<readonly Step[]> {
 
 async function round(arena: Arena, loss: number, options: DemoOptions, steps: Step[]): Promise<void> {
   const { bytes, pings, signal, onStep, onProgress } = options
-  const side = await within(arena.open(loss), signal)
+  const side = await within(signal, () => arena.open(loss))
   const step = async (name: string, work: (onProgress: OnProgress) => Promise<Partial<Step>>): Promise<void> => {
     let result: Step
     let done = 0
@@ -94,7 +95,7 @@ async function round(arena: Arena, loss: number, options: DemoOptions, steps: St
       result = { name, loss, isGood, ...figures }
     } catch (error) {
       if (signal.aborted) throw error
-      const message = (error as Error).name === 'TimeoutError' ? 'it took too long' : (error as Error).message
+      const { message } = error as Error
       result = { name, loss, isGood: false, error: done > 0 ? `${message} (${done} bytes done)` : message }
     }
     steps.push(result)

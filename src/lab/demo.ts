@@ -86,9 +86,12 @@ async function round(arena: Arena, loss: number, options: DemoOptions, steps: St
     let result: Step
     let done = 0
     try {
-      const figures = await within(
-        work((n) => onProgress(name, (done = n))),
-        signal,
+      const figures = await within(signal, (alive) =>
+        work((count) => {
+          done = count
+          alive()
+          onProgress(name, count)
+        }),
       )
       const { ping, transfer } = figures
       const isGood = transfer === undefined ? ping?.received === ping?.sent : isIdentical(transfer)

@@ -1,5 +1,4 @@
 // Our stack in a demo: runs inside node1 and does what the demo asks over the process's own channel.
-import { parseCidr } from '../base/address.ts'
 import { openPacketLink } from '../driver/packet.ts'
 import { serveSide } from './remote.ts'
 import { sideOf } from './side.ts'
@@ -9,7 +8,7 @@ import { INTERFACE, NODE1, NODE2, PREFIX } from './topology.ts'
 const address = `${NODE1.address}/${PREFIX}`
 const loss = Number(process.argv[2] ?? 0)
 try {
-  const link = openPacketLink({ interface: INTERFACE, addresses: [parseCidr(address)!] })
+  const link = openPacketLink({ interface: INTERFACE, addresses: [address] })
   serveSide(sideOf(stackNet(openHost(link, address, loss), NODE2.address)))
   process.send?.('ready')
 } catch (error) {

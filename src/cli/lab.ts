@@ -1,3 +1,4 @@
+import { HOST_NAMES } from '../lab/topology.ts'
 import { defineCommand, type Flags, valueOr } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
 import type { Kind } from './kind.ts'
@@ -9,7 +10,6 @@ const NAME: Kind<string> = {
   parse: (text) => (/^[a-z0-9][a-z0-9-]{0,31}$/i.test(text) ? text : undefined),
 }
 const FLAGS = { name: valueOr(NAME, 'default', { summary: 'which lab, for more than one at a time' }) } satisfies Flags
-const HOSTS = ['node1', 'node2']
 
 const up = defineCommand({
   name: 'up',
@@ -48,7 +48,7 @@ const exec = defineCommand({
   ],
   flags: FLAGS,
   positionals: [
-    { name: 'HOST', summary: 'node1 or node2', required: true, choices: HOSTS },
+    { name: 'HOST', summary: 'node1 or node2', required: true, choices: HOST_NAMES },
     { name: 'CMD', summary: 'the program and its arguments', required: true, variadic: true },
   ],
   passthrough: true,

@@ -59,7 +59,7 @@ export function labExec(store: LabStore, host: string, argv: readonly string[]):
   if (lab?.isUp !== true) throw new LabError('the lab is not up; run: gotcp lab up')
   const [program, ...args] = argv
   const command = program === 'gotcp' ? [...gotcpCommand(), ...args] : argv
-  const env = { ...process.env, PATH: `${store.binFolder()}:${process.env['PATH'] ?? ''}`, GOTCP_HOST: host }
+  const env = { ...process.env, PATH: `${store.binFolder()}:${process.env['PATH'] ?? ''}` }
   const child = lab.spawn(host, command, { stdio: 'inherit', env })
   // A Ctrl-C reaches the child by itself, being of the same terminal; what comes to us alone is passed on.
   const ignore = (): void => {}

@@ -96,13 +96,11 @@ class CableEnd implements Link {
     return this.#peer === undefined ? NEVER : this.#arrived.firstAt
   }
 
-  /** Pulls the plug: both ends are down, and what was on the way is gone. */
+  /** Pulls the plug: neither end sends any more. What was on its way to the other end still arrives there. */
   close(): void {
-    const peer = this.#peer
-    if (peer === undefined) return
-    this.#peer = undefined
     this.#arrived.clear()
-    peer.close()
+    if (this.#peer !== undefined) this.#peer.#peer = undefined
+    this.#peer = undefined
   }
 
   #fits(frame: OutFrame): boolean {

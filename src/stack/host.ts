@@ -84,6 +84,7 @@ export class Host {
     const { stack } = this
     this.machine = new Tcp({ ip: stack.ip, ports: stack.ports, rng: stack.rng, work: () => stack.work() })
     stack.register(this.machine)
+    stack.dependants.add(() => this.machine.close())
     if (stack.probe !== undefined) this.machine.watcher = new TcpProbe(stack.probe, stack.hostname)
     this.tcp = { connect: (init) => this.#connect(init), listen: (init) => this.#listen(init) }
     this.udp = { open: (init) => openUdp(stack, init) }
@@ -114,12 +115,8 @@ export class Host {
     return new Ping(this.stack, address, options)
   }
 
-  /** Resets every connection, closes every listener and link. */
+  /** Ends pings, listeners and UDP sockets, resets every connection, closes the links. The process can exit. */
   close(): void {
-    if (this.stack.isClosed) return
-    this.machine.close()
-    // The resets and the news of them still have to go.
-    this.stack.poll(this.stack.now)
     this.stack.close()
   }
 
@@ -153,7 +150,7 @@ export class Host {
     if (this.stack.isClosed)
       throw new NetError('ERR_CLOSED', 'Cannot listen: the stack is closed', { syscall: 'listen' })
     const local: Ipv4Addr = host === undefined ? IPV4_ANY : toIpv4(host)
-    const listener = new TcpListener(this.machine.listen(local, port, rest), this.machine)
+    const listener = new TcpListener(this.machine.listen(local, port, rest), this.machine, this.stack)
     signal?.addEventListener('abort', () => listener.close(), { once: true })
     return listener
   }

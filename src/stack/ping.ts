@@ -48,7 +48,7 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
   readonly #requests = new Map<number, Request>()
   readonly #events: PingEvent[] = []
   readonly #readers = new Waiters('ping')
-  readonly #onAbort = (): void => this.stop()
+  readonly #onEnd = (): void => this.stop()
   #seq = 0
   #finished = 0
   #nextAt = 0 as Micros
@@ -79,7 +79,8 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
     this.#nextAt = stack.now
     if (this.#signal?.aborted) this.stop()
     else {
-      this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+      this.#signal?.addEventListener('abort', this.#onEnd, { once: true })
+      stack.dependants.add(this.#onEnd)
       stack.addTask(this)
     }
   }
@@ -92,9 +93,10 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
   stop(): void {
     if (this.#isEnded) return
     this.#isEnded = true
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#signal?.removeEventListener('abort', this.#onEnd)
     this.#stack.icmp.echoes.close(this.#id)
     this.#stack.removeTask(this)
+    this.#stack.dependants.delete(this.#onEnd)
     this.#readers.wake()
   }
 
@@ -235,6 +237,7 @@ export async function ping(stack: Stack, address: AddressLike, options: PingOpti
     throw new NetError(event.code, `No echo from ${run.address}, says ${event.from}: ${ERROR_CODES[event.code]}`, where)
   }
   if (options.signal?.aborted) throw abortError('ping')
+  if (stack.isClosed) throw new NetError('ERR_CLOSED', 'The stack was closed while waiting for an echo', where)
   throw new NetError('ETIMEDOUT', `No echo from ${run.address}: ${ERROR_CODES.ETIMEDOUT}`, where)
 }
 

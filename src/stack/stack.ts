@@ -73,6 +73,8 @@ export class Stack implements Pollable {
   onWork: (() => void) | undefined
   /** Called when frames have arrived; a driver may poll at once. Default: as `onWork`. */
   onWake: (() => void) | undefined
+  /** What ends with the stack: sockets, pings, listeners put themselves in and take themselves out. */
+  readonly dependants = new Set<() => void>()
   /** Called when another machine uses an address of ours. */
   onConflict: ((iface: NetInterface, conflict: AddressConflict) => void) | undefined
   readonly #ports: Port[] = []
@@ -192,10 +194,7 @@ export class Stack implements Pollable {
     }
     this.ipInput.poll(now)
     this.ip.poll(now)
-    // A task may end itself, or others, while it is polled.
-    for (let i = 0; i < this.#pollables.length; i++) this.#pollables[i]!.poll(now)
-    for (const { iface } of this.#ports) iface.link.flush(now)
-    this.ip.arena.reset()
+    this.#runTasks(now)
   }
 
   pollAt(): Micros {
@@ -206,13 +205,22 @@ export class Stack implements Pollable {
     return at
   }
 
-  /** Closes the links and gives back ports; whoever uses a socket closes it first. */
+  /** Ends whatever depends on the stack, sends what that leaves to be sent, closes the links and gives back ports. */
   close(): void {
     if (this.#isClosed) return
+    for (const end of [...this.dependants]) end()
+    this.#runTasks(this.#now)
     this.#isClosed = true
     for (const { iface } of this.#ports) iface.link.close()
     this.ports.close()
     this.work()
+  }
+
+  #runTasks(now: Micros): void {
+    // A task may end itself, or others, while it is polled.
+    for (let i = 0; i < this.#pollables.length; i++) this.#pollables[i]!.poll(now)
+    for (const { iface } of this.#ports) iface.link.flush(now)
+    this.ip.arena.reset()
   }
 
   #attach(iface: NetInterface): NetInterface {

@@ -2,6 +2,7 @@ import { formatIp } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { Listener } from '../tcp/listener.ts'
 import type { Tcp } from '../tcp/tcp.ts'
+import type { Stack } from './stack.ts'
 import { TcpSocket } from './tcp-socket.ts'
 import { Waiters } from './waiters.ts'
 
@@ -11,12 +12,16 @@ export class TcpListener {
   readonly localPort: number
   readonly #listener: Listener
   readonly #tcp: Tcp
+  readonly #stack: Stack
+  readonly #onStackClose = (): void => this.close()
   readonly #waiters = new Waiters('accept')
   #isClosed = false
 
-  constructor(listener: Listener, tcp: Tcp) {
+  constructor(listener: Listener, tcp: Tcp, stack: Stack) {
     this.#listener = listener
     this.#tcp = tcp
+    this.#stack = stack
+    stack.dependants.add(this.#onStackClose)
     this.localAddress = formatIp(listener.local)
     this.localPort = listener.localPort
     listener.onConnection = () => this.#waiters.wake()
@@ -59,6 +64,7 @@ export class TcpListener {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#stack.dependants.delete(this.#onStackClose)
     this.#tcp.unlisten(this.#listener)
     this.#waiters.wake()
   }

@@ -35,6 +35,7 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
   readonly #stack: Stack
   readonly #endpoint: UdpEndpoint
   readonly #claim: PortClaim
+  readonly #onStackClose = (): void => this.close()
   readonly #readers = new Waiters('recv')
   readonly #writers = new Waiters('send')
   #isClosed = false
@@ -43,6 +44,7 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
     this.#stack = stack
     this.#endpoint = endpoint
     this.#claim = claim
+    stack.dependants.add(this.#onStackClose)
     endpoint.onReadable = () => this.#readers.wake()
     endpoint.onWritable = () => this.#writers.wake()
     if (onError !== undefined) endpoint.onError = (error) => onError(fromIcmp(error))
@@ -162,6 +164,7 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#stack.dependants.delete(this.#onStackClose)
     for (const { group, iface } of this.#endpoint.groups.splice(0)) this.#stack.igmp.leave(iface, group)
     this.#stack.udp.close(this.#endpoint)
     this.#claim.release()

@@ -83,13 +83,15 @@ describe('Cable', () => {
     assert.equal(wakes, 1)
   })
 
-  it('takes both ends down when one is closed', () => {
+  it('takes both ends down when one is closed, and delivers what it had sent', () => {
     const { a, b } = new Cable()
     a.send(makeFrame(), micros(0))
+    b.send(makeFrame(), micros(0))
     a.close()
     assert.equal(b.send(makeFrame(), micros(0)), false)
+    assert.equal(idsAt(b, micros(1)).length, 1)
     assert.equal(b.pollAt(), NEVER)
-    assert.deepEqual(idsAt(b, micros(1)), [])
+    assert.deepEqual(idsAt(a, micros(1)), [])
   })
 
   it('may be closed by what it delivers', () => {

@@ -34,6 +34,7 @@ const LOCAL_CODES: ReadonlySet<string> = new Set([
   'EPERM',
   'EACCES',
   'ENODEV',
+  'ENETDOWN',
   'EINVAL',
   'EADDRINUSE',
   'EADDRNOTAVAIL',

@@ -27,6 +27,7 @@ export class Output {
   readonly #stderr: Stream
   readonly #colors: { readonly stdout: boolean; readonly stderr: boolean }
   #progressShown = false
+  #lines: Stream
   #closed = false
   #onClosed: (() => void) | undefined
 
@@ -34,6 +35,7 @@ export class Output {
     this.json = options.json
     this.#stdout = options.stdout
     this.#stderr = options.stderr
+    this.#lines = options.stdout
     const wanted = !options.noColor && !options.env['NO_COLOR'] && options.env['TERM'] !== 'dumb'
     this.#colors = {
       stdout: wanted && options.stdout.isTTY === true,
@@ -69,9 +71,14 @@ export class Output {
     return this.#colors.stderr
   }
 
+  /** Keeps stdout for bytes: from now on `print` writes to stderr. */
+  divert(): void {
+    this.#lines = this.#stderr
+  }
+
   /** A line of the thing asked for; with `--json` it is left out, for the records say it. */
   print(line = ''): void {
-    if (!this.json) this.#write(this.#stdout, line + '\n')
+    if (!this.json) this.#write(this.#lines, line + '\n')
   }
 
   /** A line of the thing asked for, whatever the format: help, a completion script, a listing. */

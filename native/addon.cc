@@ -1,6 +1,7 @@
 // The module table. The addon knows descriptors and memory, never a protocol: every failure is a negative errno,
 // which TypeScript words.
 #include <napi.h>
+#include <time.h>
 
 #include "checksum.h"
 #include "interface.h"
@@ -30,6 +31,15 @@ napi_value Checksum(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// wallClock(): CLOCK_REALTIME in microseconds, which the kernel stamps frames with.
+napi_value WallClock(napi_env env, napi_callback_info) {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  napi_value result = nullptr;
+  napi_create_double(env, static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3, &result);
+  return result;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Port", Port::Define(env));
   DefineInterface(env, exports);
@@ -37,6 +47,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   napi_value checksum = nullptr;
   napi_create_function(env, "checksum", NAPI_AUTO_LENGTH, Checksum, nullptr, &checksum);
   exports.Set("checksum", checksum);
+  napi_value wall_clock = nullptr;
+  napi_create_function(env, "wallClock", NAPI_AUTO_LENGTH, WallClock, nullptr, &wall_clock);
+  exports.Set("wallClock", wall_clock);
   return exports;
 }
 

@@ -5,7 +5,8 @@ import type { Rng } from '../base/rng.ts'
 import { Host } from '../stack/host.ts'
 import type { StackOptions } from '../stack/stack.ts'
 import { IpProtocol } from '../wire/ipv4.ts'
-import { clock, Loop } from './loop.ts'
+import { clock } from './clock.ts'
+import { Loop } from './loop.ts'
 import { KernelPortGuard } from './port-guard.ts'
 
 export interface CreateStackOptions extends Partial<StackOptions> {

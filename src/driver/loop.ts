@@ -1,10 +1,8 @@
-import { type Micros, micros, NEVER, type Pollable } from '../base/types.ts'
+import { type Micros, NEVER, type Pollable } from '../base/types.ts'
+import { clock } from './clock.ts'
 
 /** A later deadline is looked at again when this has passed: the limit of setTimeout is 2^31 ms. */
 const LONGEST_SLEEP_MS = 86_400_000
-
-/** Microseconds of the monotonic clock, whole. */
-export const clock = (): Micros => micros(Math.floor(performance.now() * 1000))
 
 /**
  * Drives a stack in real time: polls it at once when frames arrive, soon after

@@ -107,6 +107,8 @@ export interface NativeAddon {
   releasePort(descriptor: number): void
   getOption(descriptor: number, level: number, name: number, target: Uint8Array): number
   setOption(descriptor: number, level: number, name: number, value: Uint8Array): number
+  /** The wall clock, in microseconds since 1970: the one that frames are stamped with. */
+  wallClock(): number
   /** Adds `bytes[from, to)` as big-endian words to `sum`, folded to 16 bits. */
   checksum(bytes: Uint8Array, from: number, to: number, sum: number): number
 }

@@ -84,6 +84,7 @@ function open(options: PacketLinkOptions): PortLink {
     mac: facts.mac,
     mtu: facts.mtu,
     skipOutgoing: options.ignoreOutgoing ?? true,
+    timestamps: options.timestamps ?? false,
     slots: options.slots,
   })
 }

@@ -4,7 +4,8 @@ import type { MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
-import { type NativePort, PortFeature, TxState } from './native.ts'
+import { clock } from './clock.ts'
+import { type NativePort, native, PortFeature, TxState } from './native.ts'
 import { osError } from './os-errors.ts'
 import { ReceiveBatch } from './receive-batch.ts'
 import { SendBatch } from './send-batch.ts'
@@ -42,6 +43,8 @@ export interface PortFacts {
   readonly mtu: number
   /** Frames that the kernel saw leaving are skipped; a capture wants them. */
   readonly skipOutgoing: boolean
+  /** The kernel stamps each frame with its time of arrival. */
+  readonly timestamps?: boolean
   /** Frames in a batch; each takes 66 KiB. */
   readonly slots?: number | undefined
 }
@@ -81,6 +84,8 @@ export class PortLink implements Link {
   #sent = 0
   #sendFailures = 0
   #delayed = 0
+  readonly #timestamps: boolean
+  #flushedAt: Micros | undefined
 
   /** Takes an opened port over. */
   constructor(port: NativePort, facts: PortFacts) {
@@ -90,6 +95,7 @@ export class PortLink implements Link {
     this.medium = facts.medium
     this.mac = facts.mac
     this.mtu = facts.mtu
+    this.#timestamps = facts.timestamps ?? false
     this.features = port.features()
     this.offload = {
       checksum: (this.features & PortFeature.CHECKSUM) !== 0,
@@ -125,6 +131,11 @@ export class PortLink implements Link {
   /** Frames the kernel dropped because its receive buffer was full, since the link was opened. */
   kernelDrops(): number {
     return this.#port.drops()
+  }
+
+  /** With time stamps: when the last batch was given to the kernel. */
+  get flushedAt(): Micros | undefined {
+    return this.#flushedAt
   }
 
   /** During a `receive` callback: when the kernel got the frame, in microseconds since 1970; 0 if not asked for. */
@@ -170,6 +181,7 @@ export class PortLink implements Link {
   flush(now: Micros): void {
     const batch = this.#out
     if (batch.count === 0 || this.#state === 'closed') return
+    if (this.#timestamps) this.#flushedAt = clock()
     const done = this.#port.send(batch.count, batch.payloads)
     if (done < 0) {
       this.#sendFailures += batch.count
@@ -198,9 +210,10 @@ export class PortLink implements Link {
     this.#pending = 0
     this.#more = false
     if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
+    const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
     let bytes = 0
     while (count > 0) {
-      bytes += this.#in.deliver(count, onFrame)
+      bytes += this.#in.deliver(count, onFrame, wallOffset)
       if (this.#state === 'down') this.#recovered()
       if (count < this.#in.slots || this.#state === 'closed') break
       if (bytes >= TURN_BYTES) {

@@ -50,8 +50,11 @@ export class ReceiveBatch {
     return this.#fact(RxFact.WIRE_LENGTH)
   }
 
-  /** Hands up the first `count` frames of the slab; returns their bytes. */
-  deliver(count: number, onFrame: (frame: InFrame) => void): number {
+  /**
+   * Hands up the first `count` frames of the slab; returns their bytes. `wallOffset` is what the wall clock of the
+   * time stamps is ahead of the stack's; NaN where frames are not stamped.
+   */
+  deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number): number {
     const facts = this.facts
     const frame = this.#frame
     let bytes = 0
@@ -69,6 +72,7 @@ export class ReceiveBatch {
       frame.checksum =
         (flags & RxFlag.PARTIAL) !== 0 ? 'partial' : (flags & RxFlag.VERIFIED) !== 0 ? 'verified' : 'complete'
       frame.segmentSize = gsoType === GsoType.TCPV4 || gsoType === GsoType.TCPV6 ? facts[at + RxFact.SEGMENT_SIZE]! : 0
+      frame.arrivedAt = this.times[i]! > wallOffset ? this.times[i]! - wallOffset : -1
       bytes += frame.end - frame.start
       this.received++
       this.#slot = i

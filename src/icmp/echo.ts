@@ -17,6 +17,8 @@ export class EchoReply {
   bytes: Uint8Array = new Uint8Array(0)
   at = 0
   end = 0
+  /** When it came off the wire, where the link knows; else -1. */
+  arrivedAt = -1
   /** The checksum was wrong: shown to people, believed by nobody. */
   isCorrupt = false
 }

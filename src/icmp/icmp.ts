@@ -165,6 +165,7 @@ export class Icmp implements Transport, ErrorSender {
     reply.bytes = frame.bytes
     reply.at = icmp.payloadAt
     reply.end = header.end
+    reply.arrivedAt = frame.arrivedAt
     reply.isCorrupt = isCorrupt
     listener.onReply(reply, now)
     return isCorrupt ? 'icmp-bad-checksum' : undefined

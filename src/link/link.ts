@@ -1,4 +1,5 @@
 import type { MacAddr } from '../base/address.ts'
+import type { NetError } from '../base/errors.ts'
 import type { Micros } from '../base/types.ts'
 
 /** The largest super-segment, headers included: what an IPv4 total length can say, and an Ethernet header with a tag. */
@@ -27,6 +28,8 @@ export class InFrame {
   checksum: ChecksumState = 'complete'
   /** For a super-segment, the payload bytes of each segment it stands for; 0 for an ordinary frame. */
   segmentSize = 0
+  /** When it came off the wire, on the stack's clock, where the link knows better than the poll; else -1. */
+  arrivedAt = -1
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
@@ -148,8 +151,15 @@ export interface Link {
    * note and never polls. Links that a driver watches by descriptor leave it out.
    */
   onWake?: (() => void) | undefined
+  /**
+   * Set by the stack: called once when the link goes down (ENETDOWN; it works again when it comes up) and once when it
+   * is gone (any other code; nothing will pass any more).
+   */
+  onError?: ((error: NetError) => void) | undefined
   /** Puts on the wire what `send` gathered; called once at the end of each poll. */
   flush(now: Micros): void
+  /** When the last `flush` began to put frames on the wire, where the link knows better than the poll. */
+  readonly flushedAt?: Micros | undefined
   /** Hands up every frame that has arrived by `now`, within a bounded batch. */
   receive(now: Micros, onFrame: (frame: InFrame) => void): void
   /** When `receive` next has something; NEVER when only an outside event can tell. */

@@ -1,4 +1,5 @@
 import type { MacAddr } from '../base/address.ts'
+import type { NetError } from '../base/errors.ts'
 import type { Micros } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from './link.ts'
 
@@ -30,12 +31,24 @@ export abstract class LinkWrapper implements Link {
     return this.inner.offload
   }
 
+  get flushedAt(): Micros | undefined {
+    return this.inner.flushedAt
+  }
+
   get onWake(): (() => void) | undefined {
     return this.inner.onWake
   }
 
   set onWake(wake: (() => void) | undefined) {
     this.inner.onWake = wake
+  }
+
+  get onError(): ((error: NetError) => void) | undefined {
+    return this.inner.onError
+  }
+
+  set onError(report: ((error: NetError) => void) | undefined) {
+    this.inner.onError = report
   }
 
   send(frame: OutFrame, now: Micros): boolean {

@@ -1,13 +1,13 @@
 import { formatIpv4, type Ipv4Addr } from '../base/address.ts'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
-import { addMicros, fromMs, type Micros, NEVER, type Pollable } from '../base/types.ts'
+import { addMicros, fromMs, type Micros, NEVER } from '../base/types.ts'
 import type { EchoListener, EchoReply } from '../icmp/echo.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
 import type { PingEvent, PingFailure, PingOptions, PingReply } from './ping-events.ts'
 import { PingStats, type PingSummary } from './ping-stats.ts'
-import type { Stack } from './stack.ts'
+import type { Stack, Task } from './stack.ts'
 import { abortError, Waiters } from './waiters.ts'
 
 const DEFAULT_SIZE = 56
@@ -23,7 +23,8 @@ const MAX_UNREAD = 1024
 const MAX_SEQ = 0x10000
 
 interface Request {
-  readonly sentAt: Micros
+  /** Corrected once the link has taken it. */
+  sentAt: Micros
   isAnswered: boolean
 }
 
@@ -31,7 +32,7 @@ interface Request {
  * Asks a host for echoes, again and again. Iterate over it for the events;
  * the iteration ends when `count` requests are answered or timed out, and with `stop`.
  */
-export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
+export class Ping implements Task, EchoListener, AsyncIterable<PingEvent> {
   readonly address: string
   readonly size: number
   readonly #stack: Stack
@@ -49,6 +50,8 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
   readonly #events: PingEvent[] = []
   readonly #readers = new Waiters('ping')
   readonly #onEnd = (): void => this.stop()
+  /** The request that the poll at hand sends. */
+  #fresh: Request | undefined
   #seq = 0
   #finished = 0
   #nextAt = 0 as Micros
@@ -121,6 +124,14 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
     if (now >= this.#endAt) this.stop()
   }
 
+  /** The frames of the poll are on the wire: the round trip of a request among them began there, not with the poll. */
+  flushed(): void {
+    const request = this.#fresh
+    this.#fresh = undefined
+    if (request === undefined) return
+    request.sentAt = this.#stack.ip.route(this.#dst, this.#source)?.iface.link.flushedAt ?? request.sentAt
+  }
+
   pollAt(): Micros {
     if (this.#isEnded) return NEVER
     if (this.#seq >= this.#count) return this.#endAt
@@ -130,12 +141,13 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
   onReply(reply: EchoReply, now: Micros): void {
     const request = this.#requests.get(reply.seq)
     const isDuplicate = request?.isAnswered ?? false
-    const rttUs = request === undefined ? undefined : now - request.sentAt
+    const at = reply.arrivedAt >= 0 ? reply.arrivedAt : now
+    const rttUs = request === undefined ? undefined : Math.max(0, at - request.sentAt)
     if (reply.isCorrupt) this.#stats.corrupt++
     else if (isDuplicate) this.#stats.duplicates++
     else if (request !== undefined) {
       request.isAnswered = true
-      this.#stats.addReply(now - request.sentAt)
+      this.#stats.addReply(rttUs ?? 0)
     }
     this.#push({
       type: 'reply',
@@ -186,7 +198,8 @@ export class Ping implements Pollable, EchoListener, AsyncIterable<PingEvent> {
 
   #remember(seq: number, now: Micros): void {
     this.#requests.delete(seq)
-    this.#requests.set(seq, { sentAt: now, isAnswered: false })
+    this.#fresh = { sentAt: now, isAnswered: false }
+    this.#requests.set(seq, this.#fresh)
     if (this.#requests.size > MAX_REMEMBERED) this.#requests.delete(this.#requests.keys().next().value!)
   }
 

@@ -12,6 +12,7 @@ import {
   type MacAddr,
 } from '../base/address.ts'
 import { Counters } from '../base/counters.ts'
+import type { NetError } from '../base/errors.ts'
 import type { Probe } from '../base/probe.ts'
 import type { Rng } from '../base/rng.ts'
 import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
@@ -48,6 +49,12 @@ export interface StackInterfaceOptions extends InterfaceOptions {
   readonly metric?: number
 }
 
+/** Something that is polled with the stack. */
+export interface Task extends Pollable {
+  /** The frames that the poll made are on the wire. */
+  flushed?(): void
+}
+
 interface Port {
   readonly iface: NetInterface
   readonly onFrame: (frame: InFrame) => void
@@ -77,8 +84,16 @@ export class Stack implements Pollable {
   readonly dependants = new Set<() => void>()
   /** Called when another machine uses an address of ours. */
   onConflict: ((iface: NetInterface, conflict: AddressConflict) => void) | undefined
+  /**
+   * Called when an interface goes down (ENETDOWN; connections wait for it to come back) and when it is gone (any other
+   * code; it is then removed, and connections that can go no other way end with this error).
+   */
+  onInterfaceError: ((iface: NetInterface, error: NetError) => void) | undefined
   readonly #ports: Port[] = []
-  readonly #pollables: Pollable[] = []
+  readonly #tasks: Task[] = []
+  readonly #transports: Transport[] = []
+  /** Interfaces whose links have failed for good, until the next poll. */
+  readonly #gone: { readonly iface: NetInterface; readonly error: NetError }[] = []
   readonly #host: InterfaceHost
   #now = 0 as Micros
   #isClosed = false
@@ -137,6 +152,7 @@ export class Stack implements Pollable {
       this.ip.routes.add({ destination: DEFAULT_ROUTE, gateway: options.gateway, iface, metric })
     }
     link.onWake = () => (this.onWake ?? this.onWork)?.()
+    link.onError = (error) => this.#onLinkError(iface, error)
     this.work()
     return iface
   }
@@ -160,18 +176,19 @@ export class Stack implements Pollable {
   /** Adds a protocol above IP. */
   register(transport: Transport): void {
     this.ipInput.register(transport)
+    this.#transports.push(transport)
     this.addTask(transport)
   }
 
   /** Polls `task` with the stack: a ping, a transport. */
-  addTask(task: Pollable): void {
-    this.#pollables.push(task)
+  addTask(task: Task): void {
+    this.#tasks.push(task)
     this.work()
   }
 
-  removeTask(task: Pollable): void {
-    const index = this.#pollables.indexOf(task)
-    if (index >= 0) this.#pollables.splice(index, 1)
+  removeTask(task: Task): void {
+    const index = this.#tasks.indexOf(task)
+    if (index >= 0) this.#tasks.splice(index, 1)
   }
 
   /** Asks the driver for a poll: something was changed from outside. */
@@ -188,6 +205,7 @@ export class Stack implements Pollable {
   poll(now: Micros): void {
     if (this.#isClosed) return
     this.#now = now
+    this.#removeGone()
     for (const { iface, onFrame } of this.#ports) {
       iface.link.receive(now, onFrame)
       iface.poll(now)
@@ -201,7 +219,7 @@ export class Stack implements Pollable {
     if (this.#isClosed) return NEVER
     let at = this.ipInput.pollAt()
     for (const { iface } of this.#ports) at = earliest(at, iface.pollAt())
-    for (const task of this.#pollables) at = earliest(at, task.pollAt())
+    for (const task of this.#tasks) at = earliest(at, task.pollAt())
     return at
   }
 
@@ -218,8 +236,9 @@ export class Stack implements Pollable {
 
   #runTasks(now: Micros): void {
     // A task may end itself, or others, while it is polled.
-    for (let i = 0; i < this.#pollables.length; i++) this.#pollables[i]!.poll(now)
+    for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.poll(now)
     for (const { iface } of this.#ports) iface.link.flush(now)
+    for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.flushed?.()
     this.ip.arena.reset()
   }
 
@@ -236,6 +255,23 @@ export class Stack implements Pollable {
   #isShared(addr: IpAddr): boolean {
     if (!isIpv4(addr)) return false
     return this.interfaces.some((iface) => iface.shared && (addr === IPV4_ANY || iface.owns(addr)))
+  }
+
+  /** A link fails in the middle of a poll or outside of it: what follows waits for the next. */
+  #onLinkError(iface: NetInterface, error: NetError): void {
+    if (error.code !== 'ENETDOWN') {
+      this.#gone.push({ iface, error })
+      this.work()
+    }
+    this.probe?.({ t_us: this.#now, node: this.hostname, ev: 'link', iface: iface.name, code: error.code })
+    this.onInterfaceError?.(iface, error)
+  }
+
+  #removeGone(): void {
+    for (let gone = this.#gone.pop(); gone !== undefined; gone = this.#gone.pop()) {
+      this.removeInterface(gone.iface)
+      for (const transport of this.#transports) transport.interfaceGone?.(gone.error)
+    }
   }
 
   #onUnresolved(iface: NetInterface, packets: readonly PacketCopy[], now: Micros): void {

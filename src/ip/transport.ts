@@ -1,6 +1,6 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { IPV4_ANY } from '../base/address.ts'
-import type { ErrorCode } from '../base/errors.ts'
+import type { ErrorCode, NetError } from '../base/errors.ts'
 import type { Micros } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
 import { IcmpCode } from '../wire/icmp.ts'
@@ -33,6 +33,8 @@ export interface Transport {
    * calls `IpOutput.lowerPathMtu(error.dst, error.mtu, now)`.
    */
   icmpError(error: IcmpError, now: Micros): void
+  /** An interface is gone: what can go no other way ends with this error. */
+  interfaceGone?(error: NetError): void
   /** Runs timers and sends what may be sent. */
   poll(now: Micros): void
   pollAt(): Micros

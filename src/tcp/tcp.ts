@@ -254,6 +254,15 @@ export class Tcp implements Transport, TcpOwner {
     tcb.mustRetransmit = true
   }
 
+  interfaceGone(error: NetError): void {
+    for (const entry of [...this.#table]) {
+      if (!(entry instanceof Tcb) || entry.route.valid) continue
+      this.#reroute(entry)
+      if (!entry.route.valid)
+        fail(entry, 'abort', error.code, 'the interface it used is gone, and no other leads there')
+    }
+  }
+
   poll(now: Micros): void {
     this.#now = now
     this.#polling = true

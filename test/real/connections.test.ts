@@ -41,7 +41,8 @@ async function nothingLeft({ stack }: Attachment, idleDescriptors: number): Prom
   assert.deepEqual([...stack.machine.connections], [])
   assert.equal(stack.stack.ports.size, 0)
   assert.ok(stack.machine.pollAt() > Number.MAX_SAFE_INTEGER, 'a timer is still armed')
-  await eventually(() => descriptors() === idleDescriptors, `${idleDescriptors} descriptors`)
+  // What the test before has left is still being closed, so there may be fewer.
+  await eventually(() => descriptors() <= idleDescriptors, `${idleDescriptors} descriptors`)
 }
 
 const oursFirst = (i: number) => i % 2 === 0

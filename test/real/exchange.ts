@@ -76,6 +76,7 @@ export interface TransferPlan {
   readonly first?: 'ours' | 'kernel' | 'both'
   readonly ourPauseMs?: number
   readonly kernelPauseMs?: number
+  readonly kernelRestMs?: number
 }
 
 const ends = ({ first = 'both' }: TransferPlan, side: 'ours' | 'kernel') =>
@@ -91,6 +92,7 @@ const kernelPlan = (plan: TransferPlan): PeerPlan => ({
   send: plan.down,
   end: ends(plan, 'kernel'),
   ...(plan.kernelPauseMs === undefined ? {} : { pauseMs: plan.kernelPauseMs }),
+  ...(plan.kernelRestMs === undefined ? {} : { restMs: plan.kernelRestMs }),
 })
 
 /** We connect, both send, all is compared on both sides, both close. */

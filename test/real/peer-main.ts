@@ -57,9 +57,10 @@ function serve(socket: Socket, plan: PeerPlan, tally: Tally, onClosed: () => voi
     checker.take(chunk)
     tally.received += chunk.length
     if (plan.resetAt !== undefined && checker.received >= plan.resetAt) socket.resetAndDestroy()
-    if (plan.pauseMs === undefined) return
+    const rest = checker.received === chunk.length ? (plan.restMs ?? plan.pauseMs) : plan.pauseMs
+    if (rest === undefined) return
     socket.pause()
-    setTimeout(() => socket.resume(), plan.pauseMs)
+    setTimeout(() => socket.resume(), rest)
   })
   socket.on('end', () => {
     tally.ends++

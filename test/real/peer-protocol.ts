@@ -8,6 +8,8 @@ export interface PeerPlan {
   readonly seed?: number
   /** Rests so long after each piece it reads, so that its window closes. */
   readonly pauseMs?: number
+  /** Rests so long after the first piece. */
+  readonly restMs?: number
   /** Resets the connection when so many bytes have come. */
   readonly resetAt?: number
   readonly noDelay?: boolean

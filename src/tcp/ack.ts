@@ -4,6 +4,7 @@ import { TcpFlag } from '../wire/tcp.ts'
 import { afterAck } from './recovery.ts'
 import type { SentRange } from './scoreboard.ts'
 import { type Segment, timestampAt } from './segment.ts'
+import { probeRepairedLoss } from './tail-probe.ts'
 import { type Tcb, UserEvent } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -20,10 +21,9 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const acked = seqDiff(seg.ack, snd.una)
   const echoed = seg.options.timestamps ? seg.options.tsecr : undefined
   let newest = micros(-1)
-  let delivered = false
+  const deliveredBefore = tcb.board.delivered
   let repeated = micros(-1)
   const onDelivered = (range: SentRange): void => {
-    delivered = true
     if (range.transmissions > 1) repeated = micros(Math.max(repeated, range.sentAt))
     else newest = micros(Math.max(newest, range.sentAt))
     const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))
@@ -39,7 +39,9 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
     tcb.rtt.sample(micros(now - repeated), now)
   }
   updateWindow(tcb, seg)
-  if (delivered || isDuplicate) afterAck(tcb, { acked, isDuplicate, flight }, now)
+  if (probeRepairedLoss(tcb, seg, isDuplicate)) tcb.congestion.onLoss(flight, tcb.mss)
+  const delivered = tcb.board.delivered - deliveredBefore
+  if (delivered > 0 || isDuplicate) afterAck(tcb, { acked, isDuplicate, delivered, flight }, now)
 }
 
 /** SND.UNA moves: what was acknowledged leaves the buffer, and the retransmission timer starts anew (RFC 6298 §5.3). */
@@ -61,6 +63,7 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   tcb.waitingSince = now
   tcb.persistBackoff = 0
   tcb.deadlines.stop(Timer.RETRANSMIT)
+  tcb.deadlines.stop(Timer.TAIL_PROBE)
   tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, Math.max(MIN_SEND_LIMIT, 2 * tcb.congestion.cwnd))
   if (tcb.writeBlocked && tcb.sendBuffer.free > tcb.sendBuffer.limit / 4) {
     tcb.writeBlocked = false

@@ -3,6 +3,7 @@ import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
+import { armProbe } from './tail-timer.ts'
 import { AckOwed, type Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -33,6 +34,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   if (tcb.ackOwed === AckOwed.NONE) tcb.deadlines.stop(Timer.DELAYED_ACK)
   armRetransmit(tcb, now)
+  if (!tcb.deadlines.isArmed(Timer.TAIL_PROBE)) armProbe(tcb, now)
 }
 
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */
@@ -55,7 +57,7 @@ function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     if (range === undefined) break
     const size = seqDiff(range.end, range.start)
     const mss = tcb.mss
-    let room = tcb.congestion.cwnd - tcb.pipe
+    let room = tcb.allowance
     if (tcb.mustRetransmit || tcb.pipe <= 0) room = Math.max(room, mss)
     if (room < Math.min(mss, size)) break
     const most = Math.min(size, sender.maxPayload(tcb), Math.max(mss, room - (room % mss)))
@@ -75,6 +77,7 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   let flags: number = TcpFlag.ACK
   if (withFin) flags |= TcpFlag.FIN
   if (data > 0) flags |= TcpFlag.PSH
+  tcb.prr.onSent(octets)
   tcb.stats.retransmissions++
   tcb.stats.bytesRetransmitted += data
   sender.send(tcb, start, data, flags, now)
@@ -88,7 +91,7 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     if (unsent === 0 && !finWaits) break
     const mss = tcb.mss
     const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
-    const allowed = tcb.congestion.cwnd - tcb.pipe
+    const allowed = tcb.allowance
     if (allowed < Math.min(mss, unsent)) return
     let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb))
     if (count > mss) count -= count % mss
@@ -96,20 +99,35 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       waitForWindow(tcb, now)
       return
     }
-    const withFin = finWaits && count === unsent && offered > count
-    let flags: number = TcpFlag.ACK
-    if (count === unsent && count > 0) flags |= TcpFlag.PSH
-    if (withFin) flags |= TcpFlag.FIN
-    if (tcb.board.isEmpty) tcb.waitingSince = now
-    const start = tcb.snd.nxt
-    tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
-    tcb.board.sent(start, tcb.snd.nxt, now)
-    if (count < mss) tcb.snd.smallEnd = tcb.snd.nxt
-    tcb.stats.bytesSent += count
-    tcb.deadlines.stop(Timer.PERSIST)
-    sender.send(tcb, start, count, flags, now)
-    if (withFin) tcb.finSent = true
+    transmitNew(tcb, sender, count, finWaits && count === unsent && offered > count, now)
   }
+}
+
+/** Sends `count` bytes that were never sent, and with `withFin` the FIN behind them. */
+function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: boolean, now: Micros): void {
+  let flags: number = TcpFlag.ACK
+  if (count > 0 && count === tcb.unsent) flags |= TcpFlag.PSH
+  if (withFin) flags |= TcpFlag.FIN
+  if (tcb.board.isEmpty) tcb.waitingSince = now
+  const start = tcb.snd.nxt
+  tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
+  tcb.board.sent(start, tcb.snd.nxt, now)
+  if (count < tcb.mss) tcb.snd.smallEnd = tcb.snd.nxt
+  tcb.stats.bytesSent += count
+  tcb.prr.onSent(count)
+  tcb.deadlines.stop(Timer.PERSIST)
+  tcb.deadlines.stop(Timer.TAIL_PROBE)
+  sender.send(tcb, start, count, flags, now)
+  if (withFin) tcb.finSent = true
+}
+
+/** Sends one segment of new data whatever the congestion window says, for a tail loss probe; false when there is none. */
+export function sendOneNew(tcb: Tcb, sender: SegmentSender, now: Micros): boolean {
+  const count = Math.min(tcb.unsent, tcb.mss)
+  const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
+  if (count === 0 || count > offered) return false
+  transmitNew(tcb, sender, count, false, now)
+  return true
 }
 
 /** RFC 9293 §3.8.6.2.1, the sender's silly-window avoidance with Nagle's rule (§3.7.4), for less than a full segment. */
@@ -137,15 +155,8 @@ function waitForWindow(tcb: Tcb, now: Micros): void {
 export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (!tcb.board.isEmpty || (tcb.unsent === 0 && !(tcb.finQueued && !tcb.finSent))) return
   const count = Math.min(tcb.unsent, Math.max(1, tcb.snd.wnd), tcb.mss)
-  const withFin = count === 0
-  const start = tcb.snd.nxt
   tcb.waitingSince = now
-  tcb.snd.nxt = seqAdd(start, withFin ? 1 : count)
-  tcb.board.sent(start, tcb.snd.nxt, now)
-  tcb.stats.bytesSent += count
-  tcb.snd.smallEnd = tcb.snd.nxt
-  sender.send(tcb, start, count, withFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH, now)
-  if (withFin) tcb.finSent = true
+  transmitNew(tcb, sender, count, count === 0, now)
 }
 
 /** RFC 6298 (5.1), (5.2): the timer runs exactly while something is unacknowledged. */

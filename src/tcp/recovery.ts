@@ -1,6 +1,7 @@
 import { seqGe, seqGt } from '../base/seq.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { DUP_THRESH } from './rack.ts'
+import { forgetProbe } from './tail-timer.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -10,6 +11,8 @@ export interface AckNews {
   readonly acked: number
   /** It acknowledged nothing new and may mean that a segment arrived out of order (RFC 5681 §2). */
   readonly isDuplicate: boolean
+  /** Octets newly known to have left the network: acknowledged or sacked. */
+  readonly delivered: number
   /** FlightSize before the ACK. */
   readonly flight: number
 }
@@ -23,6 +26,7 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   else if (news.acked > 0 && tcb.recovery !== 'fast' && wasLimitedByWindow(tcb, news)) {
     tcb.congestion.onAck(news.acked, tcb.mss)
   }
+  if (tcb.recovery === 'fast') tcb.prr.onAck(news.delivered, tcb.board.pipe, tcb.congestion.ssthresh, tcb.mss)
 }
 
 /** RFC 8985 §6.2, on an ACK or when the reordering timer expires. */
@@ -59,10 +63,12 @@ function detectByDuplicates(tcb: Tcb, news: AckNews): void {
 }
 
 function enterFast(tcb: Tcb, flight: number): void {
+  forgetProbe(tcb)
   tcb.recovery = 'fast'
   tcb.recoveryPoint = tcb.snd.nxt
   tcb.mustRetransmit = true
   tcb.stats.fastRecoveries++
+  tcb.prr.begin(flight)
   tcb.congestion.onLoss(flight, tcb.mss)
 }
 
@@ -79,6 +85,7 @@ export function afterTimeout(tcb: Tcb): void {
   if (first?.sacked) tcb.board.forgetSacks()
   tcb.board.markAllLost()
   if (tcb.synAcked) tcb.congestion.onTimeout(tcb.flightSize, tcb.mss, tcb.rtt.backoff === 0)
+  forgetProbe(tcb)
   tcb.recovery = 'timeout'
   tcb.recoveryPoint = tcb.snd.nxt
   tcb.dupAcks = 0

@@ -35,6 +35,8 @@ export class Scoreboard {
   readonly #ranges: SentRange[] = []
   /** The acknowledged front of a range, while it is shown. */
   readonly #part: SentRange = newRange(0 as Seq, 0 as Seq, 0 as Micros)
+  /** Octets that have left the network for the peer, in all: sacked or acknowledged. */
+  delivered = 0
   #total = 0
   #sacked = 0
   #lost = 0
@@ -114,6 +116,7 @@ export class Scoreboard {
       range.lost = false
       range.sacked = true
       this.#sacked += size
+      this.delivered += size
       onDelivered(range)
     }
   }
@@ -143,6 +146,15 @@ export class Scoreboard {
     this.#sacked = 0
   }
 
+  /** The last segment that was sent, as a range of its own; something must be outstanding. */
+  lastSegment(mss: number): SentRange {
+    const index = this.#ranges.length - 1
+    const last = this.#ranges[index]!
+    const rest = seqDiff(last.end, last.start) - mss
+    if (rest > 0) this.#split(index, seqAdd(last.start, Math.ceil(rest / mss) * mss))
+    return this.#ranges.at(-1)!
+  }
+
   /** The first range that waits for retransmission. */
   firstLost(): SentRange | undefined {
     if (this.#lost === 0) return undefined
@@ -168,6 +180,7 @@ export class Scoreboard {
   #forget(range: SentRange, octets: number): void {
     this.#total -= octets
     if (range.sacked) this.#sacked -= octets
+    else this.delivered += octets
     if (range.lost) this.#lost -= octets
   }
 

@@ -7,6 +7,7 @@ import type { Route } from '../ip/output.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { NewReno } from './congestion/new-reno.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
+import { ProportionalRateReduction } from './prr.ts'
 import { Rack } from './rack.ts'
 import { Reassembly } from './reassembly.ts'
 import { RttEstimator } from './rtt.ts'
@@ -122,9 +123,14 @@ export class Tcb {
   mustRetransmit = false
   cork = false
   noDelay: boolean
+  /** Paces what goes out during fast recovery. */
+  readonly prr = new ProportionalRateReduction()
   /** In loss recovery until SND.UNA passes `recoveryPoint`. */
   recovery: 'none' | 'fast' | 'timeout' = 'none'
   recoveryPoint: Seq
+  /** SND.NXT when a tail loss probe went out and is unanswered (RFC 8985 §7.3), and whether it repeated old data. */
+  probeEnd: Seq | undefined
+  probeIsRepeat = false
   /** Segments that duplicate ACKs say have left the network, when the peer has no SACK (RFC 5681 §3.2). */
   dupAcks = 0
   /** Set once the user wrote less than was offered. */
@@ -251,6 +257,12 @@ export class Tcb {
   /** Octets that may be in the network and are not known to be elsewhere; without SACK, duplicate ACKs stand for it. */
   get pipe(): number {
     return this.sackPermitted ? this.board.pipe : Math.max(0, this.board.pipe - this.dupAcks * this.mss)
+  }
+
+  /** Octets that the congestion window, and in fast recovery its even reduction, let out now. */
+  get allowance(): number {
+    if (this.recovery === 'fast' && this.sackPermitted) return this.prr.allowed
+    return this.congestion.cwnd - this.pipe
   }
 
   /** The sequence number of the first byte in the send buffer. */

@@ -6,6 +6,7 @@ import { probeWindow, retransmit } from './output.ts'
 import { onDelayedAck } from './receive.ts'
 import { afterTimeout, onReorderTimer } from './recovery.ts'
 import type { SegmentSender } from './segment.ts'
+import { sendProbe } from './tail-probe.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -24,6 +25,9 @@ export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micr
       break
     case Timer.REORDER:
       onReorderTimer(tcb, now)
+      break
+    case Timer.TAIL_PROBE:
+      sendProbe(tcb, sender, now)
       break
     case Timer.DELAYED_ACK:
       onDelayedAck(tcb)

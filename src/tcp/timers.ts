@@ -8,21 +8,24 @@ export const Timer = {
   PERSIST: 1,
   /** RFC 8985 §6.3: a segment may by then be called lost rather than reordered. */
   REORDER: 2,
+  /** RFC 8985 §7.2: the end of a flight may have been lost. */
+  TAIL_PROBE: 3,
   /** RFC 9293 §3.8.6.3. */
-  DELAYED_ACK: 3,
+  DELAYED_ACK: 4,
   /** RFC 9293 §3.8.4. */
-  KEEPALIVE: 4,
+  KEEPALIVE: 5,
   /** RFC 9293 §3.6.1 for TIME-WAIT's sake: a peer that never closes may not hold FIN-WAIT-2 for ever. */
-  FIN_WAIT_2: 5,
+  FIN_WAIT_2: 6,
 } as const
 export type Timer = (typeof Timer)[keyof typeof Timer]
 
-const TIMER_COUNT = 6
+const TIMER_COUNT = 7
 
 export const TIMER_NAMES: readonly string[] = [
   'retransmit',
   'persist',
   'reorder',
+  'tail probe',
   'delayed ack',
   'keepalive',
   'fin-wait-2',

@@ -1,0 +1,42 @@
+import { type Seq, seqDiff, seqGe, seqGt, seqLe } from '../base/seq.ts'
+import { addMicros, type Micros } from '../base/types.ts'
+import { retransmit, sendOneNew } from './output.ts'
+import type { Segment, SegmentSender } from './segment.ts'
+import type { Tcb } from './tcb.ts'
+import { Timer } from './timers.ts'
+
+// Tail loss probe, RFC 8985 §7. The last segments of a flight, or the only ACK for it, may be lost, and then no later
+// segment tells of it. Long before the retransmission timer one segment goes out again, and its ACK shows what is missing.
+
+/** §7.3, TLP_send_probe: a segment of new data where there is one, else the last segment again. */
+export function sendProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  const { board, mss } = tcb
+  if (board.isEmpty) return
+  tcb.probeIsRepeat = !sendOneNew(tcb, sender, now)
+  if (tcb.probeIsRepeat) {
+    const last = board.lastSegment(mss)
+    retransmit(tcb, sender, last, seqDiff(last.end, last.start), now)
+  }
+  tcb.probeEnd = tcb.snd.nxt
+  // §7.3: the retransmission timer starts anew.
+  tcb.deadlines.arm(Timer.RETRANSMIT, addMicros(now, tcb.rtt.rto))
+}
+
+/**
+ * §7.4.2, TLP_process_ack. True when the probe repaired a loss that nothing else
+ * will report: the congestion window has to answer for it.
+ */
+export function probeRepairedLoss(tcb: Tcb, seg: Segment, isDuplicate: boolean): boolean {
+  const end = tcb.probeEnd
+  if (end === undefined || !seqGe(seg.ack, end)) return false
+  // New data needs no judgement; a duplicate, reported (RFC 2883 §4) or implied, means that the original arrived too.
+  const bothArrived = reportsDuplicate(seg) || (isDuplicate && seg.options.sackCount === 0)
+  const wasNeeded = tcb.probeIsRepeat && !bothArrived && seqGt(seg.ack, end)
+  if (!tcb.probeIsRepeat || bothArrived || wasNeeded) tcb.probeEnd = undefined
+  return wasNeeded
+}
+
+/** RFC 2883 §4: the first block lies below the acknowledgment. */
+function reportsDuplicate(seg: Segment): boolean {
+  return seg.options.sackCount > 0 && seqLe(seg.options.sack[1] as Seq, seg.ack)
+}

@@ -8,6 +8,8 @@ export interface Interrupt {
   readonly signal: AbortSignal
   /** What to print when the user asks how it goes (Ctrl-\). */
   onStatus(line: () => string): void
+  /** What to do before the process leaves at the second Ctrl-C; it must be done when it returns. */
+  onLeave(action: () => void): void
 }
 
 /**
@@ -20,9 +22,11 @@ export interface Interrupt {
 export async function withInterrupt(io: Io, body: (interrupt: Interrupt) => Promise<number>): Promise<number> {
   const controller = new AbortController()
   let status: (() => string) | undefined
+  let leave: (() => void) | undefined
   const onSignal = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
       io.output.note('interrupted twice: leaving at once')
+      leave?.()
       process.exit(128 + (constants.signals[name] ?? 2))
     }
     controller.abort()
@@ -35,7 +39,11 @@ export async function withInterrupt(io: Io, body: (interrupt: Interrupt) => Prom
   process.on('SIGQUIT', onQuit)
   io.output.onClosed = () => controller.abort()
   try {
-    return await body({ signal: controller.signal, onStatus: (line) => (status = line) })
+    return await body({
+      signal: controller.signal,
+      onStatus: (line) => (status = line),
+      onLeave: (action) => (leave = action),
+    })
   } catch (error) {
     if (controller.signal.aborted && isAbort(error)) return Exit.INTERRUPTED
     throw error

@@ -16,7 +16,7 @@ import type { Io } from './io.ts'
 import { captureTo } from './network/capture.ts'
 import { chooseInterface, type KernelView, planAddresses, planKernelEnd } from './network/choose-interface.ts'
 import { traceTo } from './network/trace.ts'
-import { watchLink } from './network/watch-link.ts'
+import { LinkWatch } from './network/watch-link.ts'
 
 /** How long a lossy path may need for the last acknowledgement, in milliseconds. */
 const LINGER = 1000
@@ -26,6 +26,8 @@ export interface NetworkOptions {
   readonly verbosity: number
   /** Whom the command wants to reach; it chooses the interface when none is named. */
   readonly toward?: Ipv4Addr | undefined
+  /** Has the kernel note when frames come and go, for exact round-trip times. */
+  readonly timestamps?: boolean
 }
 
 /** Our stack on the wire that the command line asks for. */
@@ -35,7 +37,7 @@ export interface Network {
   readonly interface: string
   /** Our addresses, the first is the usual one. */
   readonly addresses: readonly string[]
-  /** Aborted when the wire is lost for good; `failure` then says why. */
+  /** Aborted when the wire is lost for good, and the stack closed with it; `failure` then says why. */
   readonly lost: AbortSignal
   readonly failure: Error | undefined
   /** Waits, where a path loses packets, until the last acknowledgements have had their chance to arrive. */
@@ -63,13 +65,15 @@ export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOpt
   }
   const { faults } = args
   const seed = faults === undefined ? 0 : (faults.seed ?? randomInt(2 ** 32))
-  const wire = openWire(args, { interfaces: listInterfaces(), routes: listRoutes() }, options.toward)
+  const wire = openWire(args, options)
   const name = wire.link.interface
   const lost = new AbortController()
   let failure: Error | undefined
   const lose = (error: Error): void => {
     failure ??= error
     lost.abort(failure)
+    // It may be in the middle of a poll.
+    setImmediate(() => host.close())
   }
   const closers: (() => void)[] = []
   const host = createStack()
@@ -85,7 +89,9 @@ export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOpt
       link = capture.link
     }
     if (options.verbosity >= 2) link = traceTo(link, name, (line) => output.note(line))
-    closers.push(watchLink(wire.link, output, lose))
+    const watch = new LinkWatch(name, output, lose)
+    closers.push(() => watch.stop())
+    host.stack.onInterfaceError = (_iface, error) => watch.onError(error)
     addInterface(host, link, wire)
     warnOfConflicts(host, output.warn.bind(output))
     if (options.verbosity >= 1) (await io.log()).debug(describe(wire))
@@ -113,12 +119,15 @@ export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOpt
   }
 }
 
-function openWire(args: NetworkArgs, view: KernelView, toward: Ipv4Addr | undefined): Wire {
-  const { link, address, gateway } = args
+function openWire({ link, address, gateway, faults }: NetworkArgs, options: NetworkOptions): Wire {
+  const view: KernelView = { interfaces: listInterfaces(), routes: listRoutes() }
   if (link.kind === 'packet') {
-    const facts = link.name === undefined ? chooseInterface(view, toward) : findInterface(link.name)
+    const facts = link.name === undefined ? chooseInterface(view, options.toward) : findInterface(link.name)
     const plan = planAddresses(view, facts, address)
-    return { ...plan, gateway, link: openPacketLink({ interface: facts.name, addresses: plan.addresses }) }
+    const { addresses } = plan
+    // What is held back on purpose must count as time on the way.
+    const timestamps = options.timestamps === true && faults === undefined
+    return { ...plan, gateway, link: openPacketLink({ interface: facts.name, addresses, timestamps }) }
   }
   // `networkArgs` has seen to it that there is an address.
   const own = address as Cidr

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 
 /** Where a command writes; process.stdout and process.stderr, or a test's. */
-export type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+export type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly fd?: number }
 
 export interface OutputOptions {
   readonly stdout: Stream
@@ -79,6 +79,11 @@ export class Output {
   /** A line of the thing asked for; with `--json` it is left out, for the records say it. */
   print(line = ''): void {
     if (!this.json) this.#write(this.#lines, line + '\n')
+  }
+
+  /** The descriptor behind stdout, for a writer of its own; undefined where there is none. */
+  get stdoutDescriptor(): number | undefined {
+    return this.#stdout.fd
   }
 
   /** A line of the thing asked for, whatever the format: help, a completion script, a listing. */

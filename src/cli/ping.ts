@@ -146,7 +146,7 @@ async function run(args: PingArgs, io: Io): Promise<number> {
   const name = destination(args)
   const { count, deadline, source } = args
   const dest = await resolveHost(name)
-  const network = await openNetwork(networkArgs(args), io, { verbosity: args.debug, toward: dest })
+  const network = await openNetwork(networkArgs(args), io, { verbosity: args.debug, toward: dest, timestamps: true })
   try {
     return await withInterrupt(io, async ({ signal, onStatus }) => {
       const ping = openPing(network.host, dest, {

@@ -3,7 +3,9 @@ import type { Command } from './command.ts'
 /** Every command's module; only the one that is asked for is loaded. The order is that of help. */
 const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown }>>> = {
   ping: () => import('./ping.ts'),
+  tcpclient: () => import('./tcpclient.ts'),
   dump: () => import('./dump.ts'),
+  ids: () => import('./ids.ts'),
   lab: () => import('./lab.ts'),
   commands: () => import('./commands.ts'),
   flags: () => import('./flags.ts'),

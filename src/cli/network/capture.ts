@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { clock } from '../../driver/loop.ts'
+import { clock } from '../../driver/clock.ts'
 import type { Link } from '../../link/link.ts'
 import { PcapTap } from '../../link/pcap-tap.ts'
 import { PCAP } from '../../wire/pcap.ts'

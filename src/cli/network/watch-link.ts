@@ -1,48 +1,61 @@
 import { type ErrorCode, NetError } from '../../base/errors.ts'
 import { listInterfaces } from '../../driver/interfaces.ts'
-import type { PortLink } from '../../driver/port-link.ts'
 import type { Output } from '../output.ts'
 
 /** How often a link that is down is looked at, and for how long it may be down, in milliseconds. */
 const LOOK_EVERY = 250
 const PATIENCE = 30_000
 
-/** Stops watching; harmless when repeated. */
-export type StopWatching = () => void
-
 /**
- * Says when the interface under a link goes down and comes back, and calls `onLost` once when it is gone for good:
- * removed, or down for half a minute.
+ * Says when an interface goes down and comes back, and calls `onLost` once when it is gone for good: removed, or
+ * down for half a minute.
  */
-export function watchLink(link: PortLink, output: Output, onLost: (error: NetError) => void): StopWatching {
-  let timer: NodeJS.Timeout | undefined
-  const name = link.interface
-  const stop = (): void => {
-    clearInterval(timer)
-    timer = undefined
-    link.onError = undefined
+export class LinkWatch {
+  readonly #name: string
+  readonly #output: Output
+  readonly #onLost: (error: NetError) => void
+  #timer: NodeJS.Timeout | undefined
+  #isOver = false
+
+  constructor(name: string, output: Output, onLost: (error: NetError) => void) {
+    this.#name = name
+    this.#output = output
+    this.#onLost = onLost
   }
-  const lose = (code: ErrorCode, message: string): void => {
-    stop()
-    onLost(new NetError(code, message, { syscall: 'read' }))
+
+  /** To be called with each error of the link. */
+  onError(error: NetError): void {
+    if (error.code === 'ENETDOWN') this.#look(Date.now())
+    else this.#lose('ENODEV', REMOVED)
   }
-  const look = (downSince: number): void => {
-    const facts = listInterfaces().find((each) => each.name === name)
-    if (facts === undefined) lose('ENODEV', `${name} was removed while in use. Start again when it is back`)
+
+  /** Stops watching; harmless when repeated. */
+  stop(): void {
+    this.#isOver = true
+    clearInterval(this.#timer)
+  }
+
+  #look(downSince: number): void {
+    if (this.#isOver) return
+    const facts = listInterfaces().find((each) => each.name === this.#name)
+    const fix = `Bring it up: sudo ip link set ${this.#name} up`
+    if (facts === undefined) this.#lose('ENODEV', REMOVED)
     else if (facts.up) {
-      clearInterval(timer)
-      timer = undefined
-      output.note(`${name} is up again`)
-    } else if (Date.now() - downSince >= PATIENCE) {
-      lose('ENETDOWN', `${name} stayed down. Bring it up: sudo ip link set ${name} up`)
-    } else if (timer === undefined) {
-      output.warn(`${name} is down; waiting ${PATIENCE / 1000} s for it. Bring it up: sudo ip link set ${name} up`)
-      timer = setInterval(() => look(downSince), LOOK_EVERY)
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      this.#output.note(`${this.#name} is up again`)
+    } else if (Date.now() - downSince >= PATIENCE) this.#lose('ENETDOWN', `stayed down. ${fix}`)
+    else if (this.#timer === undefined) {
+      this.#output.warn(`${this.#name} is down; waiting ${PATIENCE / 1000} s for it. ${fix}`)
+      this.#timer = setInterval(() => this.#look(downSince), LOOK_EVERY)
     }
   }
-  link.onError = (error) => {
-    if (error.code === 'ENETDOWN') look(Date.now())
-    else lose('ENODEV', `${name} was removed while in use. Start again when it is back`)
+
+  #lose(code: ErrorCode, what: string): void {
+    if (this.#isOver) return
+    this.stop()
+    this.#onLost(new NetError(code, `${this.#name} ${what}`, { syscall: 'read' }))
   }
-  return stop
 }
+
+const REMOVED = 'was removed while in use. Start again when it is back'

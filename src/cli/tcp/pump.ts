@@ -1,0 +1,29 @@
+import type { TcpSocket } from '../../stack/tcp-socket.ts'
+import type { Sink } from './sink.ts'
+import { CHUNK, type Source } from './source.ts'
+
+/** How much has passed, counted as it passes. */
+export class Traffic {
+  /** Bytes handed to the connection. */
+  sent = 0
+  /** Bytes taken from it. */
+  received = 0
+}
+
+/** Sends what the source gives, then half-closes. */
+export async function pumpOut(source: Source, socket: TcpSocket, traffic: Traffic): Promise<void> {
+  for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) {
+    await socket.write(chunk)
+    traffic.sent += chunk.length
+  }
+  socket.end()
+}
+
+/** Hands everything to the sink until the peer has ended. */
+export async function pumpIn(socket: TcpSocket, sink: Sink, traffic: Traffic): Promise<void> {
+  const buffer = new Uint8Array(CHUNK)
+  for (let count = await socket.readInto(buffer); count > 0; count = await socket.readInto(buffer)) {
+    traffic.received += count
+    await sink.write(count === CHUNK ? buffer : buffer.subarray(0, count))
+  }
+}

@@ -1,0 +1,233 @@
+import { formatEndpoint, formatIpv4, type Ipv4Addr } from '../base/address.ts'
+import { NetError } from '../base/errors.ts'
+import type { TcpSocket } from '../stack/tcp-socket.ts'
+import { formatInfo } from '../tcp/info.ts'
+import { NETWORK_FLAGS, networkArgs } from './args.ts'
+import { type Args, bool, defineCommand, type Flags, value } from './command.ts'
+import { Exit, UsageError } from './exit.ts'
+import { type Interrupt, withInterrupt } from './interrupt.ts'
+import type { Io } from './io.ts'
+import { BYTES, FILE, PORT, SECONDS, TEXT } from './kind.ts'
+import { resolveHost } from './network/host-name.ts'
+import { type Network, openNetwork, throwIfLost } from './network.ts'
+import { readEndpoint } from './tcp/endpoint.ts'
+import { pumpIn, pumpOut, Traffic } from './tcp/pump.ts'
+import { bitRate, endReport, incompleteReport, reportRecord } from './tcp/report.ts'
+import { discardSink, fileSink, isReaderGone, type Sink, stdoutSink } from './tcp/sink.ts'
+import { fileSource, generatedSource, type Source, stdinSource } from './tcp/source.ts'
+import { StateLog } from './tcp/state-log.ts'
+import { WRITE_OUT, writeOut } from './tcp/write-out.ts'
+import { formatBytes, formatMs } from './units.ts'
+
+const FLAGS = {
+  addr: value({ ...TEXT, placeholder: 'ADDR' }, { summary: 'where to connect to; ADDR:PORT works as well' }),
+  port: value(PORT, { summary: 'the port to connect to' }),
+  send: value(FILE, { summary: 'send FILE instead of stdin' }),
+  recv: value(FILE, { summary: 'write what arrives to FILE instead of stdout; - is stdout' }),
+  bytes: value(BYTES, { summary: 'send so many made-up bytes instead of stdin; what arrives is counted, not printed' }),
+  'local-port': value(PORT, { summary: 'connect from this port (default: a random one)' }),
+  'connect-timeout': value(SECONDS, { summary: 'give up connecting after this time (default: three minutes)' }),
+  'no-delay': bool({ summary: 'send small pieces at once instead of gathering them (no Nagle)' }),
+  info: bool({ summary: "print the connection's state at the end, in the words of ss -ti" }),
+  'write-out': value(WRITE_OUT, { summary: "print FORMAT on stdout at the end, with curl's variables" }),
+  quiet: bool({ short: 'q', summary: 'leave the end report out' }),
+  ...NETWORK_FLAGS,
+} satisfies Flags
+
+type ClientArgs = Args<typeof FLAGS>
+
+const PROGRESS_EVERY = 200
+/** How long a Ctrl-C waits for the peer to agree, in milliseconds. */
+const FAREWELL = 1000
+
+function checkFlags(args: ClientArgs): void {
+  if (args.send !== undefined && args.bytes !== undefined) throw new UsageError('--send and --bytes exclude each other')
+  if (args.recv === '-' && (args.json || args.pcap === '-')) {
+    throw new UsageError(`--recv - and ${args.json ? '--json' : '--pcap -'} both want stdout: name a file`)
+  }
+  if (args.pcap === '-' && args.recv === undefined && args.bytes === undefined) {
+    throw new UsageError('--pcap - takes stdout: give --recv FILE for what arrives')
+  }
+}
+
+async function openSource({ send, bytes }: ClientArgs, io: Io): Promise<Source> {
+  if (bytes !== undefined) return generatedSource(bytes)
+  return send === undefined || send === '-' ? stdinSource(io.stdin) : fileSource(send)
+}
+
+/** With --json stdout is for records, with --bytes nobody wants to see the bytes. */
+async function openSink({ recv, bytes, json }: ClientArgs, io: Io): Promise<Sink> {
+  if (recv !== undefined && recv !== '-') return fileSink(recv)
+  return recv === undefined && (bytes !== undefined || json) ? discardSink : stdoutSink(io.output)
+}
+
+async function connect(network: Network, remote: Ipv4Addr, port: number, args: ClientArgs, signal: AbortSignal) {
+  const limit = args['connect-timeout']
+  const localPort = args['local-port']
+  const patience = limit === undefined ? [] : [AbortSignal.timeout(limit * 1000)]
+  try {
+    return await network.host.tcp.connect({
+      host: remote,
+      port,
+      ...(localPort === undefined ? {} : { localPort }),
+      noDelay: args['no-delay'],
+      signal: AbortSignal.any([signal, ...patience]),
+    })
+  } catch (error) {
+    throwIfLost(network)
+    if (signal.aborted || patience[0]?.aborted !== true) throw error
+    const message = `Cannot connect to ${formatEndpoint(remote, port)}: no answer within ${limit} s`
+    throw new NetError('ETIMEDOUT', message, { syscall: 'connect', address: formatIpv4(remote), port })
+  }
+}
+
+/** Carries both directions to their ends. Resolves early when a person typed and the peer has ended. */
+async function transfer(socket: TcpSocket, source: Source, sink: Sink, traffic: Traffic): Promise<void> {
+  const out = pumpOut(source, socket, traffic)
+  const back = pumpIn(socket, sink, traffic)
+  out.catch(() => undefined)
+  if (source.isTyped) {
+    await Promise.race([back, Promise.all([out, back])])
+    socket.end()
+  } else await Promise.all([out, back])
+  await socket.closed
+}
+
+/** Ends a connection that the user gave up: politely when nothing is under way, else with a reset. */
+async function giveUp(socket: TcpSocket): Promise<void> {
+  const { send_q, recv_q } = socket.info()
+  if (send_q + recv_q > 0) socket.abort()
+  else {
+    const timer = setTimeout(() => socket.abort(), FAREWELL)
+    await socket.close()
+    clearTimeout(timer)
+  }
+}
+
+function showProgress(io: Io, socket: TcpSocket, traffic: Traffic): () => void {
+  let [sent, received] = [0, 0]
+  const timer = setInterval(() => {
+    const rate = Math.max(traffic.sent - sent, traffic.received - received)
+    ;({ sent, received } = traffic)
+    const { rtt, cwnd } = socket.info()
+    io.output.progress(
+      `${formatBytes(sent)} sent, ${formatBytes(received)} received, ${bitRate(rate, PROGRESS_EVERY / 1000)}, ` +
+        `RTT ${formatMs(rtt)}, cwnd ${cwnd}`,
+    )
+  }, PROGRESS_EVERY)
+  return () => {
+    clearInterval(timer)
+    io.output.clearProgress()
+  }
+}
+
+/** One connection from the handshake to its report. */
+async function converse(args: ClientArgs, io: Io, network: Network, interrupt: Interrupt, ends: Ends): Promise<number> {
+  const { output } = io
+  const { signal } = interrupt
+  const began = performance.now()
+  const since = (): number => (performance.now() - began) / 1000
+  const socket = await connect(network, ends.remote, ends.port, args, signal)
+  const connectSeconds = since()
+  const local = `${socket.localAddress}:${socket.localPort}`
+  if (args.debug > 0) (await io.log()).debug(`connected from ${local} in ${formatMs(connectSeconds * 1000)}`)
+  output.record('connected', {
+    local: socket.localAddress,
+    local_port: socket.localPort,
+    remote: socket.remoteAddress,
+    remote_port: socket.remotePort,
+    time_ms: connectSeconds * 1000,
+  })
+  const traffic = new Traffic()
+  interrupt.onStatus(() => `${endReport(traffic, since(), socket.info()).join('; ')}; ${formatInfo(socket.info())}`)
+  const onInterrupt = (): void => void giveUp(socket)
+  signal.addEventListener('abort', onInterrupt, { once: true })
+  const stopProgress = output.interactive ? showProgress(io, socket, traffic) : undefined
+  let failure: unknown
+  try {
+    await transfer(socket, ends.source, ends.sink, traffic)
+  } catch (error) {
+    failure = error
+    socket.abort()
+  }
+  stopProgress?.()
+  signal.removeEventListener('abort', onInterrupt)
+  const totalSeconds = since()
+  const info = socket.info()
+  const isWhole = failure === undefined && !signal.aborted
+  if (!args.quiet) {
+    for (const line of endReport(traffic, totalSeconds, info)) output.note(line)
+    if (!isWhole) output.note(incompleteReport(info))
+  }
+  if (args.info) output.note(formatInfo(info))
+  output.record('summary', { complete: isWhole, ...reportRecord(traffic, totalSeconds, info) })
+  if (isReaderGone(failure)) return Exit.OK
+  throwIfLost(network)
+  if (signal.aborted) return Exit.INTERRUPTED
+  if (failure !== undefined) throw failure
+  await network.linger()
+  const format = args['write-out']
+  if (format !== undefined) output.raw(writeOut(format, { traffic, info, connectSeconds, totalSeconds }))
+  return Exit.OK
+}
+
+interface Ends {
+  readonly remote: Ipv4Addr
+  readonly port: number
+  readonly source: Source
+  readonly sink: Sink
+}
+
+async function run(args: ClientArgs, io: Io): Promise<number> {
+  checkFlags(args)
+  const { host, port } = readEndpoint(args, args._)
+  const remote = await resolveHost(host)
+  const source = await openSource(args, io)
+  const network = await openNetwork(networkArgs(args), io, { verbosity: args.debug, toward: remote })
+  try {
+    if (args.debug > 0) {
+      const log = await io.log()
+      network.host.machine.watcher = new StateLog((line) => log.debug(line))
+    }
+    const sink = await openSink(args, io)
+    return await withInterrupt(io, async (interrupt) => {
+      interrupt.onLeave(() => network.close())
+      const code = await converse(args, io, network, interrupt, { remote, port, source, sink })
+      await Promise.all([source.close(), sink.close()])
+      return code
+    })
+  } finally {
+    network.close()
+  }
+}
+
+export const command = defineCommand({
+  name: 'tcpclient',
+  group: 'Transfer',
+  summary: 'connect to a TCP server: stdin goes there, what it says comes to stdout',
+  description: `Bytes pass as they are, in both directions. The end of the input closes our half of the connection; what
+the server still says is printed until it ends. A person who types is sent home when the server closes.
+The report at the end stands on stderr. Refused, unreachable, timed out and reset are exit code 1.`,
+  examples: [
+    { command: 'gotcp tcpclient -i eth0 -addr 172.20.0.3 -port 8888', says: 'type, and read what comes back' },
+    {
+      command: 'gotcp tcpclient 172.20.0.3:8888 --send photo.jpg --recv copy.jpg',
+      says: 'a file there, its echo back',
+    },
+    {
+      command: 'gotcp tcpclient 172.20.0.3:8888 --bytes 1G --info',
+      says: 'how fast it is, with the state of the stack',
+    },
+    {
+      command: "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | gotcp tcpclient 172.20.0.3:80 -v",
+      says: 'fetch a page; each change of state with its cause',
+    },
+    { command: 'gotcp tcpclient 172.20.0.3:8888 --bytes 20M --loss 5% --seed 1', says: 'watch it recover from loss' },
+  ],
+  flags: FLAGS,
+  positionals: [
+    { name: 'ADDR:PORT', summary: 'where to connect to; -addr and -port name it as well' },
+    { name: 'PORT', summary: 'the port, when it does not stand behind the address' },
+  ],
+  run,
+})

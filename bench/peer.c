@@ -1,0 +1,236 @@
+// The kernel's side of the benchmark, and the client of its kernel-to-kernel rows: blocking sockets, one connection at
+// a time, cubic congestion control.
+//
+//   peer serve PORT              sink on PORT, source on PORT+1, echo on PORT+2, until standard input ends
+//   peer send HOST PORT MS       bytes to a sink for so long
+//   peer receive HOST PORT MS    bytes from a source for so long
+//   peer rr HOST PORT MS         one byte there, one byte back, again and again
+//   peer crr HOST PORT MS        connect, one byte there, one byte back, close, again and again
+//
+// A client prints one line of JSON. Byte n of a stream is known for every n that 4096 divides; both ends see to it.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define SEND_SIZE (256 * 1024)
+#define RECEIVE_SIZE (1024 * 1024)
+#define WARM_UP_MS 100
+#define MAX_SAMPLES (4 * 1024 * 1024)
+
+struct tally {
+  uint64_t bytes;
+  uint64_t wrong;
+};
+
+static char *buffer;
+
+static void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static double cpu_seconds(void) {
+  struct rusage u;
+  getrusage(RUSAGE_SELF, &u);
+  return u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static unsigned char mark(uint64_t offset) { return (unsigned char)((offset / PAGE) * 167 + 13); }
+
+static void check(struct tally *t, const char *data, size_t length) {
+  for (uint64_t at = (t->bytes + PAGE - 1) / PAGE * PAGE; at < t->bytes + length; at += PAGE)
+    if ((unsigned char)data[at - t->bytes] != mark(at)) t->wrong++;
+  t->bytes += length;
+}
+
+static void prepare(int fd) {
+  if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) < 0) die("cubic");
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+}
+
+static int put(int fd, const void *data, size_t length) {
+  for (size_t done = 0; done < length;) {
+    ssize_t n = send(fd, (const char *)data + done, length - done, MSG_NOSIGNAL);
+    if (n < 0) return -1;
+    done += (size_t)n;
+  }
+  return 0;
+}
+
+static int get(int fd, void *data, size_t length) {
+  for (size_t done = 0; done < length;) {
+    ssize_t n = recv(fd, (char *)data + done, length - done, 0);
+    if (n <= 0) return -1;
+    done += (size_t)n;
+  }
+  return 0;
+}
+
+// Sends the stream for so long; the count of bytes.
+static uint64_t pour(int fd, uint64_t ms) {
+  uint64_t offset = 0;
+  for (uint64_t end = now_ns() + ms * 1000000; now_ns() < end; offset += SEND_SIZE) {
+    for (uint64_t at = 0; at < SEND_SIZE; at += PAGE) buffer[at] = (char)mark(offset + at);
+    if (put(fd, buffer, SEND_SIZE) < 0) break;
+  }
+  return offset;
+}
+
+static struct tally drain(int fd) {
+  struct tally t = {0, 0};
+  for (ssize_t n; (n = recv(fd, buffer, RECEIVE_SIZE, 0)) > 0;) check(&t, buffer, (size_t)n);
+  return t;
+}
+
+static void sink(int fd) {
+  struct tally t = drain(fd);
+  put(fd, &t, sizeof t);
+}
+
+static void source(int fd) {
+  uint64_t ms;
+  if (get(fd, &ms, sizeof ms) == 0) pour(fd, ms);
+}
+
+static void echo(int fd) {
+  char byte;
+  while (recv(fd, &byte, 1, 0) == 1 && put(fd, &byte, 1) == 0)
+    ;
+}
+
+static void serve(int port, void (*handle)(int)) {
+  struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+  if (bind(listener, (struct sockaddr *)&any, sizeof any) < 0 || listen(listener, 1024) < 0) die("listen");
+  prepare(listener);
+  if (fork() != 0) {
+    close(listener);
+    return;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) {
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0) die("accept");
+    handle(fd);
+    close(fd);
+  }
+}
+
+static int dial(const char *host, int port) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  inet_pton(AF_INET, host, &to.sin_addr);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  prepare(fd);
+  if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) die("connect");
+  return fd;
+}
+
+static struct tally send_for(const char *host, int port, uint64_t ms) {
+  int fd = dial(host, port);
+  uint64_t sent = pour(fd, ms);
+  struct tally t;
+  shutdown(fd, SHUT_WR);
+  if (get(fd, &t, sizeof t) < 0) die("report");
+  if (t.bytes != sent) t.wrong++;
+  close(fd);
+  return t;
+}
+
+static struct tally receive_for(const char *host, int port, uint64_t ms) {
+  int fd = dial(host, port);
+  put(fd, &ms, sizeof ms);
+  struct tally t = drain(fd);
+  close(fd);
+  return t;
+}
+
+static void bulk(struct tally (*run)(const char *, int, uint64_t), const char *host, int port, uint64_t ms) {
+  run(host, port, WARM_UP_MS);
+  double cpu = cpu_seconds();
+  uint64_t begin = now_ns();
+  struct tally t = run(host, port, ms);
+  double seconds = (now_ns() - begin) / 1e9;
+  printf("{\"gbps\":%f,\"cpuPerGb\":%f,\"bytes\":%lu,\"wrong\":%lu}\n", t.bytes * 8 / 1e9 / seconds,
+         (cpu_seconds() - cpu) / (t.bytes / 1e9), t.bytes, t.wrong);
+}
+
+static int ascending(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void request_response(const char *host, int port, uint64_t ms) {
+  uint32_t *samples = malloc(MAX_SAMPLES * sizeof *samples);
+  size_t count = 0;
+  uint64_t wrong = 0;
+  int fd = dial(host, port);
+  uint64_t begin = now_ns(), end = begin + (ms + WARM_UP_MS) * 1000000;
+  for (unsigned char byte = 0, answer; now_ns() < end && count < MAX_SAMPLES; byte++) {
+    uint64_t t = now_ns();
+    if (put(fd, &byte, 1) < 0 || get(fd, &answer, 1) < 0) die("rr");
+    if (answer != byte) wrong++;
+    if (t >= begin + WARM_UP_MS * 1000000) samples[count++] = (uint32_t)(now_ns() - t);
+  }
+  close(fd);
+  qsort(samples, count, sizeof *samples, ascending);
+  printf("{\"p50\":%f,\"p99\":%f,\"count\":%zu,\"wrong\":%lu}\n", samples[count / 2] / 1e3,
+         samples[count * 99 / 100] / 1e3, count, wrong);
+}
+
+static void connect_rate(const char *host, int port, uint64_t ms) {
+  uint64_t count = 0, wrong = 0;
+  uint64_t begin = now_ns(), end = begin + ms * 1000000;
+  for (unsigned char byte = 0, answer; now_ns() < end; byte++, count++) {
+    int fd = dial(host, port);
+    if (put(fd, &byte, 1) < 0 || get(fd, &answer, 1) < 0) die("crr");
+    if (answer != byte) wrong++;
+    close(fd);
+  }
+  printf("{\"rate\":%f,\"count\":%lu,\"wrong\":%lu}\n", count / ((now_ns() - begin) / 1e9), count, wrong);
+}
+
+int main(int argc, char **argv) {
+  buffer = calloc(1, RECEIVE_SIZE);
+  const char *mode = argc > 1 ? argv[1] : "";
+  if (strcmp(mode, "serve") == 0 && argc == 3) {
+    int port = atoi(argv[2]);
+    serve(port, sink);
+    serve(port + 1, source);
+    serve(port + 2, echo);
+    puts("ready");
+    fflush(stdout);
+    while (getchar() != EOF)
+      ;
+    return 0;
+  }
+  if (argc != 5) {
+    fputs("usage: peer serve PORT | peer send|receive|rr|crr HOST PORT MS\n", stderr);
+    return 2;
+  }
+  int port = atoi(argv[3]);
+  uint64_t ms = strtoull(argv[4], NULL, 10);
+  if (strcmp(mode, "send") == 0) bulk(send_for, argv[2], port, ms);
+  if (strcmp(mode, "receive") == 0) bulk(receive_for, argv[2], port, ms);
+  if (strcmp(mode, "rr") == 0) request_response(argv[2], port, ms);
+  if (strcmp(mode, "crr") == 0) connect_rate(argv[2], port, ms);
+  return 0;
+}

@@ -1,0 +1,21 @@
+/** What a client measures; `peer.c` has the same modes. */
+export type Mode = 'send' | 'receive' | 'rr' | 'crr'
+
+/** The figures of one run, by name, and how many bytes or answers were wrong. */
+export interface Result {
+  readonly wrong: number
+  readonly [figure: string]: number
+}
+
+/** How our stack is on the wire. */
+export type Attachment = 'packet' | 'shared' | 'tap'
+
+/** What our client is told to do. */
+export interface Order {
+  readonly attachment: Attachment
+  /** Path of the namespace of the interface, or of the kernel at the other end of the TAP. */
+  readonly netns: string
+  readonly mode: Mode
+  readonly port: number
+  readonly ms: number
+}

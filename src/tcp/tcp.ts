@@ -1,13 +1,12 @@
 import { type IpAddr, type Ipv4Addr, isIpv4 } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { Rng } from '../base/rng.ts'
-import { type Seq, seqAdd, seqGe, seqLt, seqMax } from '../base/seq.ts'
+import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
 import { type SipKey, sipKey } from '../base/siphash.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { type Micros, micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import type { IcmpError, IpPacket, Transport } from '../ip/transport.ts'
-import { IcmpCode } from '../wire/icmp.ts'
 import { IpProtocol } from '../wire/ipv4.ts'
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
@@ -17,7 +16,10 @@ import { segmentArrives } from './input.ts'
 import { initialSequenceNumber, timestampOffset } from './iss.ts'
 import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from './listen.ts'
 import { Listener, type ListenOptions } from './listener.ts'
+import { Listeners } from './listeners.ts'
+import { onNetworkError } from './network-errors.ts'
 import { output } from './output.ts'
+import { Refusal } from './refusal.ts'
 import { Segment, SegmentSender } from './segment.ts'
 import { resolveTcpOptions, type TcpOptionsInit } from './settings.ts'
 import { ConnectionTable } from './table.ts'
@@ -28,10 +30,6 @@ import type { Timer } from './timers.ts'
 import { abort, limitFinWait2 } from './user.ts'
 
 const DEFAULT_BACKLOG = 511
-/** Resets for segments that belong nowhere, in one second. */
-const RESETS_PER_SECOND = 1000
-/** A SYN goes through this many rounds of neighbour resolution, 45 seconds in all, before its host is called absent. */
-const UNRESOLVED_ROUNDS = 5
 /** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
 const REUSE_GAP = 65_537
 
@@ -71,7 +69,7 @@ export class Tcp implements Transport, TcpOwner {
   readonly #work: () => void
   readonly #key: SipKey
   readonly #table: ConnectionTable<Tcb | TimeWait>
-  readonly #listeners = new Map<number, Listener[]>()
+  readonly #listeners = new Listeners()
   readonly #timers = new TimerQueue<Tcb | TimeWait>()
   /** Connections that input, a timer or the user touched since the last poll. */
   #dirty: Tcb[] = []
@@ -79,8 +77,8 @@ export class Tcp implements Transport, TcpOwner {
   readonly #claims = new Map<Tcb | TimeWait | Listener, { release(): void }>()
   readonly #origins = new Map<Tcb, Listener>()
   readonly #segment = new Segment()
+  readonly #refusal: Refusal
   readonly #listenContext: ListenContext
-  readonly #resets = { second: -1, sent: 0 }
   #now = micros(0)
   #polling = false
 
@@ -91,11 +89,12 @@ export class Tcp implements Transport, TcpOwner {
     this.#key = sipKey(init.rng)
     this.#table = new ConnectionTable(init.rng)
     this.sender = new SegmentSender(init.ip)
+    this.#refusal = new Refusal(this.sender)
     this.#listenContext = {
       key: this.#key,
       sender: this.sender,
       create: (listener, arrival) => this.#accepting(listener, arrival),
-      refuse: (arrival) => this.#refuse(arrival),
+      refuse: (arrival) => this.#refusal.send(arrival),
     }
   }
 
@@ -120,7 +119,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   get listeners(): readonly Listener[] {
-    return [...this.#listeners.values()].flat()
+    return this.#listeners.all
   }
 
   /**
@@ -160,8 +159,7 @@ export class Tcp implements Transport, TcpOwner {
     if (isIpv4(local) && local !== 0 && this.#ip.ownerOf(local) === undefined) {
       throw new NetError('EADDRNOTAVAIL', 'Cannot listen: the address is not one of ours', { syscall: 'listen', port })
     }
-    const isFree = (candidate: number): boolean =>
-      !(this.#listeners.get(candidate) ?? []).some((other) => other.local === local || other.local === 0 || local === 0)
+    const isFree = (candidate: number): boolean => this.#listeners.isFree(local, candidate)
     if (port !== 0 && !isFree(port)) {
       throw new NetError('EADDRINUSE', `Cannot listen on port ${port}: a listener of this stack has it`, {
         syscall: 'listen',
@@ -174,15 +172,13 @@ export class Tcp implements Transport, TcpOwner {
         : this.#ports.claim(this.protocol, local, port)
     const listener = new Listener(local, claim.port, settings, options.backlog ?? DEFAULT_BACKLOG)
     this.#claims.set(listener, claim)
-    this.#listeners.set(claim.port, [...(this.#listeners.get(claim.port) ?? []), listener])
+    this.#listeners.add(listener)
     return listener
   }
 
   /** Stops listening; connections nobody accepted are aborted, accepted ones live on. */
   unlisten(listener: Listener): void {
-    const rest = (this.#listeners.get(listener.localPort) ?? []).filter((other) => other !== listener)
-    if (rest.length > 0) this.#listeners.set(listener.localPort, rest)
-    else this.#listeners.delete(listener.localPort)
+    this.#listeners.remove(listener)
     for (const tcb of listener.drain()) abort(tcb, this.sender, this.#now)
     this.#release(listener)
     this.#work()
@@ -224,34 +220,7 @@ export class Tcp implements Transport, TcpOwner {
 
   icmpError(error: IcmpError, now: Micros): void {
     const tcb = this.#table.find(error.src, error.srcPort, error.dst, error.dstPort)
-    // RFC 5927 §4.1: the quote must be of something in flight.
-    if (!(tcb instanceof Tcb) || tcb.state === 'CLOSED') return
-    const quoted = (error.seq | 0) as Seq
-    if (!error.local && !(seqGe(quoted, tcb.snd.una) && seqLt(quoted, tcb.snd.nxt))) return
-    this.changed(tcb)
-    if (error.kind === 'unreachable' && error.code === IcmpCode.FRAGMENTATION_NEEDED) {
-      this.#lowerMtu(tcb, error, now)
-      return
-    }
-    if (error.local && tcb.state === 'SYN-SENT' && ++tcb.unresolved < UNRESOLVED_ROUNDS) {
-      // On a lossy link the questions for the neighbour are lost as well: the SYN asks again at once.
-      tcb.softError = error.errorCode
-      tcb.board.markAllLost()
-      return
-    }
-    // RFC 5461 §4: before the handshake is complete, an unreachable network is worth telling at once.
-    if (tcb.state === 'SYN-SENT')
-      fail(tcb, 'abort', error.errorCode, 'the network reports that the peer cannot be reached')
-    else tcb.softError = error.errorCode
-  }
-
-  /** RFC 1191 §6.3: what was too large goes again in smaller segments, and this is no sign of congestion. */
-  #lowerMtu(tcb: Tcb, error: IcmpError, now: Micros): void {
-    if (error.mtu >= tcb.pathMtu) return
-    this.#ip.lowerPathMtu(tcb.remote, error.mtu, now)
-    tcb.pathMtu = this.#ip.mtuOf(tcb.route)
-    tcb.board.markAllLost()
-    tcb.mustRetransmit = true
+    if (tcb instanceof Tcb && !tcb.isOver && onNetworkError(tcb, error, this.#ip, now)) this.changed(tcb)
   }
 
   interfaceGone(error: NetError): void {
@@ -333,10 +302,10 @@ export class Tcp implements Transport, TcpOwner {
     const route = this.#ip.route(ip.src, ip.dst)
     if (route === undefined) return 'tcp-no-route'
     const arrival: Arrival = { seg, ends, route, replaces: entry, now }
-    const listener = this.#listenerFor(ip.dst, header.dstPort)
+    const listener = this.#listeners.find(ip.dst, header.dstPort)
     if (listener === undefined) {
       // The kernel shares the address: it answers for ports that are not ours.
-      if (!packet.iface.shared) this.#refuse(arrival)
+      if (!packet.iface.shared) this.#refusal.send(arrival)
       return 'tcp-closed'
     }
     const drop = arrivesAtListener(this.#listenContext, listener, arrival)
@@ -350,12 +319,6 @@ export class Tcp implements Transport, TcpOwner {
   #chooseIss(ends: EndsV4, replaces: TimeWait | undefined, now: Micros): Seq {
     const iss = initialSequenceNumber(this.#key, ends, now)
     return replaces === undefined ? iss : seqMax(iss, seqAdd(replaces.sndNxt, REUSE_GAP))
-  }
-
-  #listenerFor(local: IpAddr, port: number): Listener | undefined {
-    const all = this.#listeners.get(port)
-    if (all === undefined) return undefined
-    return all.find((listener) => listener.local === local) ?? all.find((listener) => listener.local === 0)
   }
 
   #accepting(listener: Listener, arrival: Arrival): Tcb {
@@ -383,7 +346,7 @@ export class Tcp implements Transport, TcpOwner {
     remotePort: number,
   ): { readonly port: number; release(): void } {
     const isFree = (candidate: number): boolean => {
-      if (this.#listenerFor(local, candidate) !== undefined) return false
+      if (this.#listeners.find(local, candidate) !== undefined) return false
       const entry = this.#table.find(local, candidate, remote, remotePort)
       return entry === undefined || (entry instanceof TimeWait && entry.mayReuse(this.#now))
     }
@@ -395,23 +358,6 @@ export class Tcp implements Transport, TcpOwner {
       })
     }
     return this.#ports.claim(this.protocol, local, port)
-  }
-
-  /** §3.10.7.1, the state is CLOSED: a reset that the sender of `seg` will believe. */
-  #refuse(arrival: Arrival): void {
-    const { seg, ends, route, now } = arrival
-    if (seg.has(TcpFlag.RST)) return
-    const second = Math.floor(now / 1_000_000)
-    if (this.#resets.second !== second) {
-      this.#resets.second = second
-      this.#resets.sent = 0
-    }
-    if (this.#resets.sent++ >= RESETS_PER_SECOND) return
-    const none = 0 as Seq
-    const fields = seg.has(TcpFlag.ACK)
-      ? { seq: seg.ack, ack: none, flags: TcpFlag.RST }
-      : { seq: none, ack: seg.end, flags: TcpFlag.RST | TcpFlag.ACK }
-    this.sender.bare(route, ends, fields, now)
   }
 
   #runTimers(tcb: Tcb, now: Micros): void {

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+
+import { MarkChecker, markAll } from '../../bench/mark.ts'
+import { MEASUREMENTS, type Row } from '../../bench/rows.ts'
+import { Table } from '../../bench/table.ts'
+import { labUnavailable } from '../real/netns.ts'
+
+const MAIN = join(import.meta.dirname, '../../bench/main.js')
+const noCompiler = spawnSync('cc', ['--version']).error === undefined ? undefined : 'there is no C compiler (cc)'
+
+describe('npm run bench -- --quick', { skip: labUnavailable() ?? noCompiler }, () => {
+  it('prints every row with a figure for each subject', { timeout: 120_000 }, () => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, '--quick'], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const lines = stdout.split('\n').filter((line) => line.startsWith('| '))
+    assert.match(lines[0]!, /kernel .*AF_PACKET, own address .*ratio .*TAP .*ratio/)
+    const rows = MEASUREMENTS.flatMap((measurement) => measurement.rows)
+    assert.equal(lines.length, rows.length + 1)
+    for (const line of lines.slice(1)) {
+      const figures = line.split('|').slice(2, -1).map(Number)
+      assert.equal(figures.length, 5)
+      assert.ok(
+        figures.every((figure) => figure >= 0),
+        line,
+      )
+    }
+  })
+})
+
+describe('Table', () => {
+  const row = (up: boolean): Row => ({ title: 'speed', figure: 'gbps', unit: 'Gbit/s', digits: 1, up })
+  const samples = new Map([
+    ['kernel', [4, 2, 6]],
+    ['ours', [1, 3, 2]],
+  ])
+
+  it('compares medians with the first subject, more than 1 being better', () => {
+    const table = new Table(['kernel', 'ours'])
+    table.add(row(true), samples)
+    table.add(row(false), samples)
+    assert.deepEqual(`${table}`.split('\n'), [
+      '|               |        kernel |          ours | ratio |',
+      '|---------------|--------------:|--------------:|------:|',
+      '| speed, Gbit/s | 4.0 [2.0–6.0] | 2.0 [1.0–3.0] |  0.50 |',
+      '| speed, Gbit/s | 4.0 [2.0–6.0] | 2.0 [1.0–3.0] |  2.00 |',
+    ])
+  })
+})
+
+describe('MarkChecker', () => {
+  const stream = new Uint8Array(1 << 18)
+  markAll(stream, 0)
+  const wrongIn = (...pieces: Uint8Array[]): number => {
+    const checker = new MarkChecker()
+    for (const piece of pieces) checker.take(piece, piece.length)
+    return checker.wrong
+  }
+
+  it('accepts a stream in any pieces, and sees a lost, doubled or swapped one', () => {
+    const [a, b, c] = [stream.subarray(0, 5000), stream.subarray(5000, 20_000), stream.subarray(20_000)]
+    assert.equal(wrongIn(a, b, c), 0)
+    assert.ok(wrongIn(a, c) > 0)
+    assert.ok(wrongIn(a, b, b, c) > 0)
+    assert.ok(wrongIn(b, a, c) > 0)
+  })
+})

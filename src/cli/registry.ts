@@ -4,6 +4,7 @@ import type { Command } from './command.ts'
 const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown }>>> = {
   ping: () => import('./ping.ts'),
   tcpclient: () => import('./tcpclient.ts'),
+  tcpserver: () => import('./tcpserver.ts'),
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
   lab: () => import('./lab.ts'),

@@ -1,7 +1,7 @@
 import { checksum } from '../../base/checksum.ts'
 import { NetError } from '../../base/errors.ts'
 import { defaultRoute, findInterface, type InterfaceFacts, listInterfaces } from '../../driver/interfaces.ts'
-import { clock } from '../../driver/loop.ts'
+import { clock } from '../../driver/clock.ts'
 import { openPacketLink } from '../../driver/packet.ts'
 import type { PortLink } from '../../driver/port-link.ts'
 import { FrameLayout } from '../../link/layout.ts'

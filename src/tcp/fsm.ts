@@ -45,7 +45,8 @@ export const TRANSITIONS: Readonly<Record<TcpState, Edges>> = {
   LISTEN: { 'rcv SYN': 'SYN-RECEIVED', close: 'CLOSED' },
   // §3.10.4: a CLOSE in SYN-SENT or SYN-RECEIVED is queued until ESTABLISHED, so that what was written still goes.
   'SYN-SENT': { 'rcv SYN,ACK': 'ESTABLISHED', 'rcv SYN': 'SYN-RECEIVED', ...ENDS },
-  'SYN-RECEIVED': { 'rcv ACK of SYN': 'ESTABLISHED', ...ENDS },
+  // §3.10.7.4 fourth: another SYN sends a connection of a listener back to LISTEN, which here is its end.
+  'SYN-RECEIVED': { 'rcv ACK of SYN': 'ESTABLISHED', 'rcv SYN': 'CLOSED', ...ENDS },
   ESTABLISHED: { close: 'FIN-WAIT-1', 'rcv FIN': 'CLOSE-WAIT', ...ENDS },
   'FIN-WAIT-1': { 'rcv ACK of FIN': 'FIN-WAIT-2', 'rcv FIN': 'CLOSING', ...ENDS },
   'FIN-WAIT-2': { 'rcv FIN': 'TIME-WAIT', ...ENDS },

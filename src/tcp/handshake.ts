@@ -24,3 +24,12 @@ export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
   }
   tcb.congestion.cwnd = initialWindow(tcb.mss)
 }
+
+/** Our SYN has been acknowledged: what its loss, if it was lost, means for the data that follows. */
+export function afterHandshake(tcb: Tcb): void {
+  tcb.recovery = 'none'
+  const { timeouts } = tcb.stats
+  if (timeouts > 0) tcb.rtt.synWasLost()
+  // RFC 6928 §2: one loss may be an accident, more than one is the path.
+  if (timeouts > 1) tcb.congestion.cwnd = tcb.mss
+}

@@ -4,7 +4,7 @@ import { TcpFlag } from '../wire/tcp.ts'
 import { acknowledge } from './ack.ts'
 import { end, fail, mayReceive } from './ending.ts'
 import { isSynchronized } from './fsm.ts'
-import { acceptSynOptions } from './handshake.ts'
+import { acceptSynOptions, afterHandshake } from './handshake.ts'
 import { receiveFin, receiveText } from './receive.ts'
 import type { Segment, SegmentSender } from './segment.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
@@ -67,8 +67,7 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   }
   acknowledge(tcb, seg, now)
   setWindow(tcb, seg)
-  if (tcb.stats.timeouts > 0) tcb.rtt.synWasLost()
-  tcb.recovery = 'none'
+  afterHandshake(tcb)
   tcb.become('rcv SYN,ACK')
   // A CLOSE that was queued in SYN-SENT (§3.10.4).
   if (tcb.finQueued) tcb.become('close')
@@ -118,7 +117,11 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     return undefined
   }
   // Third, the security: none. Fourth, check the SYN bit (RFC 5961 §4.2).
-  if (seg.has(TcpFlag.SYN)) return challenge(tcb, sender, now)
+  if (seg.has(TcpFlag.SYN)) {
+    if (tcb.state !== 'SYN-RECEIVED' || !tcb.passive) return challenge(tcb, sender, now)
+    end(tcb, 'rcv SYN')
+    return undefined
+  }
 
   // Fifth, check the ACK field.
   if (!seg.has(TcpFlag.ACK)) return 'tcp-no-ack'
@@ -131,8 +134,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     tcb.note(UserEvent.ESTABLISHED)
     setWindow(tcb, seg)
     acknowledge(tcb, seg, now)
-    if (tcb.stats.timeouts > 0) tcb.rtt.synWasLost()
-    tcb.recovery = 'none'
+    afterHandshake(tcb)
     // A CLOSE that was queued in SYN-RECEIVED (§3.10.4).
     if (tcb.finQueued) tcb.become('close')
   } else {

@@ -45,6 +45,7 @@ function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   else if (tcb.board.isEmpty) {
     tcb.snd.nxt = seqAdd(tcb.snd.iss, 1)
     tcb.board.sent(tcb.snd.iss, tcb.snd.nxt, now)
+    tcb.openedAt = now
     tcb.waitingSince = now
   } else if (tcb.ackOwed !== AckOwed.NOW) return
   sender.send(tcb, tcb.snd.iss, 0, flags, now)

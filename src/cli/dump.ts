@@ -95,6 +95,8 @@ async function dump(args: DumpArgs, io: Io): Promise<number> {
   const view = openView(args)
   let file: CaptureFile | undefined
   let captured = 0
+  // A file's link type is known with its first packet.
+  let headed = args.read === undefined
   const show = (packet: Packet): void => {
     if (args.write !== undefined) {
       file ??= new CaptureFile(args.write, packet.linkType, output)
@@ -106,7 +108,8 @@ async function dump(args: DumpArgs, io: Io): Promise<number> {
     else output.print(args.fields === undefined ? view.line(packet) : view.columns(packet, args.fields))
   }
   const onPacket = (packet: Packet): boolean => {
-    if (captured === 0 && args.read !== undefined) output.note(source.heading)
+    if (!headed) output.note(source.heading)
+    headed = true
     if (filter.matches(packet)) {
       captured++
       show(packet)
@@ -117,12 +120,12 @@ async function dump(args: DumpArgs, io: Io): Promise<number> {
     return await withInterrupt(io, async ({ signal, onStatus }) => {
       onStatus(() => `${captured} packets captured, ${source.drops() ?? 0} dropped by kernel`)
       if (args.debug > 0) (await io.log()).debug(`capture engine: ${source.engine}`)
-      if (args.read === undefined) output.note(source.heading)
+      if (headed) output.note(source.heading)
       if (args.write !== undefined && source.linkType !== undefined) {
         file = new CaptureFile(args.write, source.linkType, output)
       }
       try {
-        await source.run(onPacket, signal)
+        await source.run(onPacket, signal, () => output.drained())
       } finally {
         summarize(io, captured, source.drops(), args.read !== undefined)
       }

@@ -86,7 +86,7 @@ async function ids(args: IdsArgs, io: Io): Promise<number> {
       if (args.debug > 0) (await io.log()).debug(`capture engine: ${source.engine}`)
       if (args.read === undefined) output.note(source.heading)
       try {
-        await source.run(onPacket, signal)
+        await source.run(onPacket, signal, () => output.drained())
       } finally {
         detector.alerts.finish()
         report.finish(detector, { packets, drops: source.drops(), flows: args.flows })

@@ -1,11 +1,11 @@
-import type { NetError } from '../../base/errors.ts'
+import { NetError } from '../../base/errors.ts'
 import { compileFilter, type Filter } from '../../wire/filter/filter.ts'
 import { FilterSyntaxError } from '../../wire/filter/syntax-error.ts'
 import { UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { openFile } from './file-source.ts'
-import { defaultInterface, openInterface } from './interface-source.ts'
-import { loadCap, openLibpcap } from './libpcap-source.ts'
+import { openInterface } from './interface-source.ts'
+import { type CapModule, loadCap, openLibpcap } from './libpcap-source.ts'
 import type { PacketSource } from './packet.ts'
 
 /** The largest packet that is kept whole by default: libpcap's own limit. */
@@ -57,14 +57,25 @@ export async function chooseSource(options: SourceOptions, io: Io): Promise<Chos
     if (!isOurs) throw new UsageError(explain(compiled, options.filter), FILTER_HINT)
     return { source: openFile(options.read, io.stdin), filter: compiled }
   }
-  if (isOurs && !options.libpcap) {
+  const cap = isOurs && !options.libpcap ? undefined : await loadCap()
+  if (cap !== undefined) return { source: openThrough(cap, options), filter: EVERYTHING }
+  if (!isOurs || options.libpcap) throw withoutCap(compiled, options.filter)
+  try {
     const onDown = (error: NetError): void => io.output.warn(`${error.message}. Waiting for it`)
     return { source: openInterface({ ...options, name: options.interface, onDown }), filter: compiled }
+  } catch (error) {
+    const other = isAddonMissing(error) ? await loadCap() : undefined
+    if (other === undefined) throw error
+    return { source: openThrough(other, options), filter: EVERYTHING }
   }
-  const cap = await loadCap()
-  if (cap === undefined) throw withoutCap(compiled, options.filter)
-  const device = options.interface ?? defaultInterface().name
-  return { source: openLibpcap(cap, device, options.filter, options.snapLength), filter: EVERYTHING }
+}
+
+const isAddonMissing = (error: unknown): boolean => error instanceof NetError && error.code === 'ERR_ADDON_MISSING'
+
+function openThrough(cap: CapModule, options: SourceOptions): PacketSource {
+  const device = options.interface ?? cap.Cap.findDevice()
+  if (device === undefined) throw new UsageError('libpcap finds no interface to listen on', 'name one: -i IFACE')
+  return openLibpcap(cap, device, options.filter, options.snapLength)
 }
 
 const FILTER_HINT = 'gotcp help dump lists what a filter can say'

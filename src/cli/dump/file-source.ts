@@ -41,7 +41,7 @@ class FileSource implements PacketSource {
     return `reading from ${this.#name}${type}`
   }
 
-  async run(onPacket: (packet: Packet) => boolean, signal: AbortSignal): Promise<void> {
+  async run(onPacket: (packet: Packet) => boolean, signal: AbortSignal, ready: () => Promise<void>): Promise<void> {
     const reader = new CaptureReader()
     const drain = (): boolean => {
       for (let record = reader.next(); record !== undefined; record = reader.next()) {
@@ -54,6 +54,7 @@ class FileSource implements PacketSource {
         reader.push(chunk as Uint8Array)
         if (!drain()) return
         if (reader.fault !== undefined) break
+        await ready()
       }
     } catch (cause) {
       throw wordError(this.#name, cause)

@@ -1,7 +1,7 @@
 import { checksum } from '../../base/checksum.ts'
 import { NetError } from '../../base/errors.ts'
-import { defaultRoute, findInterface, type InterfaceFacts, listInterfaces } from '../../driver/interfaces.ts'
 import { clock } from '../../driver/clock.ts'
+import { defaultRoute, findInterface, type InterfaceFacts, listInterfaces } from '../../driver/interfaces.ts'
 import { openPacketLink } from '../../driver/packet.ts'
 import type { PortLink } from '../../driver/port-link.ts'
 import { FrameLayout } from '../../link/layout.ts'
@@ -25,7 +25,7 @@ export interface InterfaceSourceOptions {
 }
 
 /** The interface to listen on when none is named. @throws NetError ENODEV */
-export function defaultInterface(): InterfaceFacts {
+function defaultInterface(): InterfaceFacts {
   const route = defaultRoute()
   const found = route === undefined ? listInterfaces().find((each) => each.up) : findInterface(route.interface)
   if (found === undefined) throw new NetError('ENODEV', 'No interface is up. Name one: -i IFACE', { syscall: 'open' })
@@ -70,10 +70,11 @@ class InterfaceSource implements PacketSource {
     this.heading = `listening on ${link.interface}, link-type ${type}, snapshot length ${options.snapLength} bytes`
   }
 
-  run(onPacket: (packet: Packet) => boolean, signal: AbortSignal): Promise<void> {
+  run(onPacket: (packet: Packet) => boolean, signal: AbortSignal, ready: () => Promise<void>): Promise<void> {
     const link = this.#link
     return new Promise((resolve, reject) => {
       let done = signal.aborted
+      let waiting = false
       const finish = (error?: NetError): void => {
         done = true
         signal.removeEventListener('abort', onAbort)
@@ -83,15 +84,20 @@ class InterfaceSource implements PacketSource {
         else reject(error)
       }
       const onAbort = (): void => finish()
-      if (done) return resolve()
-      signal.addEventListener('abort', onAbort)
       const drain = (): void => {
-        if (done) return
+        // While we wait the kernel keeps packets, and counts those it has no room for.
+        if (done || waiting) return
         link.receive(clock(), (frame) => {
           if (!done && !onPacket(this.#fill(frame))) finish()
         })
-        if (!done && link.pollAt() === 0) setImmediate(drain)
+        waiting = true
+        void ready().then(() => {
+          waiting = false
+          if (!done && link.pollAt() === 0) setImmediate(drain)
+        })
       }
+      if (done) return resolve()
+      signal.addEventListener('abort', onAbort)
       link.onWake = drain
       link.onError = (error) => {
         if (error.code === 'ENETDOWN') this.#options.onDown(error)

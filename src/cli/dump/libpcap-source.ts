@@ -10,8 +10,11 @@ interface CapCapture {
   on(event: 'packet', listener: (bytes: number, truncated: boolean) => void): void
   close(): void
 }
-interface CapModule {
-  readonly Cap: new () => CapCapture
+export interface CapModule {
+  readonly Cap: (new () => CapCapture) & {
+    /** The first device that is not the loopback. */
+    findDevice(): string | undefined
+  }
 }
 
 /** libpcap's names of what we can read. */

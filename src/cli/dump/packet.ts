@@ -35,10 +35,11 @@ export interface PacketSource {
   /** Whether the source applies the whole filter itself. */
   readonly filters: boolean
   /**
-   * Hands over each packet until there is none, `signal` aborts, or `onPacket` answers false.
+   * Hands over each packet until there is none, `signal` aborts, or `onPacket` answers false. Waits for `ready`
+   * between batches, so that a slow reader of our output slows the source down and not the memory fills.
    * @throws NetError when the interface is gone; UsageError for a file that is no capture
    */
-  run(onPacket: (packet: Packet) => boolean, signal: AbortSignal): Promise<void>
+  run(onPacket: (packet: Packet) => boolean, signal: AbortSignal, ready: () => Promise<void>): Promise<void>
   /** What the kernel dropped for want of room; undefined where nobody counts. */
   drops(): number | undefined
   close(): void

@@ -1,4 +1,5 @@
-// Our side of the benchmark: one measurement over the public API, then one line of JSON with the figures.
+// Our side of the benchmark: one measurement over the public API, then one line of JSON with the figures. It runs in the
+// namespace of the interface, or in that of the kernel at the other end of the TAP.
 import {
   createStack,
   type Host,
@@ -22,14 +23,14 @@ const ADDRESSES: Readonly<Record<Attachment, readonly [ours: string, kernel: str
   tap: ['10.1.0.1', '10.1.0.2'],
 }
 
-function open({ attachment, netns }: Order): Host {
-  const stack = createStack({ netns })
+function open({ attachment }: Order): Host {
+  const stack = createStack()
   const [ours, kernel] = ADDRESSES[attachment]
   const address = `${ours}/24`
   const link =
     attachment === 'tap'
-      ? openTapLink({ name: 'bench0', netns, kernelAddress: `${kernel}/24` })
-      : openPacketLink({ interface: 'eth0', netns, addresses: [address] })
+      ? openTapLink({ name: 'bench0', kernelAddress: `${kernel}/24` })
+      : openPacketLink({ interface: 'eth0', addresses: [address] })
   stack.addInterface(link, { address, shared: attachment === 'shared' })
   return stack
 }

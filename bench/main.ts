@@ -1,5 +1,5 @@
 // Our stack beside the kernel, on the same wire, in one run. Run: npm run bench [-- --quick]
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,8 +60,8 @@ async function servePeers(host: LabHost, peer: string): Promise<void> {
 }
 
 /** Our client moves its own main thread to the processor: its helpers, such as the compiler's, stay free as usual. */
-async function runOurs(order: Order): Promise<string> {
-  const child = spawn(process.execPath, [CLIENT, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function runOurs(host: LabHost, order: Order): Promise<string> {
+  const child = host.spawn(process.execPath, CLIENT, JSON.stringify(order))
   if (canPin) spawnSync('taskset', ['-p', '-c', '0', String(child.pid)])
   return outputOf(child)
 }
@@ -72,7 +72,7 @@ async function run(subject: Subject, { mode, together }: Measurement, ms: number
   const text =
     attachment === KERNEL
       ? await outputOf(spawnAt(host, [...pin(0), peer, mode, '10.0.0.2', String(port), String(ms)]))
-      : await runOurs({ attachment, netns: host.netns, mode, port, ms })
+      : await runOurs(host, { attachment, mode, port, ms })
   const result: Result = JSON.parse(text)
   if (result.wrong > 0) throw new Error(`${subject.title}, ${mode}: ${result.wrong} wrong bytes`)
   return result

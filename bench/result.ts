@@ -13,8 +13,6 @@ export type Attachment = 'packet' | 'shared' | 'tap'
 /** What our client is told to do. */
 export interface Order {
   readonly attachment: Attachment
-  /** Path of the namespace of the interface, or of the kernel at the other end of the TAP. */
-  readonly netns: string
   readonly mode: Mode
   readonly port: number
   readonly ms: number

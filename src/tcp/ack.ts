@@ -81,10 +81,14 @@ function takeSack(tcb: Tcb, seg: Segment, onDelivered: (range: SentRange) => voi
   }
 }
 
-/** RFC 5681 §2: data is outstanding, the segment carries none and no SYN or FIN, and the window is the same. */
+/**
+ * RFC 5681 §2: data is outstanding, the segment carries none and no SYN or FIN, and the window is the same; a closed
+ * one makes it the answer to a probe.
+ */
 function isDuplicateAck(tcb: Tcb, seg: Segment): boolean {
   return (
     !tcb.board.isEmpty &&
+    tcb.snd.wnd > 0 &&
     seg.dataLength === 0 &&
     !seg.has(TcpFlag.SYN) &&
     !seg.has(TcpFlag.FIN) &&
@@ -99,6 +103,10 @@ function updateWindow(tcb: Tcb, seg: Segment): void {
   const window = seg.wnd
   if (snd.wnd === 0 && window > 0) {
     // What was probed into a closed window goes again at once.
+    if (tcb.persistBackoff > 0 || tcb.rtt.backoff > 0) {
+      tcb.board.markFirstLost(tcb.mss)
+      tcb.mustRetransmit = true
+    }
     tcb.persistBackoff = 0
     tcb.rtt.forgetBackoff()
     tcb.deadlines.stop(Timer.RETRANSMIT)

@@ -91,7 +91,8 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   // First, check the sequence number; before it, protection against wrapped ones (RFC 7323 §5.3 R1).
   const stale = checkTimestamp(tcb, seg, now)
   if (stale !== undefined) {
-    if (seg.length > 0 || stale === 'tcp-paws') tcb.ackOwed = AckOwed.NOW
+    if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
+    else if (stale === 'tcp-paws') challenge(tcb, sender, now)
     return stale
   }
   if (!isAcceptable(tcb, seg)) {
@@ -100,7 +101,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs) {
       tcb.ackOwed = AckOwed.NOW
       tcb.tsRecent = seg.options.tsval
-    } else acknowledgeUnacceptable(tcb, seg, now)
+    } else acknowledgeUnacceptable(tcb, seg, sender, now)
     return 'tcp-out-of-window'
   }
   takeTimestamp(tcb, seg, now)
@@ -140,7 +141,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   } else {
     // RFC 5961 §5.2: an ACK far in the past or of the future is challenged.
     if (seqGt(seg.ack, snd.nxt) || seqLt(seg.ack, seqAdd(snd.una, -Math.max(snd.maxWnd, 1)))) {
-      return challenge(tcb, sender, now) ?? 'tcp-bad-ack'
+      return challenge(tcb, sender, now)
     }
     if (seqGe(seg.ack, snd.una)) acknowledge(tcb, seg, now)
   }
@@ -189,17 +190,20 @@ function spansWindow(tcb: Tcb, seg: Segment, window: number): boolean {
 }
 
 /** An unacceptable segment is answered with an ACK, which also serves keep-alive and zero-window probes. */
-function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, now: Micros): void {
+function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   tcb.stats.duplicateBytes += seg.dataLength
-  tcb.ackOwed = AckOwed.NOW
-  // An old segment may still acknowledge: a retransmitted FIN, or the answer to a probe into our closed window.
+  // Two ends that disagree would answer each other's bare ACKs for ever.
+  if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
+  else challenge(tcb, sender, now)
+  // §3.10.7.4 first: a closed window still takes valid ACKs. The peer's SND.NXT may lie behind a probe of its own.
   const { una, nxt } = tcb.snd
   if (
     isSynchronized(tcb.state) &&
     seg.has(TcpFlag.ACK) &&
-    seqGt(seg.ack, una) &&
+    seqGe(seg.ack, una) &&
     seqLe(seg.ack, nxt) &&
-    tcb.receiveWindow === 0
+    tcb.receiveWindow === 0 &&
+    seqLe(seg.seq, seqAdd(tcb.rcv.nxt, tcb.mss))
   ) {
     acknowledge(tcb, seg, now)
   }

@@ -145,9 +145,12 @@ function maySendSmall(tcb: Tcb, count: number, unsent: number, offered: number):
   return count > 0 && count < unsent && count >= tcb.snd.maxWnd / 2
 }
 
+/** It is the cork, not the window, that holds back what is left. */
+const isCorked = (tcb: Tcb): boolean => tcb.cork && tcb.unsent < Math.min(tcb.mss, tcb.snd.wnd)
+
 /** The peer's window holds back what is queued, and nothing in flight will bring an ACK: probe for one. */
 function waitForWindow(tcb: Tcb, now: Micros): void {
-  if (!tcb.board.isEmpty || tcb.deadlines.isArmed(Timer.PERSIST) || tcb.cork) return
+  if (!tcb.board.isEmpty || tcb.deadlines.isArmed(Timer.PERSIST) || isCorked(tcb)) return
   const delay = tcb.snd.wnd > 0 ? SWS_OVERRIDE : micros(Math.min(MAX_PERSIST, tcb.rtt.rto * 2 ** tcb.persistBackoff))
   tcb.deadlines.arm(Timer.PERSIST, addMicros(now, delay))
 }
@@ -165,7 +168,7 @@ function armRetransmit(tcb: Tcb, now: Micros): void {
   if (tcb.board.isEmpty) tcb.deadlines.stop(Timer.RETRANSMIT)
   else if (!tcb.deadlines.isArmed(Timer.RETRANSMIT)) {
     const limit = tcb.synAcked
-      ? addMicros(tcb.waitingSince, tcb.settings.userTimeout)
+      ? addMicros(tcb.unansweredSince, tcb.settings.userTimeout)
       : addMicros(tcb.openedAt, tcb.settings.connectTimeout)
     const at = addMicros(now, tcb.rtt.rto)
     tcb.deadlines.arm(Timer.RETRANSMIT, at > limit && limit > now ? limit : at)

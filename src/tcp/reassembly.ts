@@ -23,6 +23,11 @@ export class Reassembly {
     return this.#starts.length
   }
 
+  /** Whether nothing in store lies beyond `end`. */
+  endsBy(end: Seq): boolean {
+    return this.isEmpty || seqLe(this.#ends[this.#ends.length - 1]!, end)
+  }
+
   /** Adds [start, end); false when there are too many holes already. */
   add(start: Seq, end: Seq): boolean {
     const starts = this.#starts

@@ -19,6 +19,7 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   if (length > room) {
     length = room
     seg.flags &= ~TcpFlag.FIN
+    tcb.ackOwed = AckOwed.NOW
   }
   tcb.stats.duplicateBytes += Math.min(behind, seg.dataLength)
   if (length <= 0) {
@@ -52,7 +53,8 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
 
 /** Eighth, check the FIN bit: the FIN counts once everything before it has arrived. */
 export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
-  if (seg.has(TcpFlag.FIN)) tcb.finAt ??= seqAdd(seg.end, -1)
+  // A FIN before data that the peer has sent is no end of its stream.
+  if (seg.has(TcpFlag.FIN) && tcb.reassembly.endsBy(seqAdd(seg.end, -1))) tcb.finAt ??= seqAdd(seg.end, -1)
   if (tcb.finAt === undefined || tcb.peerClosed) return
   if (tcb.rcv.nxt !== tcb.finAt) {
     if (seqGt(tcb.finAt, tcb.rcv.nxt)) tcb.ackOwed = AckOwed.NOW
@@ -76,7 +78,7 @@ export function consumed(tcb: Tcb, count: number, now: Micros): void {
   const promised = seqDiff(tcb.rcv.adv, tcb.rcv.nxt)
   const open = tcb.receiveWindow
   // Linux's rule, within RFC 9293 §3.8.6.2.2: an update is worth a segment when it doubles what the peer may send.
-  if (!tcb.peerClosed && open - promised >= tcb.mss && open >= 2 * promised) {
+  if (!tcb.peerClosed && open > promised && open >= 2 * promised) {
     tcb.ackOwed = AckOwed.NOW
     tcb.owner.changed(tcb)
   }

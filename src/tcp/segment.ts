@@ -1,6 +1,6 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { foldSum, pseudoSum } from '../base/checksum.ts'
-import { type Seq, seqAdd } from '../base/seq.ts'
+import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import { HEADROOM, OutFrame } from '../link/link.ts'
@@ -158,9 +158,12 @@ export class SegmentSender {
       tcb.rcv.adv = seqAdd(tcb.rcv.nxt, field)
       return field
     }
-    // Rounded up, so that the right edge does not move left by a fraction of the scale (RFC 7323 §2.4).
-    const field = Math.min(MAX_UNSCALED, Math.ceil(window / (1 << tcb.rcvScale)))
-    tcb.rcv.adv = seqAdd(tcb.rcv.nxt, field << tcb.rcvScale)
+    // Rounded up, so that the right edge does not move left by a fraction of the scale, but not beyond the buffer; what
+    // was promised before is taken all the same (RFC 7323 §2.4).
+    const unit = 1 << tcb.rcvScale
+    let field = Math.min(MAX_UNSCALED, Math.ceil(window / unit))
+    if (field * unit > tcb.receiveFree) field = Math.min(MAX_UNSCALED, Math.floor(window / unit))
+    tcb.rcv.adv = seqMax(tcb.rcv.adv, seqAdd(tcb.rcv.nxt, field * unit))
     return field
   }
 

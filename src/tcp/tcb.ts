@@ -276,12 +276,24 @@ export class Tcb {
     return this.sendBuffer.length - this.flightSize
   }
 
-  /** RCV.WND: what is free now, never less than was promised (RFC 9293 §3.8.6.2.2, no shrinking). */
+  /**
+   * RCV.WND: what was promised, which does not shrink, or what is free, once that is worth a segment or half the buffer
+   * more (RFC 9293 §3.8.6.2.2, MUST-39).
+   */
   get receiveWindow(): number {
-    const promised = seqDiff(this.rcv.adv, this.rcv.nxt)
-    const free = this.receiveLimit - this.receiveRing.length
-    const most = MAX_UNSCALED << this.rcvScale
-    return Math.max(promised, Math.min(free, most), 0)
+    const promised = Math.max(0, seqDiff(this.rcv.adv, this.rcv.nxt))
+    const open = Math.min(this.receiveFree, MAX_UNSCALED << this.rcvScale)
+    return open - promised >= Math.min(this.receiveLimit / 2, this.mss) ? open : promised
+  }
+
+  /** Octets that the receive buffer has room for; below zero by no more than what the window scale cannot say. */
+  get receiveFree(): number {
+    return this.receiveLimit - this.receiveRing.length
+  }
+
+  /** Since when the peer owes an ACK; an answer that keeps the window closed is one too (RFC 9293 §3.8.6.1, MUST-37). */
+  get unansweredSince(): Micros {
+    return this.snd.wnd === 0 ? micros(Math.max(this.waitingSince, this.lastReceived)) : this.waitingSince
   }
 
   /** When the connection next wants its timers run. */

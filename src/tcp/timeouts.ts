@@ -49,13 +49,9 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       giveUp(tcb, 'the peer did not answer the SYN')
       return
     }
-  } else {
-    // RFC 9293 §3.8.6.1 (MUST-37): a closed window is no failure while the peer answers.
-    const since = tcb.snd.wnd === 0 ? Math.max(tcb.waitingSince, tcb.lastReceived) : tcb.waitingSince
-    if (now - since >= tcb.settings.userTimeout) {
-      giveUp(tcb, 'the peer stopped acknowledging')
-      return
-    }
+  } else if (now - tcb.unansweredSince >= tcb.settings.userTimeout) {
+    giveUp(tcb, 'the peer stopped acknowledging')
+    return
   }
   const first = tcb.board.ranges[0]
   if (tcb.synAcked && tcb.snd.wnd === 0 && first !== undefined) {

@@ -7,6 +7,8 @@ export interface ConnectionOptions extends PeerOptions {
   readonly syn?: string
   /** The window in the peer's segments of the handshake. Default 65,535. */
   readonly window?: number
+  /** How long the handshake took, in milliseconds: the first measurement of the round trip. Default 0. */
+  readonly rtt?: number
   readonly tcp?: TcpOptionsInit & ListenOptions
 }
 
@@ -19,7 +21,8 @@ export function passive(options: ConnectionOptions = {}): Peer {
   const { options: answer } = peer.next()!
   const stamp =
     answer.ts === undefined ? '' : ` <TS val ${Number(/val (\d+)/.exec(syn)?.[1]) + 1} ecr ${answer.ts.val}>`
-  peer.send(`. 1:1(0) ack 1 win ${window >> 0}${stamp}`)
+  peer.wait(options.rtt ?? 0)
+  peer.send(`. 1:1(0) ack 1 win ${window}${stamp}`)
   peer.accept()
   peer.expectNothing()
   peer.states.length = 0
@@ -32,6 +35,7 @@ export function active(options: ConnectionOptions = {}): Peer {
   const peer = new Peer(options)
   peer.connect(options.tcp)
   peer.next()
+  peer.wait(options.rtt ?? 0)
   peer.send(`S. 0:0(0) ack 1 win ${window} <${syn}>`)
   peer.next()
   peer.expectNothing()

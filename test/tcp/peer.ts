@@ -12,6 +12,8 @@ import type { Tcb } from '../../src/tcp/tcb.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
 import { TIMER_NAMES, type Timer } from '../../src/tcp/timers.ts'
 import { abort, close, closeBoth, send } from '../../src/tcp/user.ts'
+import { IPV4_HEADER_LEN } from '../../src/wire/ipv4.ts'
+import { TCP_CHECKSUM_OFFSET } from '../../src/wire/tcp.ts'
 import { checkInvariants } from './invariants.ts'
 import {
   decode,
@@ -194,6 +196,14 @@ export class Peer {
   /** The same from another port of the peer. */
   sendFrom(port: number, text: string): void {
     this.link.feed(encode(parseSegment(text), { ...this.them, port }, this.us))
+    this.settle()
+  }
+
+  /** A super-segment: `text` as the link joins it from segments of `size`, its checksum unfinished. */
+  sendJoined(text: string, size: number): void {
+    const bytes = encode(parseSegment(text), this.them, this.us)
+    bytes[IPV4_HEADER_LEN + TCP_CHECKSUM_OFFSET]! ^= 0x55
+    this.link.feed(bytes, 'partial', size)
     this.settle()
   }
 

@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { passive } from './established.ts'
+import type { Peer } from './peer.ts'
+
+describe('ESTABLISHED, first: the sequence number (RFC 9293 §3.10.7.4)', () => {
+  it('answers what lies outside the window with an ACK, a reset with silence', () => {
+    for (const text of ['. 0:0(0) ack 1', 'P. -99:1(100) ack 1', 'P. 66000:66100(100) ack 1', 'F. 0:0(0) ack 1']) {
+      const peer = passive()
+      peer.send(text)
+      peer.expect('. 1:1(0) ack 1')
+      assert.equal(peer.received, 0)
+      assert.equal(peer.tcb.state, 'ESTABLISHED')
+    }
+    const peer = passive()
+    peer.send('R 0:0(0)', 'R 66000:66000(0)', 'R. -5:-5(0) ack 1')
+    peer.expectNothing()
+    assert.equal(peer.tcb.state, 'ESTABLISHED')
+  })
+
+  it('cuts off what was received before, at the left edge', () => {
+    const peer = passive()
+    peer.send('P. 1:101(100) ack 1', 'P. 51:151(100) ack 1')
+    assert.equal(peer.received, 150)
+    peer.expect('. 1:1(0) ack 151')
+    assert.equal(peer.tcb.stats.duplicateBytes, 50)
+  })
+
+  it('cuts off what lies beyond the window, at the right edge, and the FIN with it', () => {
+    const peer = passive({ tcp: { receiveBuffer: 2048 } })
+    peer.reads = false
+    peer.send('P. 1:1001(1000) ack 1', 'P. 1001:2001(1000) ack 1')
+    peer.expect('. 1:1(0) ack 2001 win 48')
+    peer.send('FP. 2001:3001(1000) ack 1')
+    peer.expect('. 1:1(0) ack 2049 win 0')
+    assert.equal(peer.tcb.state, 'ESTABLISHED')
+    assert.equal(peer.read(), 2048)
+  })
+
+  it('takes the part within the window of a segment that spans all of it', () => {
+    const peer = passive({ tcp: { receiveBuffer: 2048 } })
+    peer.reads = false
+    peer.send('P. -999:4001(5000) ack 1')
+    peer.expect('. 1:1(0) ack 2049 win 0')
+    assert.equal(peer.read(), 2048)
+  })
+
+  it('limits the answers to segments without data, so that two ends cannot answer each other for ever (RFC 5961 §7)', () => {
+    const peer = passive()
+    for (let i = 0; i < 100; i++) peer.send('. -10:-10(0) ack 1')
+    const answers = peer.take().length
+    assert.ok(answers > 0 && answers <= 10, `${answers}`)
+    peer.wait(1000)
+    peer.send('. -10:-10(0) ack 1')
+    peer.expect('. 1:1(0) ack 1')
+  })
+
+  it('answers every segment with data, which may be one that was lost', () => {
+    const peer = passive()
+    for (let i = 0; i < 100; i++) peer.send('P. -10:0(10) ack 1')
+    assert.equal(peer.take().length, 100)
+  })
+})
+
+describe('ESTABLISHED, second: the RST bit (RFC 5961 §3.2)', () => {
+  it('ends the connection when it stands exactly at RCV.NXT', () => {
+    const peer = passive()
+    peer.send('R 1:1(0)')
+    peer.expectNothing()
+    assert.deepEqual(peer.told, ['ECONNRESET'])
+    assert.equal(peer.tcp.size, 0)
+    assert.deepEqual(peer.states, ['CLOSED'])
+  })
+
+  it('is challenged elsewhere in the window', () => {
+    const peer = passive()
+    peer.send('R 2:2(0)')
+    peer.expect('. 1:1(0) ack 1')
+    peer.send('R. 60000:60000(0) ack 1')
+    peer.expect('. 1:1(0) ack 1')
+    assert.equal(peer.tcb.state, 'ESTABLISHED')
+  })
+
+  it('is challenged ten times a second at most (§7)', () => {
+    const peer = passive()
+    for (let i = 0; i < 50; i++) peer.send('R 2:2(0)')
+    assert.equal(peer.take().length, 10)
+    peer.wait(1000)
+    peer.send('R 2:2(0)')
+    peer.expect('. 1:1(0) ack 1')
+  })
+
+  it('discards what is unread and unsent', () => {
+    const peer = passive()
+    peer.reads = false
+    peer.send('P. 1:11(10) ack 1')
+    peer.write(100)
+    peer.take()
+    peer.send('R 11:11(0)')
+    assert.equal(peer.tcb.sendBuffer.length, 0)
+    assert.equal(peer.stack.pollAt(), Number.POSITIVE_INFINITY)
+  })
+})
+
+describe('ESTABLISHED, fourth: the SYN bit (RFC 5961 §4.2)', () => {
+  it('is challenged, wherever it stands', () => {
+    const peer = passive()
+    for (const text of ['S 0:0(0)', 'S 1:1(0)', 'S. 5:5(0) ack 1', 'S 700000:700000(0)']) {
+      peer.send(text)
+      peer.expect('. 1:1(0) ack 1')
+      assert.equal(peer.tcb.state, 'ESTABLISHED')
+    }
+  })
+})
+
+describe('ESTABLISHED, fifth: the ACK field', () => {
+  it('drops a segment without ACK', () => {
+    const peer = passive()
+    peer.send('P 1:11(10)', 'F 1:1(0)')
+    peer.expectNothing()
+    assert.equal(peer.received, 0)
+  })
+
+  it('challenges an ACK of what was never sent, and takes nothing of its segment (RFC 5961 §5.2)', () => {
+    const peer = passive()
+    peer.send('P. 1:11(10) ack 2')
+    peer.expect('. 1:1(0) ack 1')
+    assert.equal(peer.received, 0)
+  })
+
+  it('challenges an ACK older than any window that was ever offered (RFC 5961 §5.2)', () => {
+    const peer = passive({ window: 1000 })
+    peer.write(500)
+    peer.expect('P. 1:501(500) ack 1')
+    peer.send('. 1:1(0) ack 501 win 1000', 'P. 1:11(10) ack -500')
+    peer.expect('. 501:501(0) ack 1')
+    assert.equal(peer.received, 0)
+    peer.send('P. 1:11(10) ack -498')
+    assert.equal(peer.received, 10, 'a duplicate ACK within it is ignored, its data taken')
+  })
+
+  it('moves SND.UNA and tells a writer that waits', () => {
+    const peer = passive({ tcp: { sendBuffer: 4096 } })
+    assert.equal(peer.write(10_000), 4096)
+    const sent = peer.take()
+    assert.equal(
+      sent.reduce((total, { length }) => total + length, 0),
+      4096,
+    )
+    peer.send('. 1:1(0) ack 1001')
+    assert.ok(!peer.told.includes('writable'), 'a quarter is not worth waking for')
+    peer.send('. 1:1(0) ack 4097')
+    assert.ok(peer.told.includes('writable'))
+    assert.equal(peer.tcb.sendBuffer.length, 0)
+  })
+
+  it('updates the window from newer segments only (SND.WL1, SND.WL2)', () => {
+    const peer = passive()
+    peer.send('P. 1:11(10) ack 1 win 3000')
+    assert.equal(peer.tcb.snd.wnd, 3000)
+    peer.write(10)
+    peer.send('. 11:11(0) ack 11 win 2000')
+    assert.equal(peer.tcb.snd.wnd, 2000)
+    peer.send('. 11:11(0) ack 1 win 9000')
+    assert.equal(peer.tcb.snd.wnd, 2000, 'an older ACK with the same sequence number')
+    peer.send('P. 1:21(20) ack 11 win 9000')
+    assert.equal(peer.tcb.snd.wnd, 2000, 'an older sequence number')
+    peer.send('. 21:21(0) ack 11 win 9000')
+    assert.equal(peer.tcb.snd.wnd, 9000)
+  })
+})
+
+describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
+  it('delivers urgent data in its order (RFC 6093 §6)', () => {
+    const peer = passive()
+    peer.send('PU. 1:101(100) ack 1')
+    assert.equal(peer.received, 100)
+  })
+
+  it('acknowledges every second segment at once, a single one after 40 ms (MUST-58, MUST-59, RFC 5681 §4.2)', () => {
+    const peer = passive()
+    peer.send('P. 1:1001(1000) ack 1')
+    peer.expectNothing()
+    peer.send('P. 1001:2001(1000) ack 1')
+    peer.expect('. 1:1(0) ack 2001')
+    peer.send('P. 2001:3001(1000) ack 1')
+    peer.expectAt(40, '. 1:1(0) ack 3001')
+    peer.wait(1000)
+    peer.expectNothing()
+  })
+
+  it('lets the ACK ride on data', () => {
+    const peer = passive()
+    peer.send('P. 1:11(10) ack 1')
+    peer.expectNothing()
+    peer.write(5)
+    peer.expect('P. 1:6(5) ack 11')
+    peer.at(100)
+    peer.expectNothing()
+  })
+
+  it('stores early data and acknowledges at once, for each segment where the peer counts (RFC 5681 §4.2)', () => {
+    const peer = passive({ syn: 'mss 1000' })
+    peer.send('P. 1001:2001(1000) ack 1', 'P. 2001:3001(1000) ack 1', 'P. 3001:4001(1000) ack 1')
+    for (let i = 0; i < 3; i++) peer.expect('. 1:1(0) ack 1')
+    peer.send('P. 1:1001(1000) ack 1')
+    peer.expect('. 1:1(0) ack 4001')
+    assert.equal(peer.received, 4000)
+  })
+
+  it('takes overlapping pieces in any order, once (MUST-31)', () => {
+    const pieces = [
+      [1, 300],
+      [200, 700],
+      [650, 660],
+      [100, 400],
+      [690, 1001],
+      [1, 1001],
+    ] as const
+    for (let turn = 0; turn < pieces.length; turn++) {
+      const peer = passive()
+      for (let i = 0; i < pieces.length; i++) {
+        const [from, to] = pieces[(i + turn) % pieces.length]!
+        peer.send(`P. ${from}:${to}(${to - from}) ack 1`)
+      }
+      assert.equal(peer.received, 1000)
+      assert.ok(peer.tcb.reassembly.isEmpty)
+    }
+  })
+
+  it('moves to CLOSE-WAIT by a FIN, acknowledges it at once, and tells the user (eighth)', () => {
+    const peer = passive()
+    peer.send('FP. 1:11(10) ack 1')
+    peer.expect('. 1:1(0) ack 12')
+    assert.deepEqual(peer.states, ['CLOSE-WAIT'])
+    assert.ok(peer.tcb.peerClosed)
+    assert.equal(peer.received, 10)
+  })
+
+  it('keeps a FIN that comes early until what is missing arrives', () => {
+    const peer = passive()
+    peer.send('FP. 101:201(100) ack 1')
+    peer.expect('. 1:1(0) ack 1 <sack 101:201>')
+    assert.equal(peer.tcb.state, 'ESTABLISHED')
+    peer.send('P. 1:101(100) ack 1')
+    peer.expect('. 1:1(0) ack 202')
+    assert.equal(peer.tcb.state, 'CLOSE-WAIT')
+    assert.equal(peer.received, 200)
+  })
+
+  it('keeps a bare FIN that comes early, and takes nothing beyond it', () => {
+    const peer = passive()
+    peer.send('F. 101:101(0) ack 1')
+    peer.expect('. 1:1(0) ack 1')
+    peer.send('P. 1:151(150) ack 1')
+    peer.expect('. 1:1(0) ack 102')
+    assert.equal(peer.received, 100)
+    assert.equal(peer.tcb.state, 'CLOSE-WAIT')
+  })
+
+  it('believes no FIN before data that it has', () => {
+    const peer = passive()
+    peer.send('P. 51:151(100) ack 1', 'F. 101:101(0) ack 1')
+    peer.take()
+    peer.send('P. 1:51(50) ack 1')
+    peer.expect('. 1:1(0) ack 151')
+    peer.send('F. 151:151(0) ack 1')
+    peer.expect('. 1:1(0) ack 152')
+    assert.equal(peer.tcb.state, 'CLOSE-WAIT')
+  })
+})
+
+describe('super-segments', () => {
+  const sent = (peer: Peer): [number, number][] => peer.take().map(({ seq, length }) => [seq, length])
+
+  it('counts the segments that the link joined, and acknowledges at once', () => {
+    const peer = passive({ offload: true })
+    peer.sendJoined('P. 1:5001(5000) ack 1', 1000)
+    peer.expect('. 1:1(0) ack 5001')
+    assert.equal(peer.received, 5000)
+  })
+
+  it('hands the link one large segment, and cuts it where there is no offload', () => {
+    const whole = passive({ offload: true })
+    whole.write(5500)
+    assert.deepEqual(sent(whole), [
+      [1, 5000],
+      [5001, 500],
+    ])
+    const cut = passive()
+    cut.write(5500)
+    assert.deepEqual(sent(cut), [
+      [1, 1000],
+      [1001, 1000],
+      [2001, 1000],
+      [3001, 1000],
+      [4001, 1000],
+      [5001, 500],
+    ])
+  })
+
+  it('takes an ACK in the middle of one', () => {
+    const peer = passive({ offload: true })
+    peer.write(5000)
+    peer.send('. 1:1(0) ack 2001')
+    assert.equal(peer.tcb.board.pipe, 3000)
+    peer.send('. 1:1(0) ack 2501')
+    assert.equal(peer.tcb.board.pipe, 2500)
+    peer.send('. 1:1(0) ack 5001')
+    assert.ok(peer.tcb.board.isEmpty)
+  })
+})

@@ -38,6 +38,7 @@ const FLAGS = {
   hex: count({ short: 'x', summary: 'show the bytes too; twice with the link-level header' }),
   'hex-ascii': count({ short: 'X', summary: 'show the bytes in hex and ASCII; twice with the link-level header' }),
   ascii: bool({ short: 'A', summary: 'show the bytes in ASCII' }),
+  explain: bool({ summary: 'say what each packet means, how the ends change their states, and which RFC tells' }),
   fields: value(FIELDS, { summary: 'print these fields between tabs instead of lines' }),
   snaplen: valueOr(integer('BYTES', 64, SNAP_LENGTH), SNAP_LENGTH, {
     short: 's',
@@ -65,7 +66,7 @@ function openView(args: DumpArgs): PacketView {
     absoluteSeq: args['absolute-seq'],
     ...names,
   }
-  return new PacketView(format, dumpStyle(args), args.time)
+  return new PacketView(format, dumpStyle(args), args.time, args.explain)
 }
 
 /** Counts as tcpdump ends with; of a file, which nobody dropped anything of, the first alone. */
@@ -152,6 +153,10 @@ where the optional package cap is built; -v says which one is in use.`,
     { command: 'gotcp dump -i eth0 tcp and port 8888', says: 'every segment to or from port 8888' },
     { command: "gotcp dump -i eth0 -c 10 -v 'icmp or arp'", says: 'ten packets, with every field of their IP headers' },
     { command: 'gotcp dump -r trace.pcap -n', says: 'the packets of a capture, without any privilege' },
+    {
+      command: 'gotcp dump -r trace.pcap --explain tcp',
+      says: 'a connection told step by step, with the RFC for each',
+    },
     { command: 'gotcp dump -i eth0 -w trace.pcapng', says: 'capture to a file that Wireshark reads' },
     { command: 'gotcp dump -r trace.pcap --fields time_ms,src,dst,payload_length tcp', says: 'columns for a script' },
   ],

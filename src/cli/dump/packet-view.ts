@@ -4,6 +4,7 @@ import { asciiDump, hexdump } from '../../wire/format/hexdump.ts'
 import type { FormatOptions } from '../../wire/format/options.ts'
 import { SequenceBases } from '../../wire/format/sequence-bases.ts'
 import { LinkType } from '../../wire/pcap-record.ts'
+import { Explainer } from './explainer.ts'
 import type { Packet } from './packet.ts'
 import { Timestamps } from './timestamps.ts'
 
@@ -35,18 +36,22 @@ export class PacketView {
   readonly #format: FormatOptions
   readonly #dump: DumpStyle
   readonly #timestamps: Timestamps
+  readonly #explainer: Explainer | undefined
   readonly #bases = new SequenceBases()
   readonly #describer = new FrameDescriber()
 
-  constructor(format: FormatOptions, dump: DumpStyle, timestampStyle: number) {
+  constructor(format: FormatOptions, dump: DumpStyle, timestampStyle: number, explain: boolean) {
     this.#format = format
+    this.#explainer = explain ? new Explainer() : undefined
     this.#dump = dump
     this.#timestamps = new Timestamps(timestampStyle)
   }
 
-  /** The line, and under it the bytes that were asked for. */
+  /** The line, and under it what it means and the bytes, where asked for. */
   line(packet: Packet): string {
-    return this.#timestamps.of(packet) + formatFrame(packet, this.#format, this.#bases) + this.#bytes(packet)
+    const meaning = this.#explainer?.explain(packet).map((sentence) => `\n    » ${sentence}`) ?? []
+    const text = formatFrame(packet, this.#format, this.#bases)
+    return this.#timestamps.of(packet) + text + meaning.join('') + this.#bytes(packet)
   }
 
   /** Every field a program may want. */
@@ -57,6 +62,7 @@ export class PacketView {
       captured: packet.end - packet.start,
       ...this.#describer.describe(packet.view, packet.start, packet.end, packet.linkType),
       text: formatFrame(packet, this.#format, this.#bases),
+      ...(this.#explainer === undefined ? {} : { explanation: this.#explainer.explain(packet) }),
     }
   }
 

@@ -29,10 +29,9 @@ export interface CookieContents {
 
 const periodOf = (now: Micros): number => Math.floor(now / PERIOD)
 
-function hashOf(key: SipKey, ends: FourTuple, peerIss: Seq, period: number): number {
-  return (
-    sipHash(key, [...addressWords(ends.local), ...addressWords(ends.remote), ports(ends), peerIss, period]) & HASH_MASK
-  )
+function hashOf(key: SipKey, ends: FourTuple, peerIss: Seq, period: number, index: number): number {
+  const words = [...addressWords(ends.local), ...addressWords(ends.remote), ports(ends), peerIss, period, index]
+  return sipHash(key, words) & HASH_MASK
 }
 
 /** The ISN that answers a SYN with `peerIss`. The MSS is rounded down to one of eight. */
@@ -40,7 +39,7 @@ export function makeCookie(key: SipKey, ends: FourTuple, peerIss: Seq, mss: numb
   let index = MSS_TABLE.length - 1
   while (index > 0 && MSS_TABLE[index]! > mss) index--
   const period = periodOf(now)
-  return seq(((period & 31) << 27) | (index << 24) | hashOf(key, ends, peerIss, period))
+  return seq(((period & 31) << 27) | (index << 24) | hashOf(key, ends, peerIss, period, index))
 }
 
 /** The contents, if `cookie` is one that we made for these ends lately. */
@@ -54,8 +53,9 @@ export function readCookie(
   const value = seqToU32(cookie)
   const age = (periodOf(now) - (value >>> 27)) & 31
   if (age > MAX_AGE) return undefined
-  if (hashOf(key, ends, peerIss, periodOf(now) - age) !== (value & HASH_MASK)) return undefined
-  return { mss: MSS_TABLE[(value >>> 24) & 7]! }
+  const index = (value >>> 24) & 7
+  if (hashOf(key, ends, peerIss, periodOf(now) - age, index) !== (value & HASH_MASK)) return undefined
+  return { mss: MSS_TABLE[index]! }
 }
 
 /** Puts the offer into the low bits of a timestamp, never later than the clock itself. */

@@ -1,4 +1,4 @@
-import { seqAdd } from '../base/seq.ts'
+import { type Seq, seqAdd } from '../base/seq.ts'
 import type { SipKey } from '../base/siphash.ts'
 import type { Micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
@@ -21,8 +21,8 @@ export type TcpListenDrop = 'tcp-listen-overflow' | 'tcp-bad-cookie' | 'tcp-clos
 export interface ListenContext {
   readonly key: SipKey
   readonly sender: SegmentSender
-  /** Makes a block for these ends and files it. */
-  create(listener: Listener, arrival: Arrival): Tcb
+  /** Makes a block for these ends and files it; its ISN is the cookie's, where one was sent. */
+  create(listener: Listener, arrival: Arrival, cookie?: Seq): Tcb
   /** Answers with a reset, as for a port where nobody listens. */
   refuse(arrival: Arrival): void
 }
@@ -110,7 +110,7 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
   const iss = seqAdd(seg.ack, -1)
   const contents =
     listener.stats.cookiesSent > 0 ? readCookie(context.key, ends, seqAdd(seg.seq, -1), iss, now) : undefined
-  if (contents === undefined) {
+  if (contents === undefined || seg.has(TcpFlag.SYN)) {
     context.refuse(arrival)
     return 'tcp-bad-cookie'
   }
@@ -119,14 +119,11 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
     return 'tcp-listen-overflow'
   }
   listener.stats.cookiesAccepted++
-  const tcb = context.create(listener, arrival)
+  const tcb = context.create(listener, arrival, iss)
   const { options } = seg
   const offer = options.timestamps ? readOffer(options.tsecr) : { windowScale: -1, sackPermitted: false }
-  // The block is made as if it had sent the cookie as its ISN; its SYN,ACK is not in flight any more.
-  tcb.snd.iss = iss
-  tcb.snd.una = iss
+  // The SYN,ACK is not in flight any more, and when it went out is not known: there is nothing to measure.
   tcb.snd.nxt = seg.ack
-  tcb.snd.smallEnd = iss
   tcb.rcv.irs = seqAdd(seg.seq, -1)
   tcb.rcv.nxt = seg.seq
   tcb.rcv.adv = seqAdd(seg.seq, Math.min(MAX_UNSCALED, listener.settings.receiveBuffer))
@@ -135,7 +132,6 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
   options.windowScale = offer.windowScale
   options.sackPermitted = offer.sackPermitted
   acceptSynOptions(tcb, seg, now)
-  tcb.board.sent(iss, seg.ack, now)
   tcb.become('rcv SYN')
   listener.begins(tcb)
   return undefined

@@ -4,7 +4,7 @@ import type { Tcb } from './tcb.ts'
 
 /** What a program may choose for a listener besides what its connections get. */
 export interface ListenOptions {
-  /** Connections that may wait to be accepted. Default 511. */
+  /** Connections that may wait to be accepted, one at least. Default 511. */
   readonly backlog?: number
 }
 
@@ -28,7 +28,7 @@ export class Listener {
     this.local = local
     this.localPort = localPort
     this.settings = settings
-    this.backlog = backlog
+    this.backlog = Math.max(1, backlog)
   }
 
   get halfOpen(): number {
@@ -41,7 +41,7 @@ export class Listener {
 
   /** No half-open connection more is remembered: answer with a cookie. */
   get isFlooded(): boolean {
-    return this.#halfOpen.size >= Math.min(MAX_HALF_OPEN, Math.max(1, this.backlog))
+    return this.#halfOpen.size >= Math.min(MAX_HALF_OPEN, this.backlog)
   }
 
   /** The accept queue is full: the handshake may not complete now. */

@@ -93,7 +93,7 @@ export class Tcp implements Transport, TcpOwner {
     this.#listenContext = {
       key: this.#key,
       sender: this.sender,
-      create: (listener, arrival) => this.#accepting(listener, arrival),
+      create: (listener, arrival, iss) => this.#accepting(listener, arrival, iss),
       refuse: (arrival) => this.#refusal.send(arrival),
     }
   }
@@ -104,7 +104,7 @@ export class Tcp implements Transport, TcpOwner {
     this.sender.onSegment = watcher?.onSegmentOut.bind(watcher)
   }
 
-  /** The time of the latest poll. */
+  /** The time of the latest poll or packet. */
   get now(): Micros {
     return this.#now
   }
@@ -194,6 +194,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   input(packet: IpPacket, now: Micros): string | undefined {
+    this.#now = now
     const { frame, header: ip } = packet
     const seg = this.#segment
     const { header } = seg
@@ -219,6 +220,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   icmpError(error: IcmpError, now: Micros): void {
+    this.#now = now
     const tcb = this.#table.find(error.src, error.srcPort, error.dst, error.dstPort)
     if (tcb instanceof Tcb && !tcb.isOver && onNetworkError(tcb, error, this.#ip, now)) this.changed(tcb)
   }
@@ -321,9 +323,9 @@ export class Tcp implements Transport, TcpOwner {
     return replaces === undefined ? iss : seqMax(iss, seqAdd(replaces.sndNxt, REUSE_GAP))
   }
 
-  #accepting(listener: Listener, arrival: Arrival): Tcb {
+  #accepting(listener: Listener, arrival: Arrival, cookie: Seq | undefined): Tcb {
     const { ends, route, now } = arrival
-    const iss = this.#chooseIss(ends, arrival.replaces, now)
+    const iss = cookie ?? this.#chooseIss(ends, arrival.replaces, now)
     const tcb = this.#create(ends, route, iss, listener.settings, true, now)
     this.#origins.set(tcb, listener)
     this.#claims.set(tcb, this.#ports.claim(this.protocol, listener.local, listener.localPort))

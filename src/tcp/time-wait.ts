@@ -57,6 +57,12 @@ export class TimeWait {
     return this.timestamps && now - this.#enteredAt > REUSE_AFTER
   }
 
+  /** RFC 6191 §2: the timestamp tells where there is one on both sides, the sequence number where it does not. */
+  #isNew(seg: Segment): boolean {
+    const age = this.timestamps && seg.options.timestamps ? (seg.options.tsval - this.tsRecent) | 0 : 0
+    return age > 0 || (age === 0 && seqGt(seg.seq, this.rcvNxt))
+  }
+
   /**
    * RFC 9293 §3.10.7.4 for TIME-WAIT. True when the segment is a new SYN that
    * may replace this connection (MAY-2, RFC 6191 §2); it is then a listener's.
@@ -64,10 +70,7 @@ export class TimeWait {
   arrives(seg: Segment, sender: SegmentSender, now: Micros): boolean {
     // RFC 1337 §3 fix 1: a reset does not end TIME-WAIT early.
     if (seg.has(TcpFlag.RST)) return false
-    if (seg.has(TcpFlag.SYN) && !seg.has(TcpFlag.ACK)) {
-      const later = this.timestamps && seg.options.timestamps ? ((seg.options.tsval - this.tsRecent) | 0) > 0 : false
-      if (later || seqGt(seg.seq, this.rcvNxt)) return true
-    }
+    if (seg.has(TcpFlag.SYN) && !seg.has(TcpFlag.ACK) && this.#isNew(seg)) return true
     // A bare ACK at the expected place needs no answer; answering would never end between two such ends.
     if (seg.length === 0 && seg.seq === this.rcvNxt) return false
     if (seg.has(TcpFlag.FIN)) this.#endsAt = addMicros(now, this.#duration)

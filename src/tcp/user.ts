@@ -43,6 +43,8 @@ export function abort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     case 'TIME-WAIT':
       return
     case 'SYN-SENT':
+    case 'CLOSING':
+    case 'LAST-ACK':
       break
     case 'SYN-RECEIVED':
       sender.send(tcb, tcb.snd.nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)

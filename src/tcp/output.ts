@@ -25,6 +25,8 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     default:
       // RFC 5681 §4.1: after an idle time the ACK clock is gone.
       if (tcb.board.isEmpty && now - tcb.lastSent > tcb.rtt.rto) tcb.congestion.onIdle(tcb.mss)
+      // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
+      if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && !tcb.reassembly.isEmpty) sender.ack(tcb, now)
       retransmitLost(tcb, sender, now)
       sendNew(tcb, sender, now)
   }

@@ -50,7 +50,7 @@ export function onReorderTimer(tcb: Tcb, now: Micros): void {
 /** RFC 5681 §3.2 and RFC 6582 §3.2, for a peer without SACK. */
 function detectByDuplicates(tcb: Tcb, news: AckNews): void {
   if (news.acked > 0) {
-    if (tcb.recovery !== 'none' && seqGt(tcb.recoveryPoint, tcb.snd.una)) {
+    if (tcb.recovery === 'fast' && seqGt(tcb.recoveryPoint, tcb.snd.una)) {
       // RFC 6582 §3.2 step 3, a partial acknowledgment: the next segment is lost as well.
       tcb.dupAcks = Math.max(0, tcb.dupAcks - Math.ceil(news.acked / tcb.mss))
       tcb.board.markFirstLost(tcb.mss)

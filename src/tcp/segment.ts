@@ -12,6 +12,8 @@ import { AckOwed, type Tcb } from './tcb.ts'
 /** What an IPv4 packet can hold: a super-segment is cut from it by the link. */
 const MAX_IP_PAYLOAD = 65_535 - 20
 const MAX_UNSCALED = 65_535
+/** A SACK option without its blocks, padded. */
+const SACK_OPTION_BASE = 4
 
 /** One segment that has arrived: the variables of RFC 9293 §3.3.1 and where its bytes lie. Reused for each. */
 export class Segment {
@@ -83,7 +85,7 @@ export class SegmentSender {
       options.tsecr = flags & TcpFlag.ACK ? tcb.tsRecent : 0
     }
     if (tcb.sackPermitted && !isSyn && !tcb.reassembly.isEmpty) {
-      options.sackCount = tcb.reassembly.sackBlocks(options.sack, tcb.timestamps ? 3 : 4)
+      options.sackCount = tcb.reassembly.sackBlocks(options.sack, this.#sackRoom(tcb, length))
     }
     const header = this.#header
     header.srcPort = tcb.localPort
@@ -139,6 +141,12 @@ export class SegmentSender {
     header.window = fields.window ?? 0
     header.headerLen = TCP_HEADER_LEN + this.#options.length()
     this.#finish(route, ends.local, ends.remote, 0, 64, 0, now)
+  }
+
+  /** SACK blocks that fit beside `length` octets of data: options count against the MSS (RFC 6691 §3). */
+  #sackRoom(tcb: Tcb, length: number): number {
+    const most = tcb.timestamps ? 3 : 4
+    return length === 0 ? most : Math.min(most, (tcb.mss - length - SACK_OPTION_BASE) >> 3)
   }
 
   /** What a SYN offers; a SYN,ACK offers only what the SYN did (RFC 7323 §1.3, RFC 2018 §2). */

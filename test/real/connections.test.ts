@@ -18,7 +18,7 @@ const LIMIT = { timeout: fromEnv('GOTCP_TEST_TIMEOUT_S', 120) * 1000 }
 /** Short, so that what is left after TIME-WAIT can be seen in a test. */
 const TIME_WAIT = 50
 /** What the heap may grow by between the first tenth of the connections and the last, in bytes. */
-const HEAP_GROWTH = 1 << 20
+const HEAP_GROWTH = 2 << 20
 
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')

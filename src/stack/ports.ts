@@ -1,4 +1,4 @@
-import { formatEndpoint, type IpAddr } from '../base/address.ts'
+import { formatEndpoint, IPV4_ANY, type IpAddr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { below, type Rng } from '../base/rng.ts'
 
@@ -99,6 +99,11 @@ export class Ports {
     }
     const range = `${this.#first} to ${this.#first + this.#count - 1}`
     throw new NetError('EADDRNOTAVAIL', `Cannot find a free port: all of ${range} are in use. Close some sockets first`)
+  }
+
+  /** Whether `port` of `addr` is ours, so that nobody else answers for it. */
+  isHeld(protocol: number, addr: IpAddr, port: number): boolean {
+    return [addr, IPV4_ANY].some((local) => this.#holds.has(`${protocol} ${formatEndpoint(local, port)}`))
   }
 
   /** Gives back what is still held outside. */

@@ -41,6 +41,8 @@ export interface PortPool {
     addr: IpAddr,
     isFree: (port: number) => boolean,
   ): { readonly port: number; release(): void }
+  /** Whether the port is one of ours. */
+  isHeld(protocol: number, addr: IpAddr, port: number): boolean
 }
 
 /** Who watches TCP. Nothing is spent on it when nobody does. */
@@ -306,8 +308,8 @@ export class Tcp implements Transport, TcpOwner {
     const arrival: Arrival = { seg, ends, route, replaces: entry, now }
     const listener = this.#listeners.find(ip.dst, header.dstPort)
     if (listener === undefined) {
-      // The kernel shares the address: it answers for ports that are not ours.
-      if (!packet.iface.shared) this.#refusal.send(arrival)
+      // A kernel that shares the address answers for ports that are not ours, and only for those.
+      if (!packet.iface.shared || this.#ports.isHeld(this.protocol, ip.dst, header.dstPort)) this.#refusal.send(arrival)
       return 'tcp-closed'
     }
     const drop = arrivesAtListener(this.#listenContext, listener, arrival)
@@ -392,6 +394,8 @@ export class Tcp implements Transport, TcpOwner {
   #send(tcb: Tcb, now: Micros): void {
     if (tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
     if (!tcb.route.valid) this.#reroute(tcb)
+    // Another connection may have learnt of a narrower path, and what it learnt expires (RFC 1191 §6.3).
+    tcb.pathMtu = this.#ip.mtuOf(tcb.route)
     limitFinWait2(tcb, now)
     output(tcb, this.sender, now)
     this.#timers.update(tcb)

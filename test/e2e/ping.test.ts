@@ -74,15 +74,17 @@ describe('gotcp ping as a process', { skip: labUnavailable() }, () => {
     assert.match(stdout.toString(), /^2 packets transmitted, 0 received, \+2 errors, 100% packet loss, time \d+ms$/m)
   })
 
-  it('marks duplicates and counts losses, the same for the same seed', async () => {
+  it('marks duplicates and counts losses, and tells the seed that repeats them', async () => {
     const run = (...faults: string[]) =>
-      gotcp(ours, 'ping', '172.20.0.3', '-c', '20', '--interval', '0.02', '-W', '0.3', '--seed', '7', ...faults)
-    const doubled = await run('--duplicate', '1')
+      gotcp(ours, 'ping', '172.20.0.3', '-c', '20', '--interval', '0.02', '-W', '0.3', ...faults)
+    const doubled = await run('--duplicate', '1', '--seed', '7')
     assert.match(doubled.stdout.toString(), /icmp_seq=1 ttl=64 time=\S+ ms \(DUP!\)/)
-    const counts = async () => /\d+ received.*loss/.exec((await run('--loss', '50%')).stdout.toString())?.[0]
-    const first = await counts()
-    assert.match(first!, /^(?!0 |20 )\d+ received, [\d.]+% packet loss$/)
-    assert.equal(await counts(), first)
+    assert.match(doubled.stdout.toString(), /20 received, \+\d+ duplicates, 0% packet loss/)
+    assert.equal(doubled.stderr, '')
+    const lossy = await run('--loss', '100%')
+    assert.match(lossy.stdout.toString(), /20 packets transmitted, 0 received.* 100% packet loss/)
+    assert.match(lossy.stderr, /--seed \d+ repeats it/)
+    assert.equal(lossy.code, 1)
   })
 
   it('prints its summary at the first Ctrl-C', async () => {

@@ -219,7 +219,8 @@ function checkTimestamp(tcb: Tcb, seg: Segment, now: Micros): TcpInputDrop | und
 
 /** RFC 7323 §4.3 (2): only a segment at the left edge of what was acknowledged moves TS.Recent. */
 function takeTimestamp(tcb: Tcb, seg: Segment, now: Micros): void {
-  if (!tcb.timestamps || !seg.options.timestamps || seqGt(seg.seq, tcb.rcv.lastAck)) return
+  // A reset was not asked for its timestamp, so it has none to give.
+  if (!tcb.timestamps || !seg.options.timestamps || seg.has(TcpFlag.RST) || seqGt(seg.seq, tcb.rcv.lastAck)) return
   tcb.tsRecent = seg.options.tsval
   tcb.tsRecentAt = now
 }

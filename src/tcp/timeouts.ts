@@ -83,8 +83,8 @@ function onKeepAlive(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(now, settings.keepAliveInterval))
     return
   }
-  // Traffic came meanwhile: the timer is moved only now, not with every segment.
-  tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(micros(Math.max(idleSince, now - wait + 1)), wait))
+  // Traffic came meanwhile: the timer is moved only now, not with every segment. Data on its way has a timer of its own.
+  tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(tcb.board.isEmpty ? micros(idleSince) : now, wait))
 }
 
 /** Begins keep-alive, when the user asked for it. */

@@ -12,7 +12,8 @@ import type { Tcb } from '../../src/tcp/tcb.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
 import { TIMER_NAMES, type Timer } from '../../src/tcp/timers.ts'
 import { abort, close, closeBoth, send } from '../../src/tcp/user.ts'
-import { IPV4_HEADER_LEN } from '../../src/wire/ipv4.ts'
+import { ICMP_HEADER_LEN, IcmpHeader, writeIcmpChecksum } from '../../src/wire/icmp.ts'
+import { IPV4_HEADER_LEN, IpProtocol, Ipv4Header } from '../../src/wire/ipv4.ts'
 import { TCP_CHECKSUM_OFFSET } from '../../src/wire/tcp.ts'
 import { checkInvariants } from './invariants.ts'
 import {
@@ -30,6 +31,7 @@ import { WireLink } from './wire-link.ts'
 
 export const US = parseIpv4('10.0.0.1') as Ipv4Addr
 export const THEM = parseIpv4('10.0.0.2') as Ipv4Addr
+const ROUTER = parseIpv4('10.0.0.254') as Ipv4Addr
 /** Our port when we listen, and when we connect. */
 export const LISTEN_PORT = 80
 export const CONNECT_PORT = 40_000
@@ -204,6 +206,19 @@ export class Peer {
     const bytes = encode(parseSegment(text), this.them, this.us)
     bytes[IPV4_HEADER_LEN + TCP_CHECKSUM_OFFSET]! ^= 0x55
     this.link.feed(bytes, 'partial', size)
+    this.settle()
+  }
+
+  /** An ICMP error of a router about `quoted`, a packet of the stack. */
+  icmp(type: number, code: number, quoted: Uint8Array, mtu = 0): void {
+    const message = Object.assign(new IcmpHeader(), { type, code, mtu })
+    const bytes = new Uint8Array(IPV4_HEADER_LEN + ICMP_HEADER_LEN + 28)
+    const view = new DataView(bytes.buffer)
+    const ip = Object.assign(new Ipv4Header(), { ttl: 64, protocol: IpProtocol.ICMP, src: ROUTER, dst: US })
+    ip.totalLen = bytes.length
+    bytes.set(quoted.subarray(0, 28), message.write(view, ip.write(view, 0)))
+    writeIcmpChecksum(bytes, IPV4_HEADER_LEN, bytes.length)
+    this.link.feed(bytes)
     this.settle()
   }
 

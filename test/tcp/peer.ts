@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Ipv4Addr, parseIpv4 } from '../../src/base/address.ts'
 import { seededRng } from '../../src/base/rng.ts'
 import { fromMs, type Micros, micros } from '../../src/base/types.ts'
+import type { ChecksumState } from '../../src/link/link.ts'
 import { Stack } from '../../src/stack/stack.ts'
 import type { TcpState } from '../../src/tcp/fsm.ts'
 import { formatInfo, infoOf } from '../../src/tcp/info.ts'
@@ -201,12 +202,17 @@ export class Peer {
     this.settle()
   }
 
+  /** Any bytes, as the link hands them up. */
+  feed(bytes: Uint8Array, checksum: ChecksumState = 'complete', segmentSize = 0): void {
+    this.link.feed(bytes, checksum, segmentSize)
+    this.settle()
+  }
+
   /** A super-segment: `text` as the link joins it from segments of `size`, its checksum unfinished. */
   sendJoined(text: string, size: number): void {
     const bytes = encode(parseSegment(text), this.them, this.us)
     bytes[IPV4_HEADER_LEN + TCP_CHECKSUM_OFFSET]! ^= 0x55
-    this.link.feed(bytes, 'partial', size)
-    this.settle()
+    this.feed(bytes, 'partial', size)
   }
 
   /** An ICMP error of a router about `quoted`, a packet of the stack. */

@@ -7,11 +7,9 @@ import type { Io } from './io.ts'
 import { BYTES, integer, PORT, SECONDS, TEXT } from './kind.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { IntervalTable } from './tcp/interval-table.ts'
-import { bitRate, reportRecord, seconds } from './tcp/report.ts'
-import { ServedConnection } from './tcp/served-connection.ts'
+import { Server } from './tcp/server.ts'
 import { echo, exec, type Service, sink, source } from './tcp/service.ts'
 import { StateLog } from './tcp/state-log.ts'
-import { formatBytes } from './units.ts'
 
 const FLAGS = {
   port: value(PORT, { summary: 'the port to listen on' }),
@@ -29,6 +27,8 @@ const FLAGS = {
   drain: valueOr(SECONDS, 10, { summary: 'how long open connections may go on after Ctrl-C' }),
   ...NETWORK_FLAGS,
 } satisfies Flags
+
+const NO_LIMIT = Number.POSITIVE_INFINITY
 
 type ServerArgs = Args<typeof FLAGS>
 type Mode = 'echo' | 'sink' | 'source' | 'exec'
@@ -53,7 +53,7 @@ const serviceOf = (mode: Mode, { bytes, exec: command }: ServerArgs): Service =>
   ({
     echo: () => echo,
     sink: () => sink,
-    source: () => source(bytes ?? Number.POSITIVE_INFINITY),
+    source: () => source(bytes ?? NO_LIMIT),
     exec: () => exec(command!),
   })[mode]()
 
@@ -80,101 +80,17 @@ function announce(io: Io, network: Network, listener: TcpListener, mode: Mode): 
   output.record('listening', { addresses: network.addresses, port, interface: network.interface, mode })
 }
 
-/** Accepts and serves until the listener is closed and every connection has ended. */
-class Server {
-  readonly connections = new Set<ServedConnection>()
-  readonly #listener: TcpListener
-  readonly #service: Service
-  readonly #args: ServerArgs
-  readonly #io: Io
-  #count = 0
-  #good = 0
-  #received = 0
-  #sent = 0
-
-  constructor(listener: TcpListener, service: Service, args: ServerArgs, io: Io) {
-    this.#listener = listener
-    this.#service = service
-    this.#args = args
-    this.#io = io
-  }
-
-  /** Resolves when the listener was closed, by `--once` or from outside. */
-  async accept(): Promise<void> {
-    const { once, 'max-conns': most = Number.POSITIVE_INFINITY } = this.#args
-    for await (const socket of this.#listener) {
-      const connection = new ServedConnection(++this.#count, socket, this.#service)
-      this.#open(connection)
-      if (once) this.#listener.close()
-      while (this.connections.size >= most) await Promise.race([...this.connections].map((each) => each.ended))
-    }
-  }
-
-  /** Resolves when all are served, or when `limit` seconds have passed; then it resets what is left. */
-  async drain(limit: number): Promise<void> {
-    const reset = (): void => {
-      for (const { socket } of this.connections) socket.abort()
-    }
-    const timer = setTimeout(reset, limit * 1000)
-    await this.served()
-    clearTimeout(timer)
-  }
-
-  async served(): Promise<void> {
-    await Promise.all([...this.connections].map((each) => each.ended))
-  }
-
-  get status(): string {
-    return `${this.connections.size} open, ${this.#count} in all, ${this.#totals}`
-  }
-
-  summarize(): void {
-    const { output } = this.#io
-    output.note(`${this.#count} connection${this.#count === 1 ? '' : 's'}, ${this.#totals}`)
-    output.record('summary', {
-      connections: this.#count,
-      good: this.#good,
-      received_bytes: this.#received,
-      sent_bytes: this.#sent,
-    })
-  }
-
-  get #totals(): string {
-    return `${formatBytes(this.#received)} read, ${formatBytes(this.#sent)} written`
-  }
-
-  #open(connection: ServedConnection): void {
-    const { output } = this.#io
-    const { id, remote, socket } = connection
-    this.connections.add(connection)
-    output.print(`[${id}] ${remote} connected, ${this.connections.size} open`)
-    output.record('open', { conn: id, remote: socket.remoteAddress, remote_port: socket.remotePort })
-    void connection.ended.then(() => this.#close(connection))
-  }
-
-  #close(connection: ServedConnection): void {
-    const { output } = this.#io
-    const { id, remote, socket, traffic, reason, seconds: duration } = connection
-    const info = socket.info()
-    this.connections.delete(connection)
-    if (connection.isGood) this.#good++
-    this.#received += traffic.received
-    this.#sent += traffic.sent
-    const most = Math.max(traffic.received, traffic.sent)
-    output.print(
-      `[${id}] ${remote} ${reason}: read ${formatBytes(traffic.received)}, wrote ${formatBytes(traffic.sent)} in ` +
-        `${seconds(duration)}, ${bitRate(most, duration)}, ${info.retrans} retransmits`,
-    )
-    output.record('close', { conn: id, reason, ...reportRecord(traffic, duration, info) })
-  }
-}
-
 async function serve(args: ServerArgs, mode: Mode, port: number, io: Io, network: Network, interrupt: Interrupt) {
   const { output } = io
   const { signal } = interrupt
   const { backlog } = args
   const listener = network.host.tcp.listen({ port, ...(backlog === undefined ? {} : { backlog }) })
-  const server = new Server(listener, serviceOf(mode, args), args, io)
+  const server = new Server(
+    listener,
+    serviceOf(mode, args),
+    { once: args.once, most: args['max-conns'] ?? NO_LIMIT },
+    output,
+  )
   interrupt.onStatus(() => server.status)
   interrupt.onLeave(() => network.close())
   signal.addEventListener('abort', () => listener.close(), { once: true })

@@ -25,7 +25,8 @@ describe('the commands as data', () => {
   it('give only examples that parse', async () => {
     for (const { path, command } of flatten(await loadCommands())) {
       for (const { command: line } of command.examples) {
-        const words = /\bgotcp ([^|>()]*)/.exec(line)?.[1]?.trim().split(/\s+/) ?? []
+        const rest = /\bgotcp ((?:'[^']*'|[^|>()])*)/.exec(line)?.[1] ?? ''
+        const words = [...rest.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2]!)
         const top = await loadCommand(words[0] ?? '')
         assert.ok(top !== undefined, `${path}: ${line}`)
         const located = descend(top, words.slice(1))

@@ -108,7 +108,8 @@ function report(error: unknown, output: Output, debug: boolean): number {
   if (code === Exit.INTERNAL) {
     output.error(`internal error: ${message}`, debug ? undefined : 'run it again with -debug for the stack trace')
   } else output.error(message, hint)
-  if (debug && error instanceof Error && error.stack !== undefined) output.note(error.stack)
+  // An error of the network or of the command line is explained by its message; only our own need the stack.
+  if (debug && code === Exit.INTERNAL && error instanceof Error && error.stack !== undefined) output.note(error.stack)
   output.record('error', { code: (error as NodeJS.ErrnoException)?.code ?? null, message, exit_code: code })
   return code
 }

@@ -179,14 +179,12 @@ function isAcceptable(tcb: Tcb, seg: Segment): boolean {
   const { length } = seg
   if (length === 0) return window === 0 ? seg.seq === nxt : seqInWindow(seg.seq, nxt, window)
   if (window === 0) return false
+  // The third asks nothing new of a single segment; a super-segment may begin before the window and end beyond it.
   return (
-    seqInWindow(seg.seq, nxt, window) || seqInWindow(seqAdd(seg.end, -1), nxt, window) || spansWindow(tcb, seg, window)
+    seqInWindow(seg.seq, nxt, window) ||
+    seqInWindow(seqAdd(seg.end, -1), nxt, window) ||
+    seqInWindow(nxt, seg.seq, length)
   )
-}
-
-/** A super-segment may begin before the window and end beyond it; its parts would have been acceptable. */
-function spansWindow(tcb: Tcb, seg: Segment, window: number): boolean {
-  return seqLt(seg.seq, tcb.rcv.nxt) && seqGe(seg.end, seqAdd(tcb.rcv.nxt, window))
 }
 
 /** An unacceptable segment is answered with an ACK, which also serves keep-alive and zero-window probes. */

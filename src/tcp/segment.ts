@@ -145,8 +145,8 @@ export class SegmentSender {
 
   /** SACK blocks that fit beside `length` octets of data: options count against the MSS (RFC 6691 §3). */
   #sackRoom(tcb: Tcb, length: number): number {
-    const most = tcb.timestamps ? 3 : 4
-    return length === 0 ? most : Math.min(most, (tcb.mss - length - SACK_OPTION_BASE) >> 3)
+    const room = length > 0 ? tcb.mss - length : tcb.pathMtu - 40 - (tcb.timestamps ? 12 : 0)
+    return Math.min(tcb.timestamps ? 3 : 4, (room - SACK_OPTION_BASE) >> 3)
   }
 
   /** What a SYN offers; a SYN,ACK offers only what the SYN did (RFC 7323 §1.3, RFC 2018 §2). */

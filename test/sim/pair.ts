@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { type Ipv4Addr, parseCidr, parseIpv4 } from '../../src/base/address.ts'
 import { seededRng } from '../../src/base/rng.ts'
 import { fromMs, type Micros, type Pollable } from '../../src/base/types.ts'
@@ -5,13 +6,13 @@ import { Cable, type CableOptions } from '../../src/link/cable.ts'
 import { FaultLink } from '../../src/link/fault.ts'
 import type { FaultOptions } from '../../src/link/fault-options.ts'
 import type { Link } from '../../src/link/link.ts'
+import { Tracer } from '../../src/link/tracer.ts'
 import { Simulation } from '../../src/stack/simulate.ts'
 import { Stack } from '../../src/stack/stack.ts'
-import { consumed } from '../../src/tcp/receive.ts'
 import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
-import type { Tcb } from '../../src/tcp/tcb.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
-import { close, send } from '../../src/tcp/user.ts'
+import { checkInvariants } from '../tcp/invariants.ts'
+import { End, type EndOptions } from './end.ts'
 
 export const A = parseIpv4('10.0.0.1') as Ipv4Addr
 export const B = parseIpv4('10.0.0.2') as Ipv4Addr
@@ -20,6 +21,10 @@ export interface PairOptions {
   readonly seed: number
   readonly cable?: CableOptions
   readonly fault?: FaultOptions
+  /** Hashes every frame that either stack sends, with its time. */
+  readonly digest?: boolean
+  /** Checks the invariants of every connection at every step. Default true. */
+  readonly checks?: boolean
 }
 
 /** A host in virtual time: a stack with TCP. */
@@ -33,18 +38,35 @@ export class Pair {
   readonly a: Host
   readonly b: Host
   readonly simulation: Simulation
+  readonly #parties: Pollable[]
+  readonly #hash: Hash = createHash('sha256')
 
   constructor(options: PairOptions) {
     const cable = new Cable({ delay: fromMs(1), ...options.cable })
     const faulty: Link =
       options.fault === undefined ? cable.a : new FaultLink(cable.a, { ...options.fault, seed: options.seed })
-    this.a = host('a', '10.0.0.1/24', faulty, options.seed)
-    this.b = host('b', '10.0.0.2/24', cable.b, options.seed + 1)
-    this.simulation = new Simulation([this.a.stack, this.b.stack])
+    const seen = (link: Link): Link => (options.digest === true ? this.#digested(link) : link)
+    this.a = host('a', '10.0.0.1/24', seen(faulty), options.seed)
+    this.b = host('b', '10.0.0.2/24', seen(cable.b), options.seed + 1)
+    this.#parties = [this.a.stack, this.b.stack]
+    const onStep = (now: Micros): void => {
+      for (const { stack, tcp } of [this.a, this.b]) if (stack.pollAt() > now) checkInvariants(tcp, now)
+    }
+    this.simulation = new Simulation(this.#parties, options.checks === false ? {} : { onStep })
+  }
+
+  /** Polls `party` with the hosts. */
+  add(party: Pollable): void {
+    this.#parties.push(party)
   }
 
   run(until: number): Micros {
     return this.simulation.run(fromMs(until))
+  }
+
+  /** What every frame of the run amounts to; only once, with `digest`. */
+  digest(): string {
+    return this.#hash.digest('hex')
   }
 
   close(): void {
@@ -52,6 +74,12 @@ export class Pair {
       tcp.close()
       stack.close()
     }
+  }
+
+  #digested(link: Link): Link {
+    return new Tracer(link, (direction, bytes, start, end, now) => {
+      if (direction === 'out') this.#hash.update(`${link.name} ${now} `).update(bytes.subarray(start, end))
+    })
   }
 }
 
@@ -63,79 +91,44 @@ function host(name: string, cidr: string, link: Link, seed: number): Host {
   return { stack, tcp }
 }
 
-/** The byte at `index` of every transfer: never the same for a shifted or repeated piece. */
-export const byteAt = (index: number): number => (Math.imul(index, 0x9e3779b1) >>> 24) ^ (index >>> 16)
-
-/** Writes `total` patterned bytes and closes its side; notes the end. */
-export class Source implements Pollable {
-  written = 0
-  closed: string | undefined
-  readonly tcb: Tcb
-  readonly #total: number
-
-  constructor(tcb: Tcb, total: number) {
-    this.tcb = tcb
-    this.#total = total
-    tcb.user = {
-      onEstablished: () => this.push(),
-      onReadable: () => undefined,
-      onWritable: () => this.push(),
-      onClosed: (failure) => {
-        this.closed = failure?.code ?? 'closed'
-      },
-    }
-  }
-
-  push(): void {
-    while (this.written < this.#total) {
-      const size = Math.min(65_536, this.#total - this.written)
-      const chunk = Uint8Array.from({ length: size }, (_, i) => byteAt(this.written + i))
-      const taken = send(this.tcb, chunk, 0)
-      this.written += taken
-      if (taken < size) return
-    }
-    close(this.tcb)
-  }
-
-  poll(): void {}
-  pollAt(): Micros {
-    return Number.POSITIVE_INFINITY as Micros
-  }
+export interface ExchangeOptions {
+  /** The side that connects. */
+  readonly client: EndOptions
+  /** The side that listens. */
+  readonly server: EndOptions
+  readonly tcp?: TcpOptionsInit
+  /** Connections at once. Default 1. */
+  readonly connections?: number
 }
 
-/** Reads everything, compares it, and closes when the peer has. */
-export class Sink {
-  received = 0
-  firstWrong: number | undefined
-  ended = false
-  closed: string | undefined
-
-  constructor(tcb: Tcb, tcp: Tcp) {
-    tcb.user = {
-      onEstablished: () => undefined,
-      onReadable: () => this.#drain(tcb, tcp),
-      onWritable: () => undefined,
-      onClosed: (failure) => {
-        this.#drain(tcb, tcp)
-        this.closed = failure?.code ?? 'closed'
-      },
-    }
-    this.#drain(tcb, tcp)
+/** Connections from a to b, each with a user at both ends; runs until all have ended or `until` milliseconds. */
+export function exchange(
+  pair: Pair,
+  until: number,
+  options: ExchangeOptions,
+): { clients: End[]; servers: End[]; ended: Micros } {
+  const servers: End[] = []
+  const clients: End[] = []
+  const add = (end: End): End => {
+    pair.add(end)
+    return end
   }
-
-  #drain(tcb: Tcb, tcp: Tcp): void {
-    for (let view = tcb.receiveRing.peek(); view.length > 0; view = tcb.receiveRing.peek()) {
-      for (let i = 0; i < view.length; i++) {
-        if (view[i] !== (byteAt(this.received + i) & 255)) this.firstWrong ??= this.received + i
-      }
-      this.received += view.length
-      consumed(tcb, view.length, tcp.now)
-    }
-    if (tcb.peerClosed && !this.ended) {
-      this.ended = true
-      close(tcb)
+  const listener = pair.b.tcp.listen(B, 80, options.tcp)
+  listener.onConnection = () => {
+    for (let tcb = listener.accept(); tcb !== undefined; tcb = listener.accept()) {
+      servers.push(add(new End(tcb, pair.b.tcp, options.server)))
     }
   }
+  const count = options.connections ?? 1
+  for (let i = 0; i < count; i++) {
+    clients.push(add(new End(pair.a.tcp.connect(B, 80, options.tcp), pair.a.tcp, options.client)))
+  }
+  const isDone = (): boolean =>
+    servers.length === count && [...clients, ...servers].every(({ closed }) => closed !== undefined)
+  let ended = pair.simulation.now
+  for (let at = 1000; at <= until && !isDone(); at += 1000) ended = pair.run(at)
+  pair.b.tcp.unlisten(listener)
+  return { clients, servers, ended }
 }
 
 /** Sends `total` bytes from a to b; returns both ends after the run. */
@@ -143,16 +136,12 @@ export function transfer(
   pair: Pair,
   total: number,
   until: number,
-  options: TcpOptionsInit = {},
-): { source: Source; sink: Sink | undefined; ended: Micros } {
-  let sink: Sink | undefined
-  const listener = pair.b.tcp.listen(B, 80, options)
-  listener.onConnection = () => {
-    const tcb = listener.accept()
-    if (tcb !== undefined) sink = new Sink(tcb, pair.b.tcp)
-  }
-  const source = new Source(pair.a.tcp.connect(B, 80, options), total)
-  let ended = 0 as Micros
-  for (let at = 0; at < until && source.closed === undefined; at += 1000) ended = pair.run(at + 1000)
-  return { source, sink, ended }
+  tcp: TcpOptionsInit = {},
+): { source: End; sink: End | undefined; ended: Micros } {
+  const { clients, servers, ended } = exchange(pair, until, {
+    client: { send: total },
+    server: { closesSecond: true },
+    tcp,
+  })
+  return { source: clients[0]!, sink: servers[0], ended }
 }

@@ -37,6 +37,15 @@ describe('ESTABLISHED, first: the sequence number (RFC 9293 §3.10.7.4)', () => 
     assert.equal(peer.read(), 2048)
   })
 
+  it('is not deceived by a distance of 2^31', () => {
+    for (const seq of [1 - 2 ** 31, 2 ** 31, 2 - 2 ** 31]) {
+      const peer = passive()
+      peer.send(`F. ${seq}:${seq + 2}(2) ack 1`, `P. ${seq}:${seq + 2000}(2000) ack 1`)
+      assert.equal(peer.tcb.finAt, undefined)
+      assert.equal(peer.received, 0)
+    }
+  })
+
   it('takes the part within the window of a segment that spans all of it', () => {
     const peer = passive({ tcp: { receiveBuffer: 2048 } })
     peer.reads = false

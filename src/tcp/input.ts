@@ -145,16 +145,15 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     }
     if (seqGe(seg.ack, snd.una)) acknowledge(tcb, seg, now)
   }
-  if (tcb.finSent && snd.una === snd.nxt) {
-    // Our FIN is acknowledged.
-    if (tcb.state === 'FIN-WAIT-1') tcb.become('rcv ACK of FIN')
-    else if (tcb.state === 'CLOSING' || tcb.state === 'LAST-ACK') {
-      end(tcb, 'rcv ACK of FIN')
-      return undefined
-    }
-  }
-  sixthAndLater(tcb, seg, sender, now)
+  if (tcb.finSent && snd.una === snd.nxt) finAcknowledged(tcb)
+  if (!tcb.isOver) sixthAndLater(tcb, seg, sender, now)
   return undefined
+}
+
+/** Fifth, the states in which the ACK of our FIN was missing. */
+function finAcknowledged(tcb: Tcb): void {
+  if (tcb.state === 'FIN-WAIT-1') tcb.become('rcv ACK of FIN')
+  else if (tcb.state === 'CLOSING' || tcb.state === 'LAST-ACK') end(tcb, 'rcv ACK of FIN')
 }
 
 /** Sixth, the URG bit: data is delivered in its order, as RFC 6093 §4 advises. Seventh and eighth, text and FIN. */
@@ -204,6 +203,7 @@ function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, 
     seqLe(seg.seq, seqAdd(tcb.rcv.nxt, tcb.mss))
   ) {
     acknowledge(tcb, seg, now)
+    if (tcb.finSent && tcb.snd.una === tcb.snd.nxt) finAcknowledged(tcb)
   }
 }
 

@@ -39,6 +39,17 @@ describe('FIN-WAIT-1', () => {
     assert.deepEqual(peer.states, ['FIN-WAIT-1', 'CLOSING', 'TIME-WAIT'])
   })
 
+  it('sees the ACK of its FIN through a closed window of ours', () => {
+    const peer = active({ tcp: { receiveBuffer: 2048 } })
+    peer.reads = false
+    peer.send('P. 1:2049(2048) ack 1')
+    peer.do('close')
+    peer.take()
+    // The peer's SND.NXT lies behind a probe of the window.
+    peer.send('. 2050:2050(0) ack 2')
+    assert.equal(peer.tcb.state, 'FIN-WAIT-2')
+  })
+
   it('still takes data (half-close, MUST-16 of RFC 1122 §4.2.2.13)', () => {
     const peer = active()
     peer.do('close')

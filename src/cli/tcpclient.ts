@@ -142,7 +142,8 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
   interrupt.onStatus(() => `${endReport(traffic, since(), socket.info()).join('; ')}; ${formatInfo(socket.info())}`)
   const onInterrupt = (): void => void giveUp(socket)
   signal.addEventListener('abort', onInterrupt, { once: true })
-  const stopProgress = output.interactive ? showProgress(io, socket, traffic) : undefined
+  const mayShow = output.interactive && !ends.source.isTyped && !ends.sink.isRead
+  const stopProgress = mayShow ? showProgress(io, socket, traffic) : undefined
   let failure: unknown
   try {
     await transfer(socket, ends.source, ends.sink, traffic)

@@ -61,6 +61,7 @@ export const exec =
     stdin.on('error', () => undefined)
     const toChild: Sink = {
       write: (chunk) => (isReading ? new Promise((resolve) => stdin.write(chunk, () => resolve())) : Promise.resolve()),
+      isRead: false,
       close: async () => void stdin.end(),
     }
     const chunks = stdout.iterator({ destroyOnReturn: false })

@@ -2,6 +2,7 @@ import { constants, fstatSync, openSync, write } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import type { Output } from '../output.ts'
 
@@ -11,18 +12,20 @@ const writeTo = promisify(write)
 export interface Sink {
   /** Resolves when the bytes are taken, so that their memory may be used again. Rejects with EPIPE when nobody reads. */
   write(chunk: Uint8Array): Promise<void>
+  /** Whether a person reads it: then nothing else may be written between. */
+  readonly isRead: boolean
   close(): Promise<void>
 }
 
 const nothing = async (): Promise<void> => {}
 
 /** Takes everything and keeps nothing. */
-export const discardSink: Sink = { write: nothing, close: nothing }
+export const discardSink: Sink = { write: nothing, isRead: false, close: nothing }
 
 /** A file, made or emptied. @throws ENOENT, EACCES, EISDIR */
 export async function fileSink(path: string): Promise<Sink> {
   const file = await open(path, 'w', 0o644)
-  return { write: (chunk) => writeAll(file.fd, chunk), close: () => file.close() }
+  return { write: (chunk) => writeAll(file.fd, chunk), isRead: false, close: () => file.close() }
 }
 
 /**
@@ -33,7 +36,7 @@ export function stdoutSink(output: Output): Sink {
   const descriptor = output.stdoutDescriptor
   if (descriptor === undefined) return outputSink(output)
   const kind = fstatSync(descriptor)
-  if (kind.isFile()) return { write: (chunk) => writeAll(descriptor, chunk), close: nothing }
+  if (kind.isFile()) return { write: (chunk) => writeAll(descriptor, chunk), isRead: false, close: nothing }
   if (!kind.isFIFO()) return outputSink(output)
   try {
     return pipeSink(openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK))
@@ -49,6 +52,7 @@ const outputSink = (output: Output): Sink => ({
     // The stream keeps what it cannot write at once.
     if (!output.bytes(chunk.slice())) await output.drained()
   },
+  isRead: output.stdoutDescriptor !== undefined && isatty(output.stdoutDescriptor),
   close: nothing,
 })
 
@@ -59,6 +63,7 @@ function pipeSink(fd: number): Sink {
   return {
     write: (chunk) =>
       new Promise((resolve, reject) => pipe.write(chunk, (error) => (error ? reject(error) : resolve()))),
+    isRead: false,
     close: async () => void pipe.destroy(),
   }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { PassThrough, Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { NetError } from '../../src/base/errors.ts'
 import { EXIT_CODES, Exit, exitCodeOf, UsageError } from '../../src/cli/exit.ts'
 import { COMMAND_NAMES, flatten, loadCommands } from '../../src/cli/registry.ts'
+import { run } from '../../src/cli/run.ts'
 import { gotcp } from './world.ts'
 
 describe('run', () => {
@@ -67,10 +69,21 @@ describe('run', () => {
     }
   })
 
-  it('takes switches before the command, and shows the stack with -debug only', async () => {
+  it('takes switches before the command', async () => {
     assert.equal((await gotcp('--json', 'commands')).stdout[0], '{')
-    assert.doesNotMatch((await gotcp('lab')).stderr, / at /)
-    assert.match((await gotcp('-debug', 'lab')).stderr, /\n {4}at /)
+  })
+
+  it('shows a stack for an error of its own, with -debug, and for nothing else', async () => {
+    const fails = async (...argv: readonly string[]): Promise<string> => {
+      const stderr = new PassThrough()
+      const world = { argv, env: {}, stdout: new PassThrough(), stderr, stdin: Readable.from([]) }
+      Object.defineProperty(world, 'stdin', { get: () => assert.fail('a broken world') })
+      assert.equal(await run(world), Exit.INTERNAL)
+      return String(stderr.read())
+    }
+    assert.match(await fails('commands'), /^gotcp: internal error: a broken world; run it again with -debug .*\n$/)
+    assert.match(await fails('-debug', 'commands'), /\n {4}at /)
+    assert.doesNotMatch((await gotcp('-debug', 'lab')).stderr, /\n {4}at /)
   })
 
   it('puts the error on stdout as a record with --json', async () => {

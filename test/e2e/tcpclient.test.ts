@@ -97,7 +97,7 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
         '-n',
         '-U',
         '--immediate-mode',
-        'tcp[tcpflags] & tcp-rst != 0',
+        `tcp[tcpflags] & tcp-rst != 0 and not src host ${PEER}`,
       ])
       await tcpdump.until(/listening on/)
       const faults = ['--loss', '5%', '--reorder', '2%', '--duplicate', '1%', '--corrupt', '1%', '--seed', '3']

@@ -37,6 +37,9 @@ function checkConnection(tcb: Tcb): void {
   if (deadlines.isArmed(Timer.PERSIST)) {
     assert.ok(tcb.unsent > 0 || (tcb.finQueued && !tcb.finSent), 'the persist timer waits for something')
   }
+  if (tcb.finSent && board.isEmpty) {
+    assert.ok(!['FIN-WAIT-1', 'CLOSING', 'LAST-ACK'].includes(tcb.state), `the ACK of the FIN was seen in ${tcb.state}`)
+  }
   if (deadlines.isArmed(Timer.FIN_WAIT_2)) assert.equal(tcb.state, 'FIN-WAIT-2')
   if (deadlines.isArmed(Timer.REORDER)) assert.ok(!board.isEmpty, 'the reordering timer waits for something')
   const waits = board.isEmpty && (tcb.unsent > 0 || (tcb.finQueued && !tcb.finSent)) && tcb.synAcked

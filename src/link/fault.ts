@@ -86,6 +86,11 @@ export class FaultLink extends LinkWrapper {
   }
 
   /** False only where the inner link said so at once: what is lost or delayed here was taken. */
+  /** Unknown: what is held back reaches the inner link with a later flush. */
+  override get flushedAt(): undefined {
+    return undefined
+  }
+
   override send(frame: OutFrame, now: Micros): boolean {
     if (this.#closed) return false
     this.#accepted = true

@@ -49,7 +49,8 @@ function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     tcb.board.sent(tcb.snd.iss, tcb.snd.nxt, now)
     tcb.openedAt = now
     tcb.waitingSince = now
-  } else if (tcb.ackOwed !== AckOwed.NOW) return
+  } else if (tcb.ackOwed === AckOwed.NOW) tcb.board.retransmitted(tcb.board.ranges[0]!, 1, now)
+  else return
   sender.send(tcb, tcb.snd.iss, 0, flags, now)
 }
 

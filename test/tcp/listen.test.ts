@@ -193,6 +193,22 @@ describe('SYN-RECEIVED', () => {
     assert.deepEqual(peer.states, ['SYN-RECEIVED'])
   })
 
+  it('measures from the SYN,ACK that was sent last, for a repeated SYN as well (RFC 6298 §3, RFC 7323 §4.1)', () => {
+    for (const stamped of [false, true]) {
+      const peer = listening()
+      const stamp = (val: number, ecr = 0): string => (stamped ? `<mss 1000,TS val ${val} ecr ${ecr}>` : '<mss 1000>')
+      peer.send(`S 0:0(0) ${stamp(1)}`)
+      peer.next()
+      peer.wait(900)
+      peer.send(`S 0:0(0) ${stamp(901)}`)
+      const again = peer.next()
+      peer.wait(50)
+      peer.send(`. 1:1(0) ack 1 ${stamped ? `<TS val 950 ecr ${again?.options.ts?.val}>` : ''}`.trim())
+      peer.accept()
+      assert.equal(peer.tcb.rtt.srtt, stamped ? 50_000 : undefined)
+    }
+  })
+
   it('needs no round-trip measurement of a repeated SYN,ACK (RFC 6298 §3, Karn; §5.7)', () => {
     const peer = half()
     peer.expectAt(1000, 'S. 0:0(0) ack 1')

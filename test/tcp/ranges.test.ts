@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type Seq, seq, seqDiff } from '../../src/base/seq.ts'
+import { micros } from '../../src/base/types.ts'
+import { Reassembly } from '../../src/tcp/reassembly.ts'
+import { Scoreboard } from '../../src/tcp/scoreboard.ts'
+
+const SPACE = 200
+const BASE = seq(2 ** 31 - 100)
+const at = (offset: number): Seq => seq(BASE + offset)
+const span = fc.tuple(fc.nat(SPACE - 1), fc.integer({ min: 1, max: 40 }))
+
+describe('Reassembly', () => {
+  it('knows exactly the octets that it was given, wherever the numbers wrap', () => {
+    fc.assert(
+      fc.property(fc.array(span, { maxLength: 40 }), fc.nat(SPACE), (spans, next) => {
+        const reassembly = new Reassembly()
+        const held = new Set<number>()
+        for (const [from, length] of spans) {
+          assert.ok(reassembly.add(at(from), at(from + length)))
+          for (let i = from; i < from + length; i++) held.add(i)
+        }
+        const blocks = new Int32Array(8)
+        const count = reassembly.sackBlocks(blocks, 4)
+        const seen = new Set<number>()
+        for (let i = 0; i < count; i++) {
+          const from = seqDiff(seq(blocks[2 * i]!), BASE)
+          const to = seqDiff(seq(blocks[2 * i + 1]!), BASE)
+          assert.ok(from < to && !held.has(from - 1) && !held.has(to), 'a block is as large as can be')
+          for (let octet = from; octet < to; octet++) {
+            assert.ok(held.has(octet) && !seen.has(octet), 'blocks name what is held, once')
+            seen.add(octet)
+          }
+        }
+        const latest = spans.at(-1)
+        if (latest !== undefined) assert.ok(seqDiff(seq(blocks[0]!), BASE) <= latest[0], 'the latest comes first')
+        let reached = next
+        while (held.has(reached)) reached++
+        // What lies below `next` is forgotten with it.
+        const below = Math.max(next, ...[...held].filter((octet) => octet < next).map((octet) => endOf(held, octet)))
+        assert.equal(seqDiff(reassembly.advance(at(next)), BASE), Math.max(reached, below))
+      }),
+    )
+  })
+})
+
+function endOf(held: ReadonlySet<number>, octet: number): number {
+  let end = octet
+  while (held.has(end)) end++
+  return end
+}
+
+describe('Scoreboard', () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('send'), size: fc.integer({ min: 1, max: 30 }) }),
+    fc.record({ kind: fc.constant('ack'), to: fc.nat(SPACE) }),
+    fc.record({ kind: fc.constant('sack'), from: fc.nat(SPACE), size: fc.integer({ min: 1, max: 60 }) }),
+    fc.record({ kind: fc.constantFrom('lose first', 'lose all', 'renege'), size: fc.integer({ min: 1, max: 30 }) }),
+    fc.record({ kind: fc.constant('retransmit'), size: fc.integer({ min: 1, max: 30 }) }),
+  )
+
+  it('covers what was sent and not acknowledged, and counts it right', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 10 }), (steps, mss) => {
+        const board = new Scoreboard()
+        let una = 0
+        let nxt = 0
+        let delivered = 0
+        let reneged = false
+        const held = new Set<number>()
+        const onDelivered = (range: { start: Seq; end: Seq }): void => {
+          delivered += seqDiff(range.end, range.start)
+        }
+        for (const action of steps) {
+          if (action.kind === 'send' && 'size' in action) {
+            board.sent(at(nxt), at(nxt + action.size), micros(nxt))
+            nxt += action.size
+          } else if ('to' in action) {
+            const ack = Math.min(nxt, Math.max(una, action.to))
+            board.acknowledge(at(ack), onDelivered)
+            una = ack
+          } else if ('from' in action) {
+            const from = Math.max(una, action.from)
+            const to = Math.min(nxt, from + action.size)
+            if (from < to) board.sack(at(from), at(to), mss, onDelivered)
+            for (let octet = from; octet < to; octet++) held.add(octet)
+          } else if (action.kind === 'lose first') board.markFirstLost(action.size)
+          else if (action.kind === 'lose all') board.markAllLost()
+          else if (action.kind === 'renege') {
+            board.forgetSacks()
+            reneged = true
+            held.clear()
+          } else {
+            const lost = board.firstLost()
+            if (lost !== undefined) {
+              board.retransmitted(lost, Math.min(action.size, seqDiff(lost.end, lost.start)), micros(1000))
+            }
+          }
+          let edge = una
+          let sacked = 0
+          let lost = 0
+          for (const range of board.ranges) {
+            const [from, to] = [seqDiff(range.start, BASE), seqDiff(range.end, BASE)]
+            assert.equal(from, edge)
+            assert.ok(to > from && !(range.sacked && range.lost))
+            if (range.sacked) for (let octet = from; octet < to; octet++) assert.ok(held.has(octet), 'the peer said so')
+            if (range.sacked) sacked += to - from
+            if (range.lost) lost += to - from
+            edge = to
+          }
+          assert.equal(edge, nxt)
+          assert.deepEqual([board.sackedBytes, board.lostBytes, board.pipe], [sacked, lost, nxt - una - sacked - lost])
+          assert.equal(board.isEmpty, nxt === una)
+        }
+        if (!reneged) assert.equal(delivered, una + board.sackedBytes, 'each octet is delivered once')
+      }),
+    )
+  })
+})

@@ -1,5 +1,6 @@
 import { IPV4_ANY, type Ipv4Addr, isMulticast } from '../base/address.ts'
 import type { Rng } from '../base/rng.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import type { IpInput } from '../ip/input.ts'
 import { DEFAULT_TTL, type IpOutput, type Route } from '../ip/output.ts'
@@ -18,7 +19,6 @@ import {
 import { IPV4_HEADER_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { EchoReply, EchoTable } from './echo.ts'
 import { Quote } from './quote.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 /** RFC 1812 §4.3.2.3: an error quotes as much as fits into the packet that every host takes. */
 const MAX_ERROR_LEN = 576

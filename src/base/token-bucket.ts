@@ -1,4 +1,4 @@
-import type { Micros } from '../base/types.ts'
+import type { Micros } from './types.ts'
 
 const SECOND = 1_000_000
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { seqAdd } from '../../src/base/seq.ts'
 import { fromMs } from '../../src/base/types.ts'
 import type { FaultOptions } from '../../src/link/fault-options.ts'
+import { send } from '../../src/tcp/user.ts'
 import { End } from './end.ts'
 import { B, type ExchangeOptions, exchange, Pair, type PairOptions } from './pair.ts'
 
@@ -137,6 +139,26 @@ describe('two stacks on a cable', () => {
       timeouts += clients[0]!.tcb.stats.timeouts
     }
     assert.ok(timeouts <= 5, `${timeouts}`)
+  })
+})
+
+describe('two ends that disagree about their sequence numbers', () => {
+  it('do not answer each other for ever (RFC 5961 §7)', () => {
+    const pair = new Pair({ seed: 1, checks: false })
+    const listener = pair.b.tcp.listen(B, 80)
+    const a = pair.a.tcp.connect(B, 80)
+    pair.run(100)
+    const b = listener.accept()!
+    // As after data that somebody forged into both directions.
+    for (const tcb of [a, b]) {
+      tcb.rcv.nxt = seqAdd(tcb.rcv.nxt, 5000)
+      tcb.rcv.adv = seqAdd(tcb.rcv.adv, 5000)
+    }
+    send(a, new Uint8Array(10), 0)
+    const before = a.stats.segmentsOut + b.stats.segmentsOut
+    pair.run(5100)
+    const segments = a.stats.segmentsOut + b.stats.segmentsOut - before
+    assert.ok(segments < 150, `${segments} segments in five seconds`)
   })
 })
 

@@ -1,5 +1,7 @@
+import type { Ipv4Addr } from '../../src/base/address.ts'
 import { addSum, finishSum, pseudoSum } from '../../src/base/checksum.ts'
 import { seq } from '../../src/base/seq.ts'
+import { ICMP_HEADER_LEN, IcmpHeader, writeIcmpChecksum } from '../../src/wire/icmp.ts'
 import { IPV4_HEADER_LEN, IpProtocol, Ipv4Header } from '../../src/wire/ipv4.ts'
 import { TCP_CHECKSUM_OFFSET, TcpFlag, TcpHeader } from '../../src/wire/tcp.ts'
 import { TcpOptions } from '../../src/wire/tcp-options.ts'
@@ -136,6 +138,22 @@ export function writeTcpChecksum(bytes: Uint8Array): void {
   const pseudo = pseudoSum(view.getUint32(12), view.getUint32(16), IpProtocol.TCP, bytes.length - IPV4_HEADER_LEN)
   const sum = finishSum(addSum(pseudo, bytes, IPV4_HEADER_LEN, bytes.length))
   view.setUint16(IPV4_HEADER_LEN + TCP_CHECKSUM_OFFSET, sum)
+}
+
+/** An ICMP error about the packet `quoted`, of which it holds the IP header and eight octets. */
+export function encodeIcmpError(
+  src: Ipv4Addr,
+  dst: Ipv4Addr,
+  fields: { readonly type: number; readonly code: number; readonly mtu: number },
+  quoted: Uint8Array,
+): Uint8Array {
+  const message = Object.assign(new IcmpHeader(), fields)
+  const bytes = new Uint8Array(IPV4_HEADER_LEN + ICMP_HEADER_LEN + 28)
+  const view = new DataView(bytes.buffer)
+  const ip = Object.assign(new Ipv4Header(), { ttl: 64, protocol: IpProtocol.ICMP, src, dst, totalLen: bytes.length })
+  bytes.set(quoted.subarray(0, 28), message.write(view, ip.write(view, 0)))
+  writeIcmpChecksum(bytes, IPV4_HEADER_LEN, bytes.length)
+  return bytes
 }
 
 /** A segment of the stack that a script looks at. */

@@ -13,8 +13,7 @@ import type { Tcb } from '../../src/tcp/tcb.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
 import { TIMER_NAMES, type Timer } from '../../src/tcp/timers.ts'
 import { abort, close, closeBoth, send } from '../../src/tcp/user.ts'
-import { ICMP_HEADER_LEN, IcmpHeader, writeIcmpChecksum } from '../../src/wire/icmp.ts'
-import { IPV4_HEADER_LEN, IpProtocol, Ipv4Header } from '../../src/wire/ipv4.ts'
+import { IPV4_HEADER_LEN } from '../../src/wire/ipv4.ts'
 import { TCP_CHECKSUM_OFFSET } from '../../src/wire/tcp.ts'
 import { checkInvariants } from './invariants.ts'
 import {
@@ -22,6 +21,7 @@ import {
   difference,
   type End,
   encode,
+  encodeIcmpError,
   formatSegment,
   octetAt,
   parseSegment,
@@ -217,13 +217,7 @@ export class Peer {
 
   /** An ICMP error of a router about `quoted`, a packet of the stack. */
   icmp(type: number, code: number, quoted: Uint8Array, mtu = 0): void {
-    const message = Object.assign(new IcmpHeader(), { type, code, mtu })
-    const bytes = new Uint8Array(IPV4_HEADER_LEN + ICMP_HEADER_LEN + 28)
-    const view = new DataView(bytes.buffer)
-    const ip = Object.assign(new Ipv4Header(), { ttl: 64, protocol: IpProtocol.ICMP, src: ROUTER, dst: US })
-    ip.totalLen = bytes.length
-    bytes.set(quoted.subarray(0, 28), message.write(view, ip.write(view, 0)))
-    writeIcmpChecksum(bytes, IPV4_HEADER_LEN, bytes.length)
+    const bytes = encodeIcmpError(ROUTER, US, { type, code, mtu }, quoted)
     this.link.feed(bytes)
     this.settle()
   }

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { active, passive } from './established.ts'
+import type { Peer } from './peer.ts'
+
+describe('TIME-WAIT', () => {
+  function timeWait(syn = 'mss 1000', ts = ''): Peer {
+    const peer = active({ syn })
+    peer.do('close')
+    peer.take()
+    peer.send(`F. 1:1(0) ack 2${ts}`)
+    peer.take()
+    assert.equal(peer.states.at(-1), 'TIME-WAIT')
+    return peer
+  }
+
+  it('lasts 60 seconds, and holds its port as long (MUST-13)', () => {
+    const peer = timeWait()
+    peer.at(59_999)
+    assert.equal(peer.tcp.size, 1)
+    assert.equal(peer.stack.ports.size, 1)
+    peer.at(60_000)
+    assert.equal(peer.tcp.size, 0)
+    assert.equal(peer.stack.ports.size, 0)
+  })
+
+  it('acknowledges a repeated FIN and begins anew (§3.10.7.4 eighth)', () => {
+    const peer = timeWait()
+    peer.at(50_000)
+    peer.send('F. 1:1(0) ack 2')
+    peer.expect('. 2:2(0) ack 2')
+    peer.at(109_000)
+    assert.equal(peer.tcp.size, 1)
+    peer.at(110_000)
+    assert.equal(peer.tcp.size, 0)
+  })
+
+  it('ignores a reset (RFC 1337 §3)', () => {
+    const peer = timeWait()
+    peer.send('R 2:2(0)', 'R. 2:2(0) ack 2')
+    peer.expectNothing()
+    assert.equal(peer.tcp.size, 1)
+  })
+
+  it('answers an old segment with an ACK', () => {
+    const peer = timeWait()
+    peer.send('P. 1:1(0) ack 1')
+    peer.expect('. 2:2(0) ack 2')
+    peer.send('. 2:2(0) ack 2')
+    peer.expectNothing()
+  })
+
+  /** The same for a connection to our listener, whose place a new SYN may take. */
+  function served(syn: string, fin: string): Peer {
+    const peer = passive({ syn })
+    peer.do('close')
+    peer.take()
+    peer.send(fin)
+    peer.take()
+    assert.equal(peer.states.at(-1), 'TIME-WAIT')
+    return peer
+  }
+
+  it('gives way to a SYN with a greater sequence number (MAY-2, RFC 6191 §2)', () => {
+    const peer = served('mss 1000', 'F. 1:1(0) ack 2')
+    peer.send('S 2:2(0) <mss 1000>')
+    peer.expect('. 2:2(0) ack 2')
+    peer.send('S 3:3(0) <mss 1000>')
+    const answer = peer.next()!
+    assert.equal(answer.flags, 'S.')
+    assert.ok(answer.seq > 65_000, 'beyond the numbers of the old connection')
+    assert.equal(peer.tcp.size, 1)
+  })
+
+  it('gives way to a SYN with a later timestamp, whatever its sequence number (RFC 6191 §2)', () => {
+    const stamps = { later: 300, equal: 200, older: 100 }
+    for (const [name, tsval] of Object.entries(stamps)) {
+      for (const seq of [-1000, 5000]) {
+        const peer = served('mss 1000,TS val 199 ecr 0', 'F. 1:1(0) ack 2 <TS val 200 ecr 0>')
+        peer.send(`S ${seq}:${seq}(0) <mss 1000,TS val ${tsval} ecr 0>`)
+        const accepted = name === 'later' || (name === 'equal' && seq > 0)
+        assert.equal(peer.next()?.flags, accepted ? 'S.' : '.', `${name} ${seq}`)
+      }
+    }
+  })
+
+  it('gives its port to a new connection of our own after a second, with timestamps (RFC 6191 §2)', () => {
+    const peer = timeWait('mss 1000,TS val 5 ecr 0', ' <TS val 6 ecr 0>')
+    const old = peer.tcb.snd.nxt
+    peer.wait(500)
+    assert.throws(() => peer.connect(), { code: 'EADDRINUSE' })
+    peer.wait(600)
+    peer.settle()
+    peer.connect()
+    assert.ok(((peer.tcb.snd.iss - old) | 0) > 65_000)
+    assert.equal(peer.tcp.size, 1)
+  })
+
+  it('keeps it without them', () => {
+    const peer = timeWait()
+    peer.wait(30_000)
+    assert.throws(() => peer.connect(), { code: 'EADDRINUSE' })
+  })
+})

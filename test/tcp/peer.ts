@@ -48,6 +48,8 @@ export interface PeerOptions {
   readonly offload?: boolean
   readonly seed?: number
   readonly peerIss?: number
+  /** The range of ephemeral ports. */
+  readonly ports?: { readonly first: number; readonly last: number }
   /** When the script begins, in milliseconds; the ISN follows this clock (RFC 6528). */
   readonly from?: number
 }
@@ -81,7 +83,10 @@ export class Peer {
 
   constructor(options: PeerOptions = {}) {
     this.link = new WireLink(options.mtu ?? 1500, options.offload ?? false)
-    this.stack = new Stack({ rng: seededRng(options.seed ?? 1) })
+    this.stack = new Stack({
+      rng: seededRng(options.seed ?? 1),
+      ...(options.ports === undefined ? {} : { ports: options.ports }),
+    })
     const { stack } = this
     this.tcp = new Tcp({ ip: stack.ip, ports: stack.ports, rng: stack.rng, work: () => stack.work() })
     stack.register(this.tcp)

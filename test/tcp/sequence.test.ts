@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { parseIpv4 } from '../../src/base/address.ts'
+import { abort } from '../../src/tcp/user.ts'
 import { active, passive } from './established.ts'
 import { CONNECT_PORT, LISTEN_PORT, Peer, THEM, US } from './peer.ts'
 
@@ -42,6 +43,15 @@ describe('ephemeral ports (RFC 6056)', () => {
     assert.ok([...ports].every((port) => port >= 49_152 && port <= 65_535))
     const sorted = [...ports]
     assert.ok(sorted.some((port, i) => i > 0 && Math.abs(port - sorted[i - 1]!) > 100))
+  })
+
+  it('run out with EADDRNOTAVAIL, for that peer alone, and come back with the end of a connection', () => {
+    const peer = new Peer({ ports: { first: 50_000, last: 50_003 } })
+    const opened = Array.from({ length: 4 }, () => peer.tcp.connect(THEM, LISTEN_PORT))
+    assert.throws(() => peer.tcp.connect(THEM, LISTEN_PORT), { code: 'EADDRNOTAVAIL' })
+    peer.tcp.connect(THEM, LISTEN_PORT + 1)
+    abort(opened[2]!, peer.tcp.sender, peer.tcp.now)
+    assert.equal(peer.tcp.connect(THEM, LISTEN_PORT).localPort, opened[2]?.localPort)
   })
 
   it('serve again for another peer', () => {

@@ -1,4 +1,12 @@
-import { type Ipv4Addr, isGroupMac, isMulticast, MAC_BROADCAST, MAC_NONE, type MacAddr } from '../base/address.ts'
+import {
+  type Ipv4Addr,
+  isGroupMac,
+  isMulticast,
+  isReserved,
+  MAC_BROADCAST,
+  MAC_NONE,
+  type MacAddr,
+} from '../base/address.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { OutFrame } from '../link/link.ts'
@@ -98,7 +106,7 @@ export class Neighbours {
     if (operation !== ArpOperation.REQUEST && operation !== ArpOperation.REPLY) return 'arp-bad-operation'
     // RFC 1812 §3.3.2: a group or broadcast address names no sender.
     if (senderMac === MAC_NONE || isGroupMac(senderMac)) return 'arp-bad-sender'
-    if (isMulticast(senderIp) || senderIp >>> 28 === 15) return 'arp-bad-sender'
+    if (isMulticast(senderIp) || isReserved(senderIp)) return 'arp-bad-sender'
     if (this.#host.answersFor(senderIp)) {
       this.#host.onOwnAddress(senderIp, senderMac, now)
       return 'arp-own-address'

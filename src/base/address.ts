@@ -18,6 +18,8 @@ export const MAC_BROADCAST = 0xffffffffffff as MacAddr
 export const isIpv4 = (addr: IpAddr): addr is Ipv4Addr => typeof addr === 'number'
 /** 224.0.0.0/4 (RFC 5771). */
 export const isMulticast = (addr: Ipv4Addr): boolean => addr >>> 28 === 0xe
+/** 240.0.0.0/4, class E (RFC 1112 §4), and within it the limited broadcast. */
+export const isReserved = (addr: Ipv4Addr): boolean => addr >>> 28 === 0xf
 /** 127.0.0.0/8 (RFC 1122 §3.2.1.3). */
 export const isLoopback = (addr: Ipv4Addr): boolean => addr >>> 24 === 127
 export const isGroupMac = (mac: MacAddr): boolean => (Math.trunc(mac / 0x10000000000) & 1) === 1

@@ -1,3 +1,5 @@
+import { LITTLE_ENDIAN } from './byte-order.ts'
+
 /**
  * The Internet checksum (RFC 1071): a one's-complement sum of 16-bit words.
  *
@@ -5,7 +7,6 @@
  * so long runs are added as native 32-bit words and swapped once at the end.
  */
 
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 /** Below this, looking up the word view costs more than it saves. */
 const WORD_VIEW_FROM = 128
 

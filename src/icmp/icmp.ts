@@ -1,4 +1,4 @@
-import { IPV4_ANY, type Ipv4Addr, isMulticast } from '../base/address.ts'
+import { IPV4_ANY, type Ipv4Addr, isMulticast, isReserved } from '../base/address.ts'
 import type { Rng } from '../base/rng.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
 import { type Micros, NEVER } from '../base/types.ts'
@@ -107,7 +107,7 @@ export class Icmp implements Transport, ErrorSender {
   sendError(packet: IpPacket, type: number, code: number, parameter: number, now: Micros): boolean {
     const { header, frame, iface } = packet
     if (packet.broadcast || iface.shared || header.fragmentOffset !== 0) return false
-    if (header.src === IPV4_ANY || isMulticast(header.src) || header.src >>> 28 === 15) return false
+    if (header.src === IPV4_ANY || isMulticast(header.src) || isReserved(header.src)) return false
     if (header.protocol === IpProtocol.ICMP && !this.#isQuery(packet)) return false
     const isMtuNews = type === IcmpType.UNREACHABLE && code === IcmpCode.FRAGMENTATION_NEEDED
     if (!isMtuNews && !this.#limit.take(now)) return false

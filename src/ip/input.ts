@@ -1,4 +1,4 @@
-import { IPV4_BROADCAST, type Ipv4Addr, isLoopback, isMulticast } from '../base/address.ts'
+import { IPV4_BROADCAST, type Ipv4Addr, isLoopback, isMulticast, isReserved } from '../base/address.ts'
 import type { Micros } from '../base/types.ts'
 import { InFrame } from '../link/link.ts'
 import { IcmpCode, IcmpType } from '../wire/icmp.ts'
@@ -100,7 +100,7 @@ export class IpInput {
     if (!isUnfinished && !ipv4ChecksumOk(frame.view, at, headerLen)) return 'ip-bad-checksum'
     if (iface.isLoopback) return undefined
     // RFC 1122 §3.2.1.3: addresses that cannot be a source, or must not be seen on a wire.
-    if (isMulticast(src) || src >>> 28 === 15 || isLoopback(src) || iface.isBroadcast(src)) return 'ip-martian-source'
+    if (isMulticast(src) || isReserved(src) || isLoopback(src) || iface.isBroadcast(src)) return 'ip-martian-source'
     if (src >>> 24 === 0 && dst !== IPV4_BROADCAST) return 'ip-martian-source'
     if (this.#output.ownerOf(src) !== undefined) return 'ip-own-source'
     if (isLoopback(dst) || dst >>> 24 === 0) return 'ip-martian-destination'

@@ -2,6 +2,7 @@ import { PacketCopy } from '../arp/packet-copy.ts'
 import { MAC_NONE } from '../base/address.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { InFrame, type Link, type Offload, type OutFrame } from '../link/link.ts'
+import { IPV4_MAX_LEN } from '../wire/ipv4.ts'
 
 const MAX_PACKETS = 1024
 const MAX_BYTES = 8 * 1024 * 1024
@@ -11,7 +12,7 @@ export class LoopbackLink implements Link {
   readonly name = 'lo'
   readonly medium = 'ip'
   readonly mac = MAC_NONE
-  readonly mtu = 65535
+  readonly mtu = IPV4_MAX_LEN
   readonly offload: Offload = { checksum: true, segmentation: true }
   readonly #frame = new InFrame(new Uint8Array(0))
   #packets: { bytes: Uint8Array; segmentSize: number; isPartial: boolean }[] = []

@@ -11,15 +11,13 @@ import type { Rng } from '../base/rng.ts'
 import type { Micros } from '../base/types.ts'
 import { OutFrame } from '../link/link.ts'
 import { finishChecksum } from '../link/segment.ts'
-import { IPV4_HEADER_LEN, Ipv4Header } from '../wire/ipv4.ts'
+import { FRAGMENT_UNIT, IPV4_HEADER_LEN, IPV4_MAX_LEN, Ipv4Header } from '../wire/ipv4.ts'
 import { Arena } from './arena.ts'
 import { PacketIds } from './ids.ts'
 import type { NetInterface } from './interface.ts'
 import { PathMtuCache } from './path-mtu.ts'
 import { RouteTable } from './routes.ts'
 
-const MAX_TOTAL_LEN = 65535
-const FRAGMENT_UNIT = 8
 const MAX_CACHED_ROUTES = 4096
 /** RFC 1122 §3.2.1.7; the value is IANA's. */
 export const DEFAULT_TTL = 64
@@ -140,7 +138,7 @@ export class IpOutput {
 
   /** The same for a route already at hand. */
   mtuOf(route: Route): number {
-    return Math.min(route.mtu, this.pathMtus.lookup(route.dst) ?? MAX_TOTAL_LEN)
+    return Math.min(route.mtu, this.pathMtus.lookup(route.dst) ?? IPV4_MAX_LEN)
   }
 
   /** A transport believes an ICMP error: no packet larger than `mtu` passes to `dst`. */
@@ -166,7 +164,14 @@ export class IpOutput {
     dontFragment: boolean,
     now: Micros,
   ): string | undefined {
-    const drop = this.#send(frame, route, src, dst, protocol, ttl, tos, dontFragment, now)
+    const header = this.#header
+    header.tos = tos
+    header.ttl = ttl
+    header.protocol = protocol
+    header.src = src
+    header.dst = dst
+    header.dontFragment = dontFragment
+    const drop = this.#transmit(frame, route, now)
     if (drop !== undefined) this.onDrop?.(drop, 1, now)
     return drop
   }
@@ -181,32 +186,18 @@ export class IpOutput {
     this.pathMtus.poll(now)
   }
 
-  #send(
-    frame: OutFrame,
-    route: Route,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    protocol: number,
-    ttl: number,
-    tos: number,
-    dontFragment: boolean,
-    now: Micros,
-  ): string | undefined {
-    const totalLen = IPV4_HEADER_LEN + frame.length
-    if (totalLen > MAX_TOTAL_LEN) return 'ip-too-big'
+  /** Sends the frame under the header that is filled in but for its lengths and its identification. */
+  #transmit(frame: OutFrame, route: Route, now: Micros): string | undefined {
     const header = this.#header
-    header.tos = tos
-    header.ttl = ttl
-    header.protocol = protocol
-    header.src = src
-    header.dst = dst
-    header.dontFragment = dontFragment
+    const { dst, dontFragment } = header
+    const totalLen = IPV4_HEADER_LEN + frame.length
+    if (totalLen > IPV4_MAX_LEN) return 'ip-too-big'
     header.moreFragments = false
     header.fragmentOffset = 0
     header.totalLen = totalLen
     let mtu = route.mtu
     if (this.pathMtus.size > 0) {
-      mtu = Math.min(mtu, this.pathMtus.lookup(dst) ?? MAX_TOTAL_LEN)
+      mtu = Math.min(mtu, this.pathMtus.lookup(dst) ?? IPV4_MAX_LEN)
       if (dontFragment && this.pathMtus.isBelowFloor(dst)) header.dontFragment = false
     }
     // RFC 6864 §4.1: a packet that cannot be fragmented needs no identification.

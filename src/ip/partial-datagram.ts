@@ -1,11 +1,10 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import type { Micros } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
-import type { Ipv4Header } from '../wire/ipv4.ts'
+import { IPV4_MAX_LEN, type Ipv4Header } from '../wire/ipv4.ts'
 
 /** Enough for 64 KiB through the smallest MTU that is common (576); more pieces are an attack. */
 const MAX_FRAGMENTS = 256
-const MAX_TOTAL_LEN = 65535
 /** What an object costs beyond its bytes, roughly. */
 const FRAGMENT_OVERHEAD = 128
 const DATAGRAM_OVERHEAD = 512
@@ -83,7 +82,7 @@ export class PartialDatagram {
     this.charge += copy.length + FRAGMENT_OVERHEAD
     if (from === 0) this.#header = bytes.slice(header.payloadAt - header.headerLen, header.payloadAt)
     // The first fragment's header may be longer than the last one's was.
-    if (this.#total + (this.#header?.length ?? 0) > MAX_TOTAL_LEN) return 'ip-fragment-too-large'
+    if (this.#total + (this.#header?.length ?? 0) > IPV4_MAX_LEN) return 'ip-fragment-too-large'
     return undefined
   }
 

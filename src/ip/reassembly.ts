@@ -1,7 +1,7 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { InFrame } from '../link/link.ts'
-import type { Ipv4Header } from '../wire/ipv4.ts'
+import { FRAGMENT_UNIT, IPV4_MAX_LEN, type Ipv4Header } from '../wire/ipv4.ts'
 import { PartialDatagram } from './partial-datagram.ts'
 
 /** RFC 1122 §3.3.2 wants a fixed time; thirty seconds, as Linux has it, keeps 16-bit identifications apart (RFC 6864 §4.2). */
@@ -10,8 +10,6 @@ const MAX_BYTES = 4 * 1024 * 1024
 const MAX_DATAGRAMS = 1024
 const MAX_SOURCE_BYTES = 1024 * 1024
 const MAX_SOURCE_DATAGRAMS = 64
-const FRAGMENT_UNIT = 8
-const MAX_TOTAL_LEN = 65535
 
 /** Why a fragment was refused. Also the name of the drop counter. */
 export type ReassemblyDrop =
@@ -39,7 +37,7 @@ interface SourceUse {
  */
 export class Reassembly {
   /** The finished datagram after `add` returned true; good until the next call. */
-  readonly frame = new InFrame(new Uint8Array(MAX_TOTAL_LEN))
+  readonly frame = new InFrame(new Uint8Array(IPV4_MAX_LEN))
   readonly #onExpired: (datagram: PartialDatagram, now: Micros) => void
   readonly #onDrop: (reason: ReassemblyDrop, count: number, now: Micros) => void
   /** By source and identification, then the few that differ in the rest. */
@@ -75,7 +73,7 @@ export class Reassembly {
     // RFC 791 §3.2: every fragment but the last ends on a unit of eight.
     if (header.moreFragments && length % FRAGMENT_UNIT !== 0) return 'ip-fragment-misaligned'
     // The "ping of death": offset and length beyond what a total length can say.
-    if (header.headerLen + from + length > MAX_TOTAL_LEN) return 'ip-fragment-too-large'
+    if (header.headerLen + from + length > IPV4_MAX_LEN) return 'ip-fragment-too-large'
     const datagram = this.#find(header) ?? this.#create(header, now)
     const before = datagram.charge
     const drop = datagram.add(frame.bytes, header)

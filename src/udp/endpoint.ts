@@ -1,7 +1,7 @@
 import { IPV4_ANY, type Ipv4Addr } from '../base/address.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
-import type { Route } from '../ip/output.ts'
+import { DEFAULT_TTL, type Route } from '../ip/output.ts'
 import type { IcmpError } from '../ip/transport.ts'
 
 /** What a datagram costs beyond its bytes, so that empty ones are bounded too. */
@@ -92,7 +92,7 @@ export class UdpEndpoint {
     this.localAddress = options.address
     this.localPort = options.port
     this.broadcast = options.broadcast ?? false
-    this.ttl = options.ttl ?? 64
+    this.ttl = options.ttl ?? DEFAULT_TTL
     this.multicastTtl = options.multicastTtl ?? MULTICAST_TTL
     this.tos = options.tos ?? 0
     this.dontFragment = options.dontFragment ?? false

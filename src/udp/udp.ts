@@ -7,14 +7,14 @@ import type { IpOutput, Route } from '../ip/output.ts'
 import type { ErrorSender, IcmpError, IpPacket, Transport } from '../ip/transport.ts'
 import { OutFrame } from '../link/link.ts'
 import { IcmpCode, IcmpType } from '../wire/icmp.ts'
-import { IPV4_HEADER_LEN, IpProtocol } from '../wire/ipv4.ts'
+import { IPV4_HEADER_LEN, IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { UDP_CHECKSUM_OFFSET, UDP_HEADER_LEN, UdpHeader } from '../wire/udp.ts'
 import type { UdpEndpoint } from './endpoint.ts'
 import { UdpTable } from './udp-table.ts'
 
-/** What a total length of 65,535 leaves. */
-export const MAX_UDP_PAYLOAD = 65535 - IPV4_HEADER_LEN - UDP_HEADER_LEN
+/** What the largest packet leaves. */
+export const MAX_UDP_PAYLOAD = IPV4_MAX_LEN - IPV4_HEADER_LEN - UDP_HEADER_LEN
 
 /** Why a datagram was refused. Also the name of the drop counter. */
 export type UdpInputDrop = 'udp-bad-checksum' | 'udp-no-port' | 'udp-buffer-full'

@@ -28,13 +28,16 @@ const SRC = 12
 const DST = 16
 /** The header without options. */
 export const IPV4_HEADER_LEN = 20
+/** The largest packet: what the total length can say. */
+export const IPV4_MAX_LEN = 65535
+/** Fragments begin at multiples of this. */
+export const FRAGMENT_UNIT = 8
 
 const VERSION = 4
 const VERSION_AND_LEN = 0x45
 const DONT_FRAGMENT = 0x4000
 const MORE_FRAGMENTS = 0x2000
 const OFFSET_MASK = 0x1fff
-const OFFSET_UNIT = 8
 
 /** Values of the protocol field (IANA, protocol numbers). */
 export const IpProtocol = {
@@ -96,7 +99,7 @@ export class Ipv4Header {
     this.id = view.getUint16(at + ID)
     this.dontFragment = (flags & DONT_FRAGMENT) !== 0
     this.moreFragments = (flags & MORE_FRAGMENTS) !== 0
-    this.fragmentOffset = (flags & OFFSET_MASK) * OFFSET_UNIT
+    this.fragmentOffset = (flags & OFFSET_MASK) * FRAGMENT_UNIT
     this.ttl = view.getUint8(at + TTL)
     this.protocol = view.getUint8(at + PROTOCOL)
     this.checksum = view.getUint16(at + CHECKSUM)
@@ -113,7 +116,7 @@ export class Ipv4Header {
     const flags =
       (this.dontFragment ? DONT_FRAGMENT : 0) |
       (this.moreFragments ? MORE_FRAGMENTS : 0) |
-      (this.fragmentOffset / OFFSET_UNIT)
+      (this.fragmentOffset / FRAGMENT_UNIT)
     view.setUint8(at + VERSION_IHL, VERSION_AND_LEN)
     view.setUint8(at + TOS, this.tos)
     view.setUint16(at + TOTAL_LEN, this.totalLen)

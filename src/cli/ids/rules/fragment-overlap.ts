@@ -1,3 +1,4 @@
+import { IPV4_MAX_LEN } from '../../../wire/ipv4.ts'
 import { BoundedMap } from '../bounded-map.ts'
 import type { Observation } from '../observation.ts'
 import type { Report, Rule } from '../rule.ts'
@@ -6,7 +7,6 @@ const MAX_DATAGRAMS = 4096
 const MAX_FRAGMENTS = 64
 /** A host keeps fragments for about that long (RFC 1122 §3.3.2). */
 const LIFETIME = 60_000
-const MAX_DATAGRAM = 65535
 
 interface Datagram {
   readonly since: number
@@ -31,7 +31,7 @@ export class FragmentOverlap implements Rule {
     const start = ipv4.fragmentOffset
     const end = start + ipv4.totalLen - ipv4.headerLen
     const subject = `${seen.srcText} > ${seen.dstText}`
-    if (end + ipv4.headerLen > MAX_DATAGRAM)
+    if (end + ipv4.headerLen > IPV4_MAX_LEN)
       report(subject, `packet ${ipv4.id} would be ${end + ipv4.headerLen} bytes long`)
     const key = `${subject} ${ipv4.protocol} ${ipv4.id}`
     let datagram = this.#datagrams.get(key)

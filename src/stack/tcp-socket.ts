@@ -4,13 +4,15 @@ import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
-import { abort, close, closeBoth, send } from '../tcp/user.ts'
+import { abort, closeBoth } from '../tcp/user.ts'
 import { Waiters } from './waiters.ts'
+import { WriteQueue } from './write-queue.ts'
 
 /** Bytes that one `read` hands over at most: enough to be cheap, little enough to stay in the cache. */
 const MAX_READ = 256 * 1024
 
 const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed before it was open' }
+const ENDED: TcpFailure = { code: 'EPIPE', message: 'this side of the connection is already closed' }
 
 /**
  * One TCP connection, for programs: promises over the machine in `tcp/`.
@@ -28,7 +30,7 @@ export class TcpSocket {
   readonly #tcb: Tcb
   readonly #tcp: Tcp
   readonly #readers = new Waiters('read')
-  readonly #writers = new Waiters('write')
+  readonly #writes: WriteQueue
   readonly #opened: Promise<void>
   #isOpen = false
   #isOver = false
@@ -36,6 +38,7 @@ export class TcpSocket {
   constructor(tcb: Tcb, tcp: Tcp) {
     this.#tcb = tcb
     this.#tcp = tcp
+    this.#writes = new WriteQueue(tcb)
     this.localAddress = formatIp(tcb.local)
     this.localPort = tcb.localPort
     this.remoteAddress = formatIp(tcb.remote)
@@ -53,14 +56,14 @@ export class TcpSocket {
         opened.resolve()
       },
       onReadable: () => this.#readers.wake(),
-      onWritable: () => this.#writers.wake(),
+      onWritable: () => this.#writes.resume(),
       onClosed: (failure) => {
         this.#isOver = true
         if (failure === undefined) closed.resolve()
         else closed.reject(this.#error(failure, 'read'))
         if (!this.#isOpen) opened.reject(this.#error(failure ?? CLOSED_EARLY, 'connect'))
         this.#readers.wake()
-        this.#writers.wake()
+        this.#writes.fail(this.#error(failure ?? ENDED, 'write'))
       },
     }
     tcb.user = user
@@ -102,27 +105,29 @@ export class TcpSocket {
   }
 
   /**
-   * Sends bytes or UTF-8 text; resolves when all of them are in the send buffer.
+   * Sends bytes or UTF-8 text, after all that was written before; resolves when all of them are in the send buffer.
+   * The bytes must stay as they are until then.
    * @throws {NetError} EPIPE after `end`, ECONNRESET, ETIMEDOUT, …
    */
   async write(data: Uint8Array | string): Promise<void> {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
-    for (let written = 0; ; ) {
-      this.#checkWritable()
-      written += send(this.#tcb, bytes, written)
-      if (written >= bytes.length) return
-      await this.#writers.wait()
-    }
+    this.#checkWritable()
+    await this.#writes.write(bytes, undefined)
   }
 
   /** Half-close: what was written still goes, then the peer reads the end. Reading goes on. */
   end(): void {
-    close(this.#tcb)
+    this.#writes.end()
   }
 
   /** Closes both ways and resolves when the peer has acknowledged it; unread data becomes a reset, since it is lost. */
   async close(): Promise<void> {
-    closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
+    if (this.#writes.isEmpty || this.#tcb.receiveRing.length > 0) {
+      closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
+    } else {
+      this.#tcb.readClosed = true
+      this.#writes.end()
+    }
     this.#tcp.changed(this.#tcb)
     await this.closed.catch(() => undefined)
   }
@@ -180,9 +185,7 @@ export class TcpSocket {
 
   #checkWritable(): void {
     if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'write')
-    if (this.#tcb.finQueued || this.#isOver) {
-      throw this.#error({ code: 'EPIPE', message: 'this side of the connection is already closed' }, 'write')
-    }
+    if (this.#writes.isEnding || this.#tcb.finQueued || this.#isOver) throw this.#error(ENDED, 'write')
   }
 
   #error(failure: TcpFailure, syscall: string): NetError {

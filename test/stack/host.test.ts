@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { seededRng } from '../../src/base/rng.ts'
 import { fromMs } from '../../src/base/types.ts'
-import { Cable } from '../../src/link/cable.ts'
-import { Host } from '../../src/stack/host.ts'
-import { Simulation } from '../../src/stack/simulate.ts'
-
-const LIMIT = fromMs(120_000)
-
-function hosts() {
-  const cable = new Cable({ delay: fromMs(1) })
-  const a = new Host({ rng: seededRng(1) })
-  const b = new Host({ rng: seededRng(2) })
-  a.addInterface(cable.a, { address: '10.0.0.1/24' })
-  b.addInterface(cable.b, { address: '10.0.0.2/24' })
-  return { a, b, simulation: new Simulation([a.stack, b.stack]) }
-}
+import { hosts, LIMIT } from './net.ts'
 
 describe('Host.close()', () => {
   it('ends whatever waits: accept, iteration, ping, UDP, a connection at either end', async () => {

@@ -1,0 +1,82 @@
+import type { Tcb } from '../tcp/tcb.ts'
+import { close, send } from '../tcp/user.ts'
+import { abortError } from './waiters.ts'
+
+/** Bytes of which some wait for room in the send buffer. */
+interface Write {
+  readonly bytes: Uint8Array
+  taken: number
+  /** With what kept the rest from being sent; with nothing when all is taken. */
+  settle(error?: unknown): void
+}
+
+/**
+ * The writes of one connection, in the order in which they were made: one that waits for room holds up all
+ * that follow it, and the end of the stream comes after the last.
+ */
+export class WriteQueue {
+  readonly #tcb: Tcb
+  readonly #waiting = new Set<Write>()
+  #isEnding = false
+
+  constructor(tcb: Tcb) {
+    this.#tcb = tcb
+  }
+
+  /** Whether `end` was called: nothing more may be written. */
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0
+  }
+
+  /** Sends bytes; resolves when all are in the send buffer. An abort takes out those that are not. */
+  async write(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const taken = this.isEmpty ? send(this.#tcb, bytes, 0) : 0
+    if (taken < bytes.length || !this.isEmpty) await this.#wait(bytes, taken, signal)
+  }
+
+  /** Half-closes once all that waits is in the send buffer. */
+  end(): void {
+    this.#isEnding = true
+    if (this.isEmpty) close(this.#tcb)
+  }
+
+  /** There is room in the send buffer. */
+  resume(): void {
+    for (const write of this.#waiting) {
+      write.taken += send(this.#tcb, write.bytes, write.taken)
+      if (write.taken < write.bytes.length) return
+      write.settle()
+    }
+    if (this.#isEnding) close(this.#tcb)
+  }
+
+  /** Fails whatever waits. */
+  fail(error: unknown): void {
+    for (const write of this.#waiting) write.settle(error)
+  }
+
+  #wait(bytes: Uint8Array, taken: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        write.settle(abortError('write'))
+        this.resume()
+      }
+      const write: Write = {
+        bytes,
+        taken,
+        settle: (error) => {
+          this.#waiting.delete(write)
+          signal?.removeEventListener('abort', onAbort)
+          if (error === undefined) resolve()
+          else reject(error)
+        },
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.add(write)
+    })
+  }
+}

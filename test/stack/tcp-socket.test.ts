@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { TcpSocket } from '../../src/stack/tcp-socket.ts'
+import { hosts } from './net.ts'
+
+const MIB = 1024 * 1024
+
+/** A connection with a small send buffer: the side that connected, and the side that accepted. */
+async function connection() {
+  const world = hosts()
+  const listener = world.b.tcp.listen({ port: 80 })
+  const connecting = world.a.tcp.connect({ host: '10.0.0.2', port: 80, sendBuffer: 64 * 1024 })
+  const [client, server] = await world.run(Promise.all([connecting, listener.accept()]))
+  return { ...world, client, server }
+}
+
+async function readAll(socket: TcpSocket): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of socket) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+const codeOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(String, (error) => error.code)
+
+describe('TcpSocket.write()', () => {
+  it('keeps writes that nobody awaits whole and in order, and ends after the last', async () => {
+    const { client, server, run } = await connection()
+    const parts = [1, 2, 3, 4].map((value) => new Uint8Array(value === 3 ? 7 : MIB).fill(value))
+    const writes = parts.map((part) => client.write(part))
+    client.end()
+    assert.equal(await codeOf(client.write('late')), 'EPIPE')
+    const [all] = await run(Promise.all([readAll(server), ...writes]))
+    assert.ok(all.equals(Buffer.concat(parts)))
+  })
+
+  it('is all sent when close() follows at once', async () => {
+    const { client, server, run } = await connection()
+    const writing = client.write(new Uint8Array(MIB))
+    const closing = client.close()
+    const [all] = await run(Promise.all([readAll(server), writing]))
+    assert.equal(all.length, MIB)
+    server.end()
+    await run(closing)
+  })
+
+  it('fails for all who wait when the connection does', async () => {
+    const { client, server, run } = await connection()
+    const outcomes = Promise.all([MIB, MIB, 1].map((length) => codeOf(client.write(new Uint8Array(length)))))
+    server.abort()
+    assert.deepEqual(await run(outcomes), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET'])
+  })
+})

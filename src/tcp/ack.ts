@@ -58,8 +58,9 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   tcb.stats.bytesAcked += octets
   snd.una = ack
   if (seqLt(snd.smallEnd, ack)) snd.smallEnd = ack
-  // Not only a measurement ends the back-off: where ACKs are lost there may be none for long (RFC 6298 §5).
+  // Not RFC: not only a measurement ends the back-off, see docs/deviations.md#back-off.
   tcb.rtt.forgetBackoff()
+  tcb.softError = undefined
   tcb.waitingSince = now
   tcb.persistBackoff = 0
   tcb.deadlines.stop(Timer.RETRANSMIT)

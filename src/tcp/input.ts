@@ -19,8 +19,6 @@ export type TcpInputDrop =
   | 'tcp-no-ack'
   | 'tcp-closed'
 
-/** RFC 5961 §7: challenge ACKs a connection may send in a second. */
-const CHALLENGES_PER_SECOND = 10
 /** RFC 7323 §5.5: TS.Recent is not believed beyond 24 days. */
 const TS_RECENT_VALID = 24 * 86_400_000_000
 
@@ -91,7 +89,8 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   // First, check the sequence number; before it, protection against wrapped ones (RFC 7323 §5.3 R1).
   const stale = checkTimestamp(tcb, seg, now)
   if (stale !== undefined) {
-    if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
+    // A segment without the timestamp that was agreed is dropped in silence (RFC 7323 §3.2).
+    if (stale === 'tcp-paws' && seg.length > 0) tcb.ackOwed = AckOwed.NOW
     else if (stale === 'tcp-paws') challenge(tcb, sender, now)
     return stale
   }
@@ -100,7 +99,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     // A SYN that repeats the one we answer: our SYN,ACK was lost.
     if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs) {
       tcb.ackOwed = AckOwed.NOW
-      tcb.tsRecent = seg.options.tsval
+      takeTimestamp(tcb, seg, now)
     } else acknowledgeUnacceptable(tcb, seg, sender, now)
     return 'tcp-out-of-window'
   }
@@ -225,12 +224,7 @@ function takeTimestamp(tcb: Tcb, seg: Segment, now: Micros): void {
 
 /** RFC 5961 §7: a bounded number of ACKs for segments that a blind attacker could have sent. */
 function challenge(tcb: Tcb, sender: SegmentSender, now: Micros): TcpInputDrop {
-  const second = Math.floor(now / 1_000_000)
-  if (tcb.challenge.second !== second) {
-    tcb.challenge.second = second
-    tcb.challenge.sent = 0
-  }
-  if (tcb.challenge.sent++ < CHALLENGES_PER_SECOND) sender.ack(tcb, now)
+  if (tcb.challenges.take(now)) sender.ack(tcb, now)
   return 'tcp-challenge'
 }
 

@@ -133,6 +133,6 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
   options.sackPermitted = offer.sackPermitted
   acceptSynOptions(tcb, seg, now)
   tcb.become('rcv SYN')
-  listener.begins(tcb)
+  listener.completes(tcb)
   return undefined
 }

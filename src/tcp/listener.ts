@@ -22,6 +22,7 @@ export class Listener {
   /** Counters for `ss`-like display and for tests. */
   readonly stats = { accepted: 0, cookiesSent: 0, cookiesAccepted: 0, overflows: 0 }
   readonly #halfOpen = new Set<Tcb>()
+  readonly #completing = new Set<Tcb>()
   readonly #ready: Tcb[] = []
 
   constructor(local: IpAddr, localPort: number, settings: TcpSettings, backlog: number) {
@@ -44,17 +45,23 @@ export class Listener {
     return this.#halfOpen.size >= Math.min(MAX_HALF_OPEN, this.backlog)
   }
 
-  /** The accept queue is full: the handshake may not complete now. */
+  /** The accept queue is full, with those on their way to it: no further handshake may complete now. */
   get isFull(): boolean {
-    return this.#ready.length >= this.backlog
+    return this.#ready.length + this.#completing.size >= this.backlog
   }
 
   begins(tcb: Tcb): void {
     this.#halfOpen.add(tcb)
   }
 
+  /** A cookie came back: the handshake is complete, and the next poll will say so. */
+  completes(tcb: Tcb): void {
+    this.#completing.add(tcb)
+  }
+
   established(tcb: Tcb): void {
     this.#halfOpen.delete(tcb)
+    this.#completing.delete(tcb)
     this.#ready.push(tcb)
     this.onConnection?.()
   }
@@ -62,6 +69,7 @@ export class Listener {
   /** A connection ended before anybody accepted it. One that is ready stays, so that its user learns of its end. */
   ended(tcb: Tcb): void {
     this.#halfOpen.delete(tcb)
+    this.#completing.delete(tcb)
   }
 
   /** The oldest connection that waits, or undefined. */
@@ -73,8 +81,9 @@ export class Listener {
 
   /** Everything that was not accepted, for whoever closes the listener. */
   drain(): Tcb[] {
-    const all = [...this.#halfOpen, ...this.#ready]
+    const all = [...this.#halfOpen, ...this.#completing, ...this.#ready]
     this.#halfOpen.clear()
+    this.#completing.clear()
     this.#ready.length = 0
     return all
   }

@@ -33,4 +33,7 @@ function lowerMtu(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Micros): void {
   tcb.pathMtu = ip.mtuOf(tcb.route)
   tcb.board.markAllLost()
   tcb.mustRetransmit = true
+  // As after a timeout everything goes again, but the congestion window is left as it is.
+  tcb.recovery = 'timeout'
+  tcb.recoveryPoint = tcb.snd.nxt
 }

@@ -24,7 +24,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       break
     default:
       // RFC 5681 §4.1: after an idle time the ACK clock is gone.
-      if (tcb.board.isEmpty && now - tcb.lastSent > tcb.rtt.rto) tcb.congestion.onIdle(tcb.mss)
+      if (tcb.board.isEmpty && now - tcb.lastDataSent > tcb.rtt.rto) tcb.congestion.onIdle(tcb.mss)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
       if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && !tcb.reassembly.isEmpty) sender.ack(tcb, now)
       retransmitLost(tcb, sender, now)
@@ -170,9 +170,7 @@ export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void 
 function armRetransmit(tcb: Tcb, now: Micros): void {
   if (tcb.board.isEmpty) tcb.deadlines.stop(Timer.RETRANSMIT)
   else if (!tcb.deadlines.isArmed(Timer.RETRANSMIT)) {
-    const limit = tcb.synAcked
-      ? addMicros(tcb.unansweredSince, tcb.settings.userTimeout)
-      : addMicros(tcb.openedAt, tcb.settings.connectTimeout)
+    const limit = tcb.givesUpAt
     const at = addMicros(now, tcb.rtt.rto)
     tcb.deadlines.arm(Timer.RETRANSMIT, at > limit && limit > now ? limit : at)
   }

@@ -5,7 +5,7 @@ import { end } from './ending.ts'
 import type { Segment, SegmentSender } from './segment.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 
-/** RFC 9293 §3.8.6.3 (MUST-59): an ACK for at least every second full-sized segment. */
+/** RFC 9293 §3.8.6.3 (SHLD-19): an ACK for at least every second full-sized segment. */
 const ACK_EVERY = 2
 
 /** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */

@@ -58,7 +58,9 @@ function detectByDuplicates(tcb: Tcb, news: AckNews): void {
     } else tcb.dupAcks = 0
   } else if (news.isDuplicate) {
     tcb.dupAcks++
-    if (tcb.dupAcks === DUP_THRESH && tcb.recovery === 'none') tcb.board.markFirstLost(tcb.mss)
+    // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery retransmitted begin no other.
+    const isNews = seqGt(tcb.snd.una, tcb.recoveryPoint)
+    if (tcb.dupAcks === DUP_THRESH && tcb.recovery === 'none' && isNews) tcb.board.markFirstLost(tcb.mss)
   }
 }
 
@@ -94,7 +96,7 @@ export function afterTimeout(tcb: Tcb): void {
   tcb.stats.timeouts++
 }
 
-/** RFC 9293 §3.8.2 asks nothing of it, RFC 5681 §4.1 does: a window that was not used is not shown to be right. */
+/** RFC 7661 §4.1: a window that was not used is not shown to be right. */
 function wasLimitedByWindow(tcb: Tcb, news: AckNews): boolean {
   return news.flight + tcb.mss > tcb.congestion.cwnd || tcb.recovery === 'timeout'
 }

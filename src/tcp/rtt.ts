@@ -33,10 +33,10 @@ export class RttEstimator {
     }
     if (this.srtt === undefined) {
       this.srtt = rtt
-      this.rttvar = micros(rtt / 2)
+      this.rttvar = micros(Math.round(rtt / 2))
     } else {
-      this.rttvar = micros(0.75 * this.rttvar + 0.25 * Math.abs(this.srtt - rtt))
-      this.srtt = micros(0.875 * this.srtt + 0.125 * rtt)
+      this.rttvar = micros(Math.round(0.75 * this.rttvar + 0.25 * Math.abs(this.srtt - rtt)))
+      this.srtt = micros(Math.round(0.875 * this.srtt + 0.125 * rtt))
     }
     this.#rto = Math.min(MAX_RTO, Math.max(MIN_RTO, this.srtt + Math.max(GRANULARITY, 4 * this.rttvar)))
     this.#backoff = 0

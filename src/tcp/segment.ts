@@ -102,6 +102,7 @@ export class SegmentSender {
     }
     this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos, now)
     tcb.lastSent = now
+    if (length > 0) tcb.lastDataSent = now
     tcb.stats.segmentsOut += length > tcb.mss ? Math.ceil(length / tcb.mss) : 1
     if (flags & TcpFlag.ACK) {
       tcb.ackOwed = AckOwed.NONE

@@ -18,7 +18,7 @@ export interface TcpOptionsInit {
   readonly sendBuffer?: number
   /** The most that is buffered for reading; the receive window grows up to it. Default 4 MiB. */
   readonly receiveBuffer?: number
-  /** How long an ACK may wait for data to ride on (RFC 9293 MUST-58: below 500). Default 40. */
+  /** How long an ACK may wait for data to ride on (RFC 9293 MUST-40: below 500). Default 40. */
   readonly delayedAck?: number
   /** How long TIME-WAIT lasts, twice the maximum segment lifetime. Default 60,000. */
   readonly timeWait?: number

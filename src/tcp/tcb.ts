@@ -2,7 +2,8 @@ import type { Ipv4Addr } from '../base/address.ts'
 import { ByteRing } from '../base/byte-ring.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { type Seq, seqAdd, seqDiff } from '../base/seq.ts'
-import { type Micros, micros } from '../base/types.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
+import { addMicros, type Micros, micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { NewReno } from './congestion/new-reno.ts'
@@ -22,6 +23,10 @@ export const DEFAULT_MSS = 536
 const FIRST_RECEIVE_WINDOW = 64 * 1024
 const MAX_UNSCALED = 65_535
 const TIMESTAMP_OPTION_LEN = 12
+/** RFC 5961 §7: challenge ACKs that a connection may send in a second. */
+const CHALLENGES_PER_SECOND = 10
+/** How long a half-open connection of a listener waits for its last ACK: five retransmissions. */
+const HALF_OPEN_TIMEOUT = 63_000_000
 
 /** Why a connection ended, for its user. */
 export interface TcpFailure {
@@ -157,14 +162,15 @@ export class Tcb {
   readonly deadlines = new Deadlines()
   /** When anything was last sent and received, and when the oldest unacknowledged octet began to wait. */
   lastSent = micros(0)
+  lastDataSent = micros(0)
   lastReceived = micros(0)
   waitingSince = micros(0)
   keepAliveProbes = 0
   /** Rounds in which the neighbour on the way did not answer the SYN's question for it. */
   unresolved = 0
   persistBackoff = 0
-  /** Challenge ACKs: how many this second (RFC 5961 §7). */
-  readonly challenge = { second: -1, sent: 0 }
+  /** Bounds the challenge ACKs (RFC 5961 §7). */
+  readonly challenges = new TokenBucket(CHALLENGES_PER_SECOND, CHALLENGES_PER_SECOND)
 
   /** Bits of UserEvent that the user has not been told of. */
   events = 0
@@ -247,6 +253,12 @@ export class Tcb {
   get mss(): number {
     const most = Math.min(this.peerMss, this.pathMtu - 40, this.settings.maxSegment)
     return this.timestamps ? most - TIMESTAMP_OPTION_LEN : most
+  }
+
+  /** When silence ends the connection: R2 of RFC 9293 §3.8.3, as a time. */
+  get givesUpAt(): Micros {
+    if (this.synAcked) return addMicros(this.unansweredSince, this.settings.userTimeout)
+    return addMicros(this.openedAt, this.passive ? HALF_OPEN_TIMEOUT : this.settings.connectTimeout)
   }
 
   /** FlightSize (RFC 5681 §2). */

@@ -1,4 +1,4 @@
-import { type IpAddr, type Ipv4Addr, isIpv4 } from '../base/address.ts'
+import { formatEndpoint, formatIp, type IpAddr, type Ipv4Addr, isIpv4 } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { Rng } from '../base/rng.ts'
 import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
@@ -30,6 +30,8 @@ import type { Timer } from './timers.ts'
 import { abort, limitFinWait2 } from './user.ts'
 
 const DEFAULT_BACKLOG = 511
+/** Linux has such a limit, too: without one, a peer that closes quickly could fill our memory for a minute. */
+const MAX_TIME_WAIT = 131_072
 /** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
 const REUSE_GAP = 65_537
 
@@ -78,6 +80,7 @@ export class Tcp implements Transport, TcpOwner {
   #spare: Tcb[] = []
   readonly #claims = new Map<Tcb | TimeWait | Listener, { release(): void }>()
   readonly #origins = new Map<Tcb, Listener>()
+  readonly #timeWaits = new Set<TimeWait>()
   readonly #segment = new Segment()
   readonly #refusal: Refusal
   readonly #listenContext: ListenContext
@@ -136,9 +139,15 @@ export class Tcp implements Transport, TcpOwner {
     const settings = resolveTcpOptions(options)
     if (!isIpv4(remote)) throw new NetError('EAFNOSUPPORT', `Cannot connect to ${remote}: IPv6 is not supported yet`)
     const route = this.#ip.route(remote, options.local)
-    if (route === undefined)
-      throw new NetError('ENETUNREACH', 'Cannot connect: no route leads there', { syscall: 'connect' })
+    if (route === undefined) {
+      const message = `Cannot connect to ${formatEndpoint(remote, remotePort)}: no route leads there. Add a gateway`
+      throw new NetError('ENETUNREACH', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
+    }
     const local = options.local ?? route.src
+    if (this.#ip.ownerOf(local) === undefined) {
+      const message = `Cannot connect from ${formatIp(local)}: it is not an address of this stack`
+      throw new NetError('EADDRNOTAVAIL', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
+    }
     const claim = this.#claimPort(local, options.localPort ?? 0, remote, remotePort)
     const ends = { local, localPort: claim.port, remote, remotePort }
     const old = this.#table.find(local, claim.port, remote, remotePort)
@@ -159,7 +168,8 @@ export class Tcp implements Transport, TcpOwner {
   listen(local: IpAddr, port: number, options: TcpOptionsInit & ListenOptions = {}): Listener {
     const settings = resolveTcpOptions(options)
     if (isIpv4(local) && local !== 0 && this.#ip.ownerOf(local) === undefined) {
-      throw new NetError('EADDRNOTAVAIL', 'Cannot listen: the address is not one of ours', { syscall: 'listen', port })
+      const message = `Cannot listen on ${formatEndpoint(local, port)}: it is not an address of this stack`
+      throw new NetError('EADDRNOTAVAIL', message, { syscall: 'listen', address: formatIp(local), port })
     }
     const isFree = (candidate: number): boolean => this.#listeners.isFree(local, candidate)
     if (port !== 0 && !isFree(port)) {
@@ -210,6 +220,7 @@ export class Tcp implements Transport, TcpOwner {
     }
     // RFC 9293 §3.9.2.3 (MUST-57), RFC 1122 §4.2.3.10: a connection has one host at each end.
     if (packet.broadcast) return 'tcp-broadcast'
+    // RFC 9293 MUST-7: what is malformed among the options is passed over, and the segment counts.
     seg.options.parse(frame.view, header.optionsAt, header.payloadAt)
     seg.bytes = frame.bytes
     seg.seq = header.seq
@@ -230,7 +241,7 @@ export class Tcp implements Transport, TcpOwner {
   interfaceGone(error: NetError): void {
     for (const entry of [...this.#table]) {
       if (!(entry instanceof Tcb) || entry.route.valid) continue
-      this.#reroute(entry)
+      if (this.#ip.ownerOf(entry.local) !== undefined) this.#reroute(entry)
       if (!entry.route.valid)
         fail(entry, 'abort', error.code, 'the interface it used is gone, and no other leads there')
     }
@@ -275,12 +286,20 @@ export class Tcp implements Transport, TcpOwner {
     const claim = this.#claims.get(tcb)
     this.#claims.delete(tcb)
     if (tcb.state === 'TIME-WAIT' && tcb.settings.timeWait > 0) {
-      const rest = new TimeWait(tcb, this.#now)
-      this.#table.add(rest)
-      this.#timers.update(rest)
-      if (claim !== undefined) this.#claims.set(rest, claim)
+      this.#keep(new TimeWait(tcb, this.#now), claim)
     } else claim?.release()
     this.changed(tcb)
+  }
+
+  /** Files a connection in TIME-WAIT; the oldest gives way when there are too many. */
+  #keep(rest: TimeWait, claim: { release(): void } | undefined): void {
+    this.#table.add(rest)
+    this.#timers.update(rest)
+    if (claim !== undefined) this.#claims.set(rest, claim)
+    this.#timeWaits.add(rest)
+    if (this.#timeWaits.size <= MAX_TIME_WAIT) return
+    const [oldest] = this.#timeWaits
+    this.#forget(oldest!)
   }
 
   moved(tcb: Tcb, from: TcpState, event: TcpEvent): void {
@@ -295,21 +314,21 @@ export class Tcp implements Transport, TcpOwner {
       this.#watcher?.onSegmentIn(entry, header, seg.dataLength, now)
       return segmentArrives(entry, seg, this.sender, now)
     }
-    if (entry !== undefined) {
-      if (!entry.arrives(seg, this.sender, now)) {
-        this.#timers.update(entry)
-        return undefined
-      }
-      this.#forget(entry)
+    const listener = this.#listeners.find(ip.dst, header.dstPort)
+    if (entry !== undefined && (listener === undefined || !entry.mayYieldTo(seg))) {
+      entry.arrives(seg, this.sender, this.#refusal.limit, now)
+      this.#timers.update(entry)
+      return undefined
     }
+    // A kernel that shares the address answers for ports that are not ours, and only for those.
+    const isKernels = packet.iface.shared && !this.#ports.isHeld(this.protocol, ip.dst, header.dstPort)
+    if (listener === undefined && isKernels) return 'tcp-closed'
     const ends = { local: ip.dst, localPort: header.dstPort, remote: ip.src, remotePort: header.srcPort }
     const route = this.#ip.route(ip.src, ip.dst)
     if (route === undefined) return 'tcp-no-route'
     const arrival: Arrival = { seg, ends, route, replaces: entry, now }
-    const listener = this.#listeners.find(ip.dst, header.dstPort)
     if (listener === undefined) {
-      // A kernel that shares the address answers for ports that are not ours, and only for those.
-      if (!packet.iface.shared || this.#ports.isHeld(this.protocol, ip.dst, header.dstPort)) this.#refusal.send(arrival)
+      this.#refusal.send(arrival)
       return 'tcp-closed'
     }
     const drop = arrivesAtListener(this.#listenContext, listener, arrival)
@@ -327,6 +346,7 @@ export class Tcp implements Transport, TcpOwner {
 
   #accepting(listener: Listener, arrival: Arrival, cookie: Seq | undefined): Tcb {
     const { ends, route, now } = arrival
+    if (arrival.replaces !== undefined) this.#forget(arrival.replaces)
     const iss = cookie ?? this.#chooseIss(ends, arrival.replaces, now)
     const tcb = this.#create(ends, route, iss, listener.settings, true, now)
     this.#origins.set(tcb, listener)
@@ -410,6 +430,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   #forget(entry: Tcb | TimeWait): void {
+    if (entry instanceof TimeWait) this.#timeWaits.delete(entry)
     this.#table.remove(entry)
     this.#timers.remove(entry)
     this.#release(entry)

@@ -1,5 +1,6 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { type Seq, seqGt } from '../base/seq.ts'
+import type { TokenBucket } from '../base/token-bucket.ts'
 import { addMicros, type Micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { TcpFlag } from '../wire/tcp.ts'
@@ -63,28 +64,25 @@ export class TimeWait {
     return age > 0 || (age === 0 && seqGt(seg.seq, this.rcvNxt))
   }
 
-  /**
-   * RFC 9293 §3.10.7.4 for TIME-WAIT. True when the segment is a new SYN that
-   * may replace this connection (MAY-2, RFC 6191 §2); it is then a listener's.
-   */
-  arrives(seg: Segment, sender: SegmentSender, now: Micros): boolean {
+  /** Whether a segment is a new SYN that may take this connection's place (RFC 9293 MAY-2, RFC 6191 §2). */
+  mayYieldTo(seg: Segment): boolean {
+    if (!seg.has(TcpFlag.SYN) || seg.has(TcpFlag.ACK) || seg.has(TcpFlag.RST)) return false
+    return this.#isNew(seg)
+  }
+
+  /** RFC 9293 §3.10.7.4 for TIME-WAIT; `limit` bounds the ACKs that strangers can ask for (RFC 5961 §7). */
+  arrives(seg: Segment, sender: SegmentSender, limit: TokenBucket, now: Micros): void {
     // RFC 1337 §3 fix 1: a reset does not end TIME-WAIT early.
-    if (seg.has(TcpFlag.RST)) return false
-    if (seg.has(TcpFlag.SYN) && !seg.has(TcpFlag.ACK) && this.#isNew(seg)) return true
+    if (seg.has(TcpFlag.RST)) return
     // A bare ACK at the expected place needs no answer; answering would never end between two such ends.
-    if (seg.length === 0 && seg.seq === this.rcvNxt) return false
+    if (seg.length === 0 && seg.seq === this.rcvNxt) return
     if (seg.has(TcpFlag.FIN)) this.#endsAt = addMicros(now, this.#duration)
-    sender.bare(
-      this.#route,
-      this,
-      { seq: this.sndNxt, ack: this.rcvNxt, flags: TcpFlag.ACK, window: this.#window },
-      now,
-      (options) => {
-        options.timestamps = this.timestamps
-        options.tsval = timestampAt(this.tsOffset, now)
-        options.tsecr = this.tsRecent
-      },
-    )
-    return false
+    if (!limit.take(now)) return
+    const fields = { seq: this.sndNxt, ack: this.rcvNxt, flags: TcpFlag.ACK, window: this.#window }
+    sender.bare(this.#route, this, fields, now, (options) => {
+      options.timestamps = this.timestamps
+      options.tsval = timestampAt(this.tsOffset, now)
+      options.tsecr = this.tsRecent
+    })
   }
 }

@@ -10,9 +10,6 @@ import { sendProbe } from './tail-probe.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
-/** How long a half-open connection of a listener waits for its last ACK: five retransmissions. */
-const HALF_OPEN_TIMEOUT = micros(63_000_000)
-
 /** Does what the expired timer is there for; `output` follows and sends. */
 export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micros): void {
   switch (timer) {
@@ -43,14 +40,8 @@ export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micr
 
 /** RFC 6298 §5.4 to 5.7; R2 of RFC 9293 §3.8.3 is a time here, not a count. */
 function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
-  if (!tcb.synAcked) {
-    const limit = tcb.passive ? HALF_OPEN_TIMEOUT : tcb.settings.connectTimeout
-    if (now - tcb.openedAt >= limit) {
-      giveUp(tcb, 'the peer did not answer the SYN')
-      return
-    }
-  } else if (now - tcb.unansweredSince >= tcb.settings.userTimeout) {
-    giveUp(tcb, 'the peer stopped acknowledging')
+  if (now >= tcb.givesUpAt) {
+    giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')
     return
   }
   const first = tcb.board.ranges[0]
@@ -75,7 +66,7 @@ function onKeepAlive(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const wait = tcb.keepAliveProbes > 0 ? settings.keepAliveInterval : settings.keepAlive
   if (now - idleSince >= wait && tcb.board.isEmpty) {
     if (tcb.keepAliveProbes >= settings.keepAliveProbes) {
-      fail(tcb, 'timeout', 'ETIMEDOUT', 'the peer did not answer keep-alive probes')
+      giveUp(tcb, 'the peer did not answer keep-alive probes')
       return
     }
     tcb.keepAliveProbes++

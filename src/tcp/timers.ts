@@ -14,7 +14,7 @@ export const Timer = {
   DELAYED_ACK: 4,
   /** RFC 9293 §3.8.4. */
   KEEPALIVE: 5,
-  /** RFC 9293 §3.6.1 for TIME-WAIT's sake: a peer that never closes may not hold FIN-WAIT-2 for ever. */
+  /** A peer that never closes may not hold FIN-WAIT-2 for ever, once nobody reads. */
   FIN_WAIT_2: 6,
 } as const
 export type Timer = (typeof Timer)[keyof typeof Timer]

@@ -5,6 +5,9 @@ import type { SegmentSender } from './segment.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
+/** As long as Linux's. */
+const FIN_WAIT_2_TIMEOUT = 60_000_000
+
 /** SEND, RFC 9293 §3.10.2: copies what fits of `bytes[from, …)` and returns how much that is; 0 once closed for writing. */
 export function send(tcb: Tcb, bytes: Uint8Array, from: number): number {
   if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return 0
@@ -56,9 +59,9 @@ export function abort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   fail(tcb, 'abort', 'ECONNABORTED', 'the connection was aborted on this side')
 }
 
-/** Nobody reads any more, so a peer that never sends its FIN must not hold the connection (RFC 9293 §3.6 allows the limit). */
+/** Not RFC: nobody reads any more, and a peer that never sends its FIN may not hold the connection; see docs/deviations.md#fin-wait-2. */
 export function limitFinWait2(tcb: Tcb, now: Micros): void {
   if (tcb.readClosed && tcb.state === 'FIN-WAIT-2' && !tcb.deadlines.isArmed(Timer.FIN_WAIT_2)) {
-    tcb.deadlines.arm(Timer.FIN_WAIT_2, addMicros(now, tcb.settings.timeWait))
+    tcb.deadlines.arm(Timer.FIN_WAIT_2, addMicros(now, FIN_WAIT_2_TIMEOUT))
   }
 }

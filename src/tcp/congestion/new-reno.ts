@@ -16,8 +16,7 @@ export class NewReno implements CongestionControl {
 
   onAck(octets: number, mss: number): void {
     if (this.cwnd < this.ssthresh) {
-      // RFC 5681 §3.1 (2) with the L of RFC 3465 §2.2: an ACK may stand for two segments; a batched
-      // ACK of a super-segment stands for many, and counts as them (RFC 3465 §2.3).
+      // Not RFC: one ACK may stand for a whole super-segment, and counts for all of it; see docs/deviations.md#slow-start.
       this.cwnd = Math.min(this.cwnd + octets, Math.max(this.ssthresh, this.cwnd + mss))
       return
     }

@@ -1,4 +1,4 @@
-import { type Cidr, formatCidr, formatIpv4, type Ipv4Addr, inNetwork, maskOf, networkOf } from '../base/address.ts'
+import { type Cidr, type Ipv4Addr, inNetwork, networkOf } from '../base/address.ts'
 import type { NetInterface } from './interface.ts'
 
 /** One line of the routing table: packets for `destination` leave by `iface`, through `gateway` when there is one. */
@@ -60,12 +60,4 @@ export class RouteTable {
   list(): readonly RouteEntry[] {
     return this.#entries
   }
-}
-
-/** `10.0.0.0/24 dev eth0` or `default via 10.0.0.1 dev eth0`, as `ip route` prints it. */
-export function formatRoute(entry: RouteEntry): string {
-  const destination = maskOf(entry.destination.prefix) === 0 ? 'default' : formatCidr(entry.destination)
-  const via = entry.gateway === undefined ? '' : ` via ${formatIpv4(entry.gateway)}`
-  const metric = entry.metric === 0 ? '' : ` metric ${entry.metric}`
-  return `${destination}${via} dev ${entry.iface.name}${metric}`
 }

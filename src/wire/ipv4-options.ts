@@ -46,27 +46,6 @@ export function ipv4OptionLen(view: DataView, at: number, end: number): number {
 }
 
 /**
- * Visits each option in [at, end), up to and including EOL. Stops with 'ip-bad-option' at the
- * first malformed one, which is not visited.
- */
-export function parseIpv4Options(
-  view: DataView,
-  at: number,
-  end: number,
-  visit: (kind: number, at: number, length: number) => void,
-): 'ip-bad-option' | undefined {
-  let length = 0
-  for (let i = at; i < end; i += length) {
-    length = ipv4OptionLen(view, i, end)
-    if (length === 0) return 'ip-bad-option'
-    const kind = view.getUint8(i)
-    visit(kind, i, length)
-    if (kind === Ipv4OptionKind.EOL) return undefined
-  }
-  return undefined
-}
-
-/**
  * What a host asks before it accepts a packet with options: malformed ones and
  * source routes are refused (RFC 6274 §3.13.2.3), all others are of no concern to it.
  */

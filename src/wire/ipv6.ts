@@ -16,7 +16,6 @@ const HOP_LIMIT = 7
 const SRC = 8
 const DST = 24
 export const IPV6_HEADER_LEN = 40
-export const IPV6_ADDRESS_LEN = 16
 
 const VERSION = 6
 

@@ -28,9 +28,9 @@ const CAPTURED_AT = 8
 const ORIGINAL_AT = 12
 
 /** Fractions of a second are microseconds. */
-export const PCAP_MAGIC_MICROS = 0xa1b2c3d4
+const MAGIC_MICROS = 0xa1b2c3d4
 /** Fractions of a second are nanoseconds. */
-export const PCAP_MAGIC_NANOS = 0xa1b23c4d
+const MAGIC_NANOS = 0xa1b23c4d
 const MAJOR_VERSION = 2
 const MINOR_VERSION = 4
 const LINKTYPE_MASK = 0xffff
@@ -38,7 +38,7 @@ const LINKTYPE_MASK = 0xffff
 /** Whether a file that begins with these four bytes, read big-endian, is a pcap file of either byte order. */
 export const isPcapMagic = (magic: number): boolean => bigEndianMagic(magic) || bigEndianMagic(swapped(magic))
 
-const bigEndianMagic = (magic: number): boolean => magic === PCAP_MAGIC_MICROS || magic === PCAP_MAGIC_NANOS
+const bigEndianMagic = (magic: number): boolean => magic === MAGIC_MICROS || magic === MAGIC_NANOS
 
 const swapped = (word: number): number =>
   ((word >>> 24) | ((word >>> 8) & 0xff00) | ((word << 8) & 0xff0000) | (word << 24)) >>> 0
@@ -97,7 +97,7 @@ export class PcapReader implements RecordReader {
       return false
     }
     this.#little = !bigEndianMagic(magic)
-    this.#nanosPerUnit = view.getUint32(at, this.#little) === PCAP_MAGIC_NANOS ? 1 : 1000
+    this.#nanosPerUnit = view.getUint32(at, this.#little) === MAGIC_NANOS ? 1 : 1000
     const major = view.getUint16(at + VERSION_AT, this.#little)
     if (major !== MAJOR_VERSION) {
       input.fail('unsupported-version', `the version of the format is ${major}, not ${MAJOR_VERSION}`, VERSION_AT)
@@ -110,12 +110,13 @@ export class PcapReader implements RecordReader {
   }
 }
 
-const format = (magic: number, nanosPerUnit: number): CaptureFormat => ({
+/** The format every tool reads: little-endian, microseconds. */
+export const PCAP: CaptureFormat = {
   overhead: RECORD_LENGTH,
   header(linkType) {
     const bytes = new Uint8Array(HEADER_LENGTH)
     const view = new DataView(bytes.buffer)
-    view.setUint32(0, magic, true)
+    view.setUint32(0, MAGIC_MICROS, true)
     view.setUint16(VERSION_AT, MAJOR_VERSION, true)
     view.setUint16(VERSION_AT + 2, MINOR_VERSION, true)
     view.setUint32(SNAPLEN_AT, MAX_CAPTURED, true)
@@ -124,15 +125,10 @@ const format = (magic: number, nanosPerUnit: number): CaptureFormat => ({
   },
   writeHead(view, at, seconds, nanos, captured, originalLength) {
     view.setUint32(at, seconds, true)
-    view.setUint32(at + FRACTION_AT, Math.floor(nanos / nanosPerUnit), true)
+    view.setUint32(at + FRACTION_AT, Math.floor(nanos / 1000), true)
     view.setUint32(at + CAPTURED_AT, captured, true)
     view.setUint32(at + ORIGINAL_AT, originalLength, true)
     return at + RECORD_LENGTH
   },
   writeTail: (_view, _at, end) => end,
-})
-
-/** The format every tool reads: little-endian, microseconds. */
-export const PCAP: CaptureFormat = format(PCAP_MAGIC_MICROS, 1000)
-/** The same with nanoseconds. */
-export const PCAP_NANOS: CaptureFormat = format(PCAP_MAGIC_NANOS, 1)
+}

@@ -5,7 +5,7 @@ import { Cable } from '../../src/link/cable.ts'
 import { PcapTap } from '../../src/link/pcap-tap.ts'
 import { SoftwareOffload } from '../../src/link/software-offload.ts'
 import { Tracer } from '../../src/link/tracer.ts'
-import { PCAP_NANOS } from '../../src/wire/pcap.ts'
+import { PCAP } from '../../src/wire/pcap.ts'
 import { CaptureReader } from '../../src/wire/pcap-reader.ts'
 import { PCAPNG } from '../../src/wire/pcapng.ts'
 import { linkCompliance } from '../compliance/link.ts'
@@ -59,7 +59,7 @@ describe('Tracer', () => {
 
 describe('PcapTap', () => {
   it('writes what passed, when it passed', () => {
-    for (const format of [PCAP_NANOS, PCAPNG]) {
+    for (const format of [PCAP, PCAPNG]) {
       const cable = new Cable()
       const reader = new CaptureReader()
       const tap = new PcapTap(new SoftwareOffload(cable.a), {

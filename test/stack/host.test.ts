@@ -54,6 +54,7 @@ describe('TcpSocket', () => {
     assert.equal(await code(a.tcp.connect({ host: '10.0.0.2', port: 1 })), 'ECONNREFUSED')
     assert.equal(await code(a.tcp.connect({ host: '10.0.0.77', port: 1 })), 'EHOSTUNREACH')
     assert.equal(await code(a.tcp.connect({ host: '192.0.2.1', port: 1 })), 'ENETUNREACH')
+    assert.equal(await code(a.tcp.connect({ host: '10.0.0.2', port: 1, localAddress: '10.0.0.9' })), 'EADDRNOTAVAIL')
     const aborter = new AbortController()
     const attempt = a.tcp.connect({ host: '10.0.0.78', port: 1, signal: aborter.signal })
     aborter.abort()

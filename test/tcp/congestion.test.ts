@@ -65,6 +65,18 @@ describe('congestion control (RFC 5681)', () => {
     assert.equal(peer.take().length, 10)
   })
 
+  it('counts as idle what only received and acknowledged (§4.1: "has not sent data")', () => {
+    const peer = active({ rtt: 100 })
+    peer.tcb.congestion.cwnd = 100_000
+    for (let i = 0; i < 50; i++) {
+      peer.wait(100)
+      peer.send(`P. ${i * 10 + 1}:${i * 10 + 11}(10) ack 1`)
+    }
+    peer.take()
+    peer.write(50_000)
+    assert.equal(peer.take().length, 10)
+  })
+
   it('is not starved by a peer that acknowledges what it has not received (optimistic ACKs are bounded by SND.NXT)', () => {
     const peer = passive()
     peer.write(5000)

@@ -137,6 +137,20 @@ describe('fast retransmit without SACK (RFC 5681 §3.2, RFC 6582)', () => {
     assert.equal(peer.tcb.stats.fastRecoveries, 1)
   })
 
+  it('begins no recovery for duplicates of what a timeout sent again (RFC 6582 §3.2 step 2)', () => {
+    const peer = flying(4, { syn })
+    peer.wait(350)
+    assert.equal(peer.tcb.stats.timeouts, 1)
+    peer.send('. 1:1(0) ack 4001')
+    peer.take()
+    const { ssthresh } = peer.tcb.congestion
+    peer.write(4000)
+    peer.take()
+    for (let i = 0; i < 3; i++) peer.send('. 1:1(0) ack 4001')
+    assert.equal(peer.tcb.stats.fastRecoveries, 0)
+    assert.equal(peer.tcb.congestion.ssthresh, ssthresh)
+  })
+
   it('lets new data out for further duplicates, so that the ACK clock goes on', () => {
     const peer = flying(8, { syn })
     peer.write(8000)

@@ -35,6 +35,22 @@ describe('TIME-WAIT', () => {
     assert.equal(peer.tcp.size, 0)
   })
 
+  it('gives way to no SYN where nobody listens: anybody could send one', () => {
+    const peer = timeWait()
+    peer.send('S 5000:5000(0) <mss 1000>')
+    peer.expect('. 2:2(0) ack 2')
+    assert.equal(peer.tcp.size, 1)
+  })
+
+  it('answers strangers a thousand times a second at most (RFC 5961 §7)', () => {
+    const peer = timeWait()
+    for (let i = 0; i < 2000; i++) peer.send('P. 1:1(0) ack 1')
+    assert.equal(peer.take().length, 1000)
+    peer.wait(1000)
+    peer.send('P. 1:1(0) ack 1')
+    peer.expect('. 2:2(0) ack 2')
+  })
+
   it('ignores a reset (RFC 1337 §3)', () => {
     const peer = timeWait()
     peer.send('R 2:2(0)', 'R. 2:2(0) ack 2')

@@ -37,6 +37,8 @@ const FLAGS = {
 type ClientArgs = Args<typeof FLAGS>
 
 const PROGRESS_EVERY = 200
+/** A day in milliseconds, which is more than anybody waits. */
+const LONGEST_CONNECT = 86_400_000
 /** How long a Ctrl-C waits for the peer to agree, in milliseconds. */
 const FAREWELL = 1000
 
@@ -64,18 +66,18 @@ async function openSink({ recv, bytes, json }: ClientArgs, io: Io): Promise<Sink
 async function connect(network: Network, remote: Ipv4Addr, port: number, args: ClientArgs, signal: AbortSignal) {
   const limit = args['connect-timeout']
   const localPort = args['local-port']
-  const patience = limit === undefined ? [] : [AbortSignal.timeout(limit * 1000)]
   try {
     return await network.host.tcp.connect({
       host: remote,
       port,
       ...(localPort === undefined ? {} : { localPort }),
       noDelay: args['no-delay'],
-      signal: AbortSignal.any([signal, ...patience]),
+      ...(limit === undefined ? {} : { connectTimeout: Math.min(Math.max(limit * 1000, 1), LONGEST_CONNECT) }),
+      signal,
     })
   } catch (error) {
     throwIfLost(network)
-    if (signal.aborted || patience[0]?.aborted !== true) throw error
+    if (limit === undefined || !(error instanceof NetError && error.code === 'ETIMEDOUT')) throw error
     const message = `Cannot connect to ${formatEndpoint(remote, port)}: no answer within ${limit} s`
     throw new NetError('ETIMEDOUT', message, { syscall: 'connect', address: formatIpv4(remote), port })
   }
@@ -128,6 +130,9 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
   const began = performance.now()
   const since = (): number => (performance.now() - began) / 1000
   const socket = await connect(network, ends.remote, ends.port, args, signal)
+  const givenUp = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(giveUp(socket)), { once: true })
+  })
   const connectSeconds = since()
   const local = `${socket.localAddress}:${socket.localPort}`
   if (args.debug > 0) (await io.log()).debug(`connected from ${local} in ${formatMs(connectSeconds * 1000)}`)
@@ -140,19 +145,17 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
   })
   const traffic = new Traffic()
   interrupt.onStatus(() => `${endReport(traffic, since(), socket.info()).join('; ')}; ${formatInfo(socket.info())}`)
-  const onInterrupt = (): void => void giveUp(socket)
-  signal.addEventListener('abort', onInterrupt, { once: true })
   const mayShow = output.interactive && !ends.source.isTyped && !ends.sink.isRead
   const stopProgress = mayShow ? showProgress(io, socket, traffic) : undefined
   let failure: unknown
   try {
-    await transfer(socket, ends.source, ends.sink, traffic)
+    // A source that waits for its user goes on waiting.
+    await Promise.race([transfer(socket, ends.source, ends.sink, traffic), givenUp])
   } catch (error) {
     failure = error
     socket.abort()
   }
   stopProgress?.()
-  signal.removeEventListener('abort', onInterrupt)
   const totalSeconds = since()
   const info = socket.info()
   const isWhole = failure === undefined && !signal.aborted

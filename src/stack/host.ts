@@ -37,7 +37,7 @@ export interface TcpConnectOptions extends TcpOptionsInit {
   readonly port: number
   readonly localAddress?: AddressLike
   readonly localPort?: number
-  /** Ends the attempt, and later the connection, with ABORT_ERR. */
+  /** Ends the attempt with ABORT_ERR; once the connection is open it has no effect. */
   readonly signal?: AbortSignal
 }
 
@@ -134,11 +134,12 @@ export class Host {
       this.machine.changed(tcb)
     }
     signal?.addEventListener('abort', onAbort, { once: true })
-    void socket.closed.catch(() => undefined).then(() => signal?.removeEventListener('abort', onAbort))
     try {
       await socket.opened
     } catch (error) {
       throw signal?.aborted ? abortError('connect') : error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
     }
     return socket
   }

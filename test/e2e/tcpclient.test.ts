@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createLab, type Lab, type LabHost, labUnavailable } from '../real/netns.ts'
 import { gotcp, Running as Process, type Running, records, sha256, shell, start, startNode } from './command.ts'
@@ -140,6 +141,15 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
       [summary!['complete'], summary!['sent_bytes'], summary!['received_bytes'], summary!['acked_bytes']],
       [true, 5 * MIB, 5 * MIB, 5 * MIB],
     )
+  })
+
+  it('limits the attempt by --connect-timeout, not the connection', async () => {
+    const running = start(ours, 'tcpclient', `${PEER}:${ECHO}`, '--connect-timeout', '1', '-v')
+    await running.until(/→ ESTABLISHED/)
+    await sleep(1200)
+    running.child.stdin.end('still here')
+    const { code, stdout, stderr } = await running.ended
+    assert.deepEqual([code, stdout.toString()], [0, 'still here'], stderr)
   })
 
   it('says plainly what failed', async () => {

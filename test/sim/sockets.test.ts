@@ -99,7 +99,7 @@ describe('tcp.connect()', () => {
     assert.deepEqual([error.syscall, error.address, error.port], ['connect', SERVER, 81])
   })
 
-  it('rejects with ABORT_ERR when its signal fires, before, during and after', async () => {
+  it('rejects with ABORT_ERR when its signal fires before or during the attempt, and not after', async () => {
     const world = new World()
     assert.equal(
       await world.outcome(world.a.tcp.connect({ host: SERVER, port: 80, signal: AbortSignal.abort() })),
@@ -112,10 +112,10 @@ describe('tcp.connect()', () => {
     assert.equal(await world.outcome(attempt), 'ABORT_ERR')
     const after = new AbortController()
     const [client, server] = await world.connection({}, { signal: after.signal })
-    const reading = world.outcome(client.read())
     after.abort()
-    assert.equal(await reading, 'ECONNABORTED')
-    assert.equal(await world.outcome(server.read()), 'ECONNRESET')
+    await world.run(client.write('still open'))
+    assert.equal(Buffer.from((await world.run(server.read()))!).toString(), 'still open')
+    await world.run(Promise.all([client.close(), server.close()]))
     world.assertNothingLeft()
   })
 

@@ -9,6 +9,7 @@ import { Exit, UsageError } from './exit.ts'
 import { withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { FILE, INTERFACE, integer, type Kind } from './kind.ts'
+import { plural } from './units.ts'
 
 const RECORD_FIELDS: readonly string[] = ['time_ms', 'length', 'captured', ...FRAME_FIELDS, 'text']
 
@@ -71,10 +72,9 @@ function openView(args: DumpArgs): PacketView {
 
 /** Counts as tcpdump ends with; of a file, which nobody dropped anything of, the first alone. */
 function summarize(io: Io, captured: number, drops: number | undefined, isFile: boolean): void {
-  const packets = (n: number): string => `${n} packet${n === 1 ? '' : 's'}`
-  io.output.note(`${packets(captured)} captured`)
-  if (!isFile) io.output.note(`${packets(captured)} received by filter`)
-  if (drops !== undefined) io.output.note(`${packets(drops)} dropped by kernel`)
+  io.output.note(`${plural(captured, 'packet')} captured`)
+  if (!isFile) io.output.note(`${plural(captured, 'packet')} received by filter`)
+  if (drops !== undefined) io.output.note(`${plural(drops, 'packet')} dropped by kernel`)
   io.output.record('summary', { captured, received_by_filter: captured, dropped_by_kernel: drops ?? null })
 }
 

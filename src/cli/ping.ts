@@ -1,8 +1,11 @@
 import { formatIpv4 } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
+import { DEFAULT_TTL } from '../ip/output.ts'
 import type { Host } from '../stack/host.ts'
 import type { Ping } from '../stack/ping.ts'
 import type { PingEvent } from '../stack/ping-events.ts'
+import { ICMP_HEADER_LEN } from '../wire/icmp.ts'
+import { IPV4_HEADER_LEN, IPV4_MAX_LEN } from '../wire/ipv4.ts'
 import { NETWORK_FLAGS, networkArgs } from './args.ts'
 import { type Args, bool, defineCommand, type Flags, value, valueOr } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
@@ -17,6 +20,7 @@ import { errorLine, heading, reasonOf, replyLine } from './ping/words.ts'
 
 /** How long the last replies may take when nothing has come back yet, in seconds. */
 const LAST_WAIT = 10
+const MAX_SIZE = IPV4_MAX_LEN - IPV4_HEADER_LEN - ICMP_HEADER_LEN
 
 const PATTERN: Kind<Uint8Array> = {
   placeholder: 'HEX',
@@ -33,8 +37,8 @@ const FLAGS = {
     summary: `how long to wait for the last replies (default ${LAST_WAIT}, or twice the longest round trip)`,
   }),
   deadline: value(SECONDS, { short: 'w', summary: 'stop after this time, whatever has come back' }),
-  size: valueOr(integer('BYTES', 0, 65507), 56, { short: 's', summary: 'bytes of data in each request' }),
-  ttl: valueOr(integer('N', 1, 255), 64, { short: 't', summary: 'how many routers a request may pass' }),
+  size: valueOr(integer('BYTES', 0, MAX_SIZE), 56, { short: 's', summary: 'bytes of data in each request' }),
+  ttl: valueOr(integer('N', 1, 255), DEFAULT_TTL, { short: 't', summary: 'how many routers a request may pass' }),
   tos: valueOr(integer('N', 0, 255), 0, { short: 'Q', summary: 'the differentiated-services byte' }),
   pattern: value(PATTERN, { short: 'p', summary: 'fill the data with these bytes' }),
   source: value(IPV4, { short: 'I', summary: 'which of our addresses to send from' }),

@@ -24,7 +24,7 @@ export const formatBytes = (bytes: number): string => scale(bytes, 1024, ['B', '
 /** Milliseconds with three significant figures: `0.412 ms`. */
 export function formatMs(ms: number): string {
   if (!Number.isFinite(ms)) return '- ms'
-  return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3)} ms`
+  return `${ms >= 1 ? significant(ms) : ms.toFixed(3)} ms`
 }
 
 /** A stretch of time: `431 ms`, `2.31 s`, `3m 20s`. */
@@ -36,3 +36,10 @@ export function formatSeconds(seconds: number): string {
 }
 
 export const formatPercent = (share: number): string => `${Number((share * 100).toPrecision(3))}%`
+
+/** The time of day here: `12:00:01`. */
+export const formatTimeOfDay = (at: Date): string =>
+  [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
+
+/** `1 packet`, `2 packets`. */
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

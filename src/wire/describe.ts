@@ -13,7 +13,7 @@ import { UdpHeader } from './udp.ts'
 /** What a frame says, field by field, for programs; a layer that is broken or unknown leaves its fields out. */
 export type FrameFacts = Record<string, string | number | boolean | number[][]>
 
-const PROTOCOLS: Readonly<Record<number, string>> = {
+const PROTOCOL_WORDS: Readonly<Record<number, string>> = {
   [IpProtocol.ICMP]: 'icmp',
   [IpProtocol.IGMP]: 'igmp',
   [IpProtocol.TCP]: 'tcp',
@@ -21,6 +21,9 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
   [IpProtocol.ICMPV6]: 'icmp6',
   [IpProtocol.SCTP]: 'sctp',
 }
+/** What a protocol over IP is called in records, where it has a name. */
+export const protocolWord = (protocol: number): string | undefined => PROTOCOL_WORDS[protocol]
+
 const ARP_OPERATIONS: Readonly<Record<number, string>> = { 1: 'request', 2: 'reply' }
 const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr'] as const
 
@@ -169,7 +172,7 @@ export class FrameDescriber {
 
 function addIp(facts: FrameFacts, version: 4 | 6, src: IpAddr, dst: IpAddr, protocol: number): void {
   Object.assign(facts, { ip_version: version, src: formatIp(src), dst: formatIp(dst) })
-  facts['protocol'] = PROTOCOLS[protocol] ?? protocol
+  facts['protocol'] = protocolWord(protocol) ?? protocol
 }
 
 function addPorts(facts: FrameFacts, header: { readonly srcPort: number; readonly dstPort: number }): void {

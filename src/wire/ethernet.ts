@@ -14,7 +14,15 @@ export const VLAN_TAG_LEN = 4
 export const MIN_ETHER_TYPE = 0x0600
 
 /** Values of the type field (IANA, IEEE 802 numbers). */
-export const EtherType = { IPV4: 0x0800, ARP: 0x0806, VLAN: 0x8100, IPV6: 0x86dd, QINQ: 0x88a8, LLDP: 0x88cc } as const
+export const EtherType = {
+  IPV4: 0x0800,
+  ARP: 0x0806,
+  RARP: 0x8035,
+  VLAN: 0x8100,
+  IPV6: 0x86dd,
+  QINQ: 0x88a8,
+  LLDP: 0x88cc,
+} as const
 
 /** Why a frame was refused. Also the name of the drop counter. */
 export type EthernetDrop = 'ethernet-truncated'

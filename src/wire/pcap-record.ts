@@ -15,6 +15,14 @@ export const LinkType = {
   LINUX_SLL2: 276,
 } as const
 
+/** The link type of frames that a link of ours carries. */
+export const linkTypeOf = (medium: 'ethernet' | 'ip'): number =>
+  medium === 'ethernet' ? LinkType.ETHERNET : LinkType.RAW
+
+/** What Linux puts before a packet in a "cooked" capture, in bytes; and in its version 2. */
+export const SLL_HEADER_LEN = 16
+export const SLL2_HEADER_LEN = 20
+
 /** One packet of a capture. The bytes lie in a chunk the reader was given and stay good. */
 export interface CaptureRecord {
   readonly linkType: number

@@ -1,6 +1,7 @@
 import { NetError } from '../../base/errors.ts'
 import { compileFilter, type Filter } from '../../wire/filter/filter.ts'
 import { FilterSyntaxError } from '../../wire/filter/syntax-error.ts'
+import { MAX_CAPTURED } from '../../wire/pcap-record.ts'
 import { UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { openFile } from './file-source.ts'
@@ -8,8 +9,8 @@ import { openInterface } from './interface-source.ts'
 import { type CapModule, loadCap, openLibpcap } from './libpcap-source.ts'
 import type { PacketSource } from './packet.ts'
 
-/** The largest packet that is kept whole by default: libpcap's own limit. */
-export const SNAP_LENGTH = 262144
+/** How much of a packet is kept by default: all of it. */
+export const SNAP_LENGTH = MAX_CAPTURED
 
 export interface SourceOptions {
   readonly interface: string | undefined

@@ -1,13 +1,13 @@
 import { formatEndpoint, formatIp, IPV4_ANY } from '../../base/address.ts'
 import { ArpHeader, ArpOperation } from '../../wire/arp.ts'
 import { EtherType } from '../../wire/ethernet.ts'
-import { FilterPacket } from '../../wire/filter/packet.ts'
 import { IcmpCode, IcmpHeader, IcmpType } from '../../wire/icmp.ts'
 import { IpProtocol, Ipv4Header } from '../../wire/ipv4.ts'
 import { readIpv6 } from '../../wire/ipv6.ts'
+import { FrameLayers } from '../../wire/layers.ts'
 import { TcpFlag, TcpHeader } from '../../wire/tcp.ts'
 import { TcpOptions } from '../../wire/tcp-options.ts'
-import { BoundedMap } from '../ids/bounded-map.ts'
+import { BoundedMap } from '../bounded-map.ts'
 import type { Packet } from './packet.ts'
 import { WatchedConnection } from './watched-connection.ts'
 
@@ -31,7 +31,7 @@ const UNREACHABLE_MEANINGS: Readonly<Record<number, string>> = {
 
 /** Says of each packet what it means and which document tells; for people who learn. */
 export class Explainer {
-  readonly #packet = new FilterPacket()
+  readonly #packet = new FrameLayers()
   readonly #arp = new ArpHeader()
   readonly #ipv4 = new Ipv4Header()
   readonly #icmp = new IcmpHeader()

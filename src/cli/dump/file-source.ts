@@ -25,7 +25,6 @@ function wordError(name: string, cause: unknown): unknown {
 
 class FileSource implements PacketSource {
   readonly engine = 'a capture file'
-  readonly filters = false
   linkType: number | undefined
   readonly #name: string
   readonly #stream: Readable

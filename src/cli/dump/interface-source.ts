@@ -6,7 +6,7 @@ import { openPacketLink } from '../../driver/packet.ts'
 import type { PortLink } from '../../driver/port-link.ts'
 import { FrameLayout } from '../../link/layout.ts'
 import type { InFrame } from '../../link/link.ts'
-import { LinkType } from '../../wire/pcap-record.ts'
+import { linkTypeOf } from '../../wire/pcap-record.ts'
 import { linkTypeName, Packet, type PacketSource } from './packet.ts'
 
 /** Enough for a burst of super-segments while a batch is being printed. */
@@ -56,7 +56,6 @@ class InterfaceSource implements PacketSource {
   readonly engine = 'AF_PACKET, with our own filter'
   readonly heading: string
   readonly linkType: number
-  readonly filters = false
   readonly #link: PortLink
   readonly #options: InterfaceSourceOptions
   readonly #packet = new Packet()
@@ -65,7 +64,7 @@ class InterfaceSource implements PacketSource {
   constructor(link: PortLink, options: InterfaceSourceOptions) {
     this.#link = link
     this.#options = options
-    this.linkType = link.medium === 'ethernet' ? LinkType.ETHERNET : LinkType.RAW
+    this.linkType = linkTypeOf(link.medium)
     const type = linkTypeName(this.linkType)
     this.heading = `listening on ${link.interface}, link-type ${type}, snapshot length ${options.snapLength} bytes`
   }

@@ -1,5 +1,5 @@
 import { NetError } from '../../base/errors.ts'
-import { LinkType } from '../../wire/pcap-record.ts'
+import { LinkType, MAX_CAPTURED } from '../../wire/pcap-record.ts'
 import { UsageError } from '../exit.ts'
 import { linkTypeName, Packet, type PacketSource } from './packet.ts'
 
@@ -46,7 +46,7 @@ export async function loadCap(): Promise<CapModule | undefined> {
  */
 export function openLibpcap(cap: CapModule, device: string, filter: string, snapLength: number): PacketSource {
   const capture = new cap.Cap()
-  const buffer = Buffer.alloc(262144)
+  const buffer = Buffer.alloc(MAX_CAPTURED)
   let type: string
   try {
     type = capture.open(device, filter, KERNEL_BUFFER, buffer)
@@ -71,7 +71,6 @@ function wordError(device: string, cause: unknown): Error {
 
 class LibpcapSource implements PacketSource {
   readonly engine = 'libpcap, through the package cap'
-  readonly filters = true
   readonly heading: string
   readonly linkType: number
   readonly #capture: CapCapture

@@ -3,7 +3,7 @@ import { formatFrame } from '../../wire/format/frame.ts'
 import { asciiDump, hexdump } from '../../wire/format/hexdump.ts'
 import type { FormatOptions } from '../../wire/format/options.ts'
 import { SequenceBases } from '../../wire/format/sequence-bases.ts'
-import { LinkType } from '../../wire/pcap-record.ts'
+import { FrameLayers } from '../../wire/layers.ts'
 import { Explainer } from './explainer.ts'
 import type { Packet } from './packet.ts'
 import { Timestamps } from './timestamps.ts'
@@ -14,23 +14,6 @@ export interface DumpStyle {
   readonly withLink: boolean
 }
 
-const LINK_HEADERS: Readonly<Record<number, number>> = {
-  [LinkType.ETHERNET]: 14,
-  [LinkType.NULL]: 4,
-  [LinkType.LOOP]: 4,
-  [LinkType.LINUX_SLL]: 16,
-  [LinkType.LINUX_SLL2]: 20,
-}
-const TAGS: readonly number[] = [0x8100, 0x88a8, 0x9100]
-
-/** Where the network layer starts. */
-function networkAt(packet: Packet): number {
-  let at = packet.start + (LINK_HEADERS[packet.linkType] ?? 0)
-  if (packet.linkType !== LinkType.ETHERNET) return at
-  while (at + 4 <= packet.end && TAGS.includes(packet.view.getUint16(at - 2))) at += 4
-  return at
-}
-
 /** Shows packets: as lines, as records, as columns. */
 export class PacketView {
   readonly #format: FormatOptions
@@ -39,6 +22,7 @@ export class PacketView {
   readonly #explainer: Explainer | undefined
   readonly #bases = new SequenceBases()
   readonly #describer = new FrameDescriber()
+  readonly #layers = new FrameLayers()
 
   constructor(format: FormatOptions, dump: DumpStyle, timestampStyle: number, explain: boolean) {
     this.#format = format
@@ -75,8 +59,15 @@ export class PacketView {
   #bytes(packet: Packet): string {
     const { form, withLink } = this.#dump
     if (form === 'none') return ''
-    const from = Math.min(withLink ? packet.start : networkAt(packet), packet.end)
+    const from = withLink ? packet.start : this.#networkAt(packet)
     if (form === 'ascii') return asciiDump(packet.bytes, from, packet.end)
     return hexdump(packet.bytes, from, packet.end, form === 'hex and ascii')
+  }
+
+  /** Where the network layer starts; the end of what was captured when that is before it. */
+  #networkAt(packet: Packet): number {
+    this.#layers.load(packet)
+    const { networkAt } = this.#layers
+    return networkAt < 0 ? packet.end : Math.min(networkAt, packet.end)
   }
 }

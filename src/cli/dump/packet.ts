@@ -1,10 +1,11 @@
-import type { FilterFrame } from '../../wire/filter/packet.ts'
 import type { CapturedFrame } from '../../wire/format/frame.ts'
+import type { FrameBytes } from '../../wire/layers.ts'
+import { LinkType } from '../../wire/pcap-record.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
 /** One packet on its way from a source; the source fills it again for the next one. */
-export class Packet implements CapturedFrame, FilterFrame {
+export class Packet implements CapturedFrame, FrameBytes {
   bytes: Uint8Array = NO_BYTES
   view: DataView = new DataView(NO_BYTES.buffer)
   /** The packet is `bytes[start, end)`. */
@@ -32,8 +33,6 @@ export interface PacketSource {
   readonly engine: string
   /** What packets begin with; undefined until a file's first packet. */
   readonly linkType: number | undefined
-  /** Whether the source applies the whole filter itself. */
-  readonly filters: boolean
   /**
    * Hands over each packet until there is none, `signal` aborts, or `onPacket` answers false. Waits for `ready`
    * between batches, so that a slow reader of our output slows the source down and not the memory fills.
@@ -46,14 +45,14 @@ export interface PacketSource {
 }
 
 const NAMES: Readonly<Record<number, string>> = {
-  0: 'NULL (BSD loopback)',
-  1: 'EN10MB (Ethernet)',
-  101: 'RAW (Raw IP)',
-  108: 'LOOP (OpenBSD loopback)',
-  113: 'LINUX_SLL (Linux cooked v1)',
-  228: 'IPV4 (Raw IPv4)',
-  229: 'IPV6 (Raw IPv6)',
-  276: 'LINUX_SLL2 (Linux cooked v2)',
+  [LinkType.NULL]: 'NULL (BSD loopback)',
+  [LinkType.ETHERNET]: 'EN10MB (Ethernet)',
+  [LinkType.RAW]: 'RAW (Raw IP)',
+  [LinkType.LOOP]: 'LOOP (OpenBSD loopback)',
+  [LinkType.LINUX_SLL]: 'LINUX_SLL (Linux cooked v1)',
+  [LinkType.IPV4]: 'IPV4 (Raw IPv4)',
+  [LinkType.IPV6]: 'IPV6 (Raw IPv6)',
+  [LinkType.LINUX_SLL2]: 'LINUX_SLL2 (Linux cooked v2)',
 }
 
 /** A link type in tcpdump's words. */

@@ -1,6 +1,8 @@
+import { formatTimeOfDay } from '../units.ts'
 import type { Packet } from './packet.ts'
 
 const two = (n: number): string => String(n).padStart(2, '0')
+const timeOfDay = (seconds: number): string => formatTimeOfDay(new Date(seconds * 1000))
 const fraction = (nanos: number): string => String(Math.floor(nanos / 1000)).padStart(6, '0')
 
 /**
@@ -43,11 +45,6 @@ export class Timestamps {
 
 const span = (seconds: number): string =>
   `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
-
-function timeOfDay(seconds: number): string {
-  const at = new Date(seconds * 1000)
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
-}
 
 function date(seconds: number): string {
   const at = new Date(seconds * 1000)

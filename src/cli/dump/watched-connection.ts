@@ -1,9 +1,10 @@
 import { seqAdd, seqDiff, seqGt, seqLt, seqMax } from '../../base/seq.ts'
 import { TcpFlag, type TcpHeader } from '../../wire/tcp.ts'
 import type { TcpOptions } from '../../wire/tcp-options.ts'
+import { plural } from '../units.ts'
 import { WatchedEnd } from './watched-end.ts'
 
-const bytes = (n: number): string => `${n} byte${n === 1 ? '' : 's'}`
+const bytes = (n: number): string => plural(n, 'byte')
 
 /** A connection seen from the wire: what each segment means, and what it does to the states of both ends. */
 export class WatchedConnection {
@@ -61,7 +62,7 @@ function traffic(header: TcpHeader, options: TcpOptions, me: WatchedEnd, peer: W
   const isFin = (header.flags & TcpFlag.FIN) !== 0
   const notes = header.payloadLen > 0 ? [dataMeaning(header, me)] : isFin ? [] : [ackMeaning(header, me, peer)]
   if (options.sackCount > 0) {
-    notes.push(`holds ${options.sackCount} piece${options.sackCount === 1 ? '' : 's'} behind the gap (RFC 2018)`)
+    notes.push(`holds ${plural(options.sackCount, 'piece')} behind the gap (RFC 2018)`)
   }
   const changes: string[] = []
   if (header.flags & TcpFlag.ACK) {

@@ -1,23 +1,11 @@
 import type { Seq } from '../../base/seq.ts'
-
-/** The states of RFC 9293 §3.3.2, as far as a watcher can tell them. */
-export type WatchedState =
-  | 'CLOSED'
-  | 'LISTEN'
-  | 'SYN-SENT'
-  | 'SYN-RECEIVED'
-  | 'ESTABLISHED'
-  | 'FIN-WAIT-1'
-  | 'FIN-WAIT-2'
-  | 'CLOSE-WAIT'
-  | 'CLOSING'
-  | 'LAST-ACK'
-  | 'TIME-WAIT'
+import type { TcpState } from '../../tcp/fsm.ts'
 
 /** One end of a connection, seen from the wire. */
 export class WatchedEnd {
   readonly name: string
-  state: WatchedState
+  /** As far as a watcher can tell. */
+  state: TcpState
   /** The next number it will send, once it has sent something. */
   next: Seq | undefined
   /** The number of its FIN. */
@@ -29,13 +17,13 @@ export class WatchedEnd {
   /** The shift it offered in its SYN; -1 for none (RFC 7323 §2.2). */
   scale = -1
 
-  constructor(name: string, state: WatchedState) {
+  constructor(name: string, state: TcpState) {
     this.name = name
     this.state = state
   }
 
   /** Enters a state; the change in words, nothing when it is none. */
-  enter(state: WatchedState): string[] {
+  enter(state: TcpState): string[] {
     if (state === this.state) return []
     const change = `${this.name} ${this.state} → ${state}`
     this.state = state

@@ -1,8 +1,8 @@
 import type { IpAddr } from '../../base/address.ts'
 import { formatEndpoint, formatIp } from '../../base/address.ts'
-import { IpProtocol } from '../../wire/ipv4.ts'
+import { protocolWord } from '../../wire/describe.ts'
 import { TcpFlag } from '../../wire/tcp.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../bounded-map.ts'
 import type { Observation } from './observation.ts'
 
 const MAX_FLOWS = 65536
@@ -37,16 +37,7 @@ interface Entry extends Flow {
   fins: number
 }
 
-const NAMES: Readonly<Record<number, string>> = {
-  [IpProtocol.ICMP]: 'icmp',
-  [IpProtocol.IGMP]: 'igmp',
-  [IpProtocol.TCP]: 'tcp',
-  [IpProtocol.UDP]: 'udp',
-  [IpProtocol.ICMPV6]: 'icmp6',
-  [IpProtocol.SCTP]: 'sctp',
-}
-
-export const protocolName = (protocol: number): string => NAMES[protocol] ?? `proto-${protocol}`
+export const protocolName = (protocol: number): string => protocolWord(protocol) ?? `proto-${protocol}`
 
 /** `10.0.0.2:80`, or the address alone where there are no ports. */
 export const endpoint = (address: IpAddr, port: number): string =>

@@ -2,21 +2,19 @@ import { formatIp, IPV4_ANY, type IpAddr, type Ipv4Addr, MAC_NONE, type MacAddr 
 import { checksum, finishSum, foldSum, pseudoSum } from '../../base/checksum.ts'
 import { type Seq, seq } from '../../base/seq.ts'
 import { ArpHeader } from '../../wire/arp.ts'
-import { EtherType, readMac } from '../../wire/ethernet.ts'
-import { FilterPacket } from '../../wire/filter/packet.ts'
+import { ETHERNET_HEADER_LEN, EtherType, readMac } from '../../wire/ethernet.ts'
 import { IpProtocol, Ipv4Header, ipv4ChecksumOk } from '../../wire/ipv4.ts'
-import { readIpv6 } from '../../wire/ipv6.ts'
+import { IPV6_HEADER_LEN, readIpv6 } from '../../wire/ipv6.ts'
+import { FrameLayers } from '../../wire/layers.ts'
 import { LinkType } from '../../wire/pcap-record.ts'
-import { TcpHeader } from '../../wire/tcp.ts'
+import { TCP_CHECKSUM_OFFSET, TcpHeader } from '../../wire/tcp.ts'
 import { transportChecksumOk } from '../../wire/transport-checksum.ts'
-import { UdpHeader } from '../../wire/udp.ts'
+import { UDP_CHECKSUM_OFFSET, UdpHeader } from '../../wire/udp.ts'
 import type { Packet } from '../dump/packet.ts'
 
 export type Checksum = 'the IPv4 header' | 'TCP' | 'UDP' | 'ICMP'
 
 const NO_FLAGS = -1
-const TCP_CHECKSUM = 16
-const UDP_CHECKSUM = 6
 
 /** What the rules want to know of one packet; one object is filled again for each. */
 export class Observation {
@@ -47,7 +45,7 @@ export class Observation {
   /** A checksum that is wrong and not merely unfinished. */
   badChecksum: Checksum | undefined
 
-  readonly #packet = new FilterPacket()
+  readonly #packet = new FrameLayers()
   readonly #tcp = new TcpHeader()
   readonly #udp = new UdpHeader()
 
@@ -75,7 +73,7 @@ export class Observation {
     this.icmpType = NO_FLAGS
     this.isFragment = false
     this.badChecksum = undefined
-    if (packet.linkType === LinkType.ETHERNET && packet.end - packet.start >= 14) {
+    if (packet.linkType === LinkType.ETHERNET && packet.end - packet.start >= ETHERNET_HEADER_LEN) {
       this.srcMac = readMac(packet.view, packet.start + 6)
     }
     if (layers.etherType === EtherType.ARP) {
@@ -101,7 +99,7 @@ export class Observation {
 
   #loadIpv6(packet: Packet): void {
     const at = this.#packet.networkAt
-    if (!this.#packet.has(at, 40)) return
+    if (!this.#packet.has(at, IPV6_HEADER_LEN)) return
     this.version = 6
     this.src = readIpv6(packet.view, at + 8)
     this.dst = readIpv6(packet.view, at + 24)
@@ -128,7 +126,7 @@ export class Observation {
     switch (this.protocol) {
       case IpProtocol.TCP:
         if (this.tcpFlags === NO_FLAGS || transportChecksumOk(bytes, src, dst, IpProtocol.TCP, payloadAt, end)) return
-        if (!isUnfinished(view.getUint16(payloadAt + TCP_CHECKSUM), src, dst, IpProtocol.TCP, end - payloadAt)) {
+        if (!isUnfinished(view.getUint16(payloadAt + TCP_CHECKSUM_OFFSET), src, dst, IpProtocol.TCP, end - payloadAt)) {
           this.badChecksum = 'TCP'
         }
         return
@@ -136,7 +134,7 @@ export class Observation {
         const udp = this.#udp
         if (udp.parse(view, payloadAt, end) !== undefined || udp.checksum === 0) return
         if (transportChecksumOk(bytes, src, dst, IpProtocol.UDP, payloadAt, udp.end)) return
-        if (!isUnfinished(view.getUint16(payloadAt + UDP_CHECKSUM), src, dst, IpProtocol.UDP, udp.length)) {
+        if (!isUnfinished(view.getUint16(payloadAt + UDP_CHECKSUM_OFFSET), src, dst, IpProtocol.UDP, udp.length)) {
           this.badChecksum = 'UDP'
         }
         return

@@ -1,5 +1,5 @@
 import type { Output, Style } from '../output.ts'
-import { formatBytes, formatSeconds } from '../units.ts'
+import { formatBytes, formatSeconds, formatTimeOfDay, plural } from '../units.ts'
 import type { Alert } from './alerts.ts'
 import type { Detector } from './detector.ts'
 import { endpoint, type Flow, protocolName } from './flows.ts'
@@ -7,12 +7,6 @@ import type { Observation } from './observation.ts'
 import type { Severity } from './rule.ts'
 
 const STYLES: Readonly<Record<Severity, Style>> = { low: 'cyan', medium: 'yellow', high: 'red' }
-
-/** hh:mm:ss of the local day. */
-function timeOfDay(ms: number): string {
-  const at = new Date(ms)
-  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':')
-}
 
 /** Says what a detector sees: lines for people, records for programs. */
 export class IdsReport {
@@ -43,7 +37,7 @@ export class IdsReport {
     if (count === 1) this.#alerts++
     const repeated = count > 1 ? ` (x${count})` : ''
     const mark = this.#output.paint(STYLES[severity], `ALERT ${severity}`)
-    this.#output.print(`${timeOfDay(alert.lastMs)} ${mark} ${rule} ${subject}: ${evidence}${repeated}`)
+    this.#output.print(`${formatTimeOfDay(new Date(alert.lastMs))} ${mark} ${rule} ${subject}: ${evidence}${repeated}`)
     const times = { first_ms: alert.firstMs, last_ms: alert.lastMs }
     this.#output.record('alert', { rule, severity, subject, evidence, count, ...times })
   }
@@ -56,8 +50,8 @@ export class IdsReport {
     const { flows } = detector
     if (!this.#quiet) this.#flowTable(flows.top(totals.flows), flows.total)
     this.#output.note(
-      `${packets} packet${packets === 1 ? '' : 's'} seen${drops === undefined ? '' : `, ${drops} dropped by kernel`}; ` +
-        `${flows.total} flow${flows.total === 1 ? '' : 's'}; ${this.#alerts} alert${this.#alerts === 1 ? '' : 's'}`,
+      `${plural(packets, 'packet')} seen${drops === undefined ? '' : `, ${drops} dropped by kernel`}; ` +
+        `${plural(flows.total, 'flow')}; ${plural(this.#alerts, 'alert')}`,
     )
     this.#output.record('summary', {
       packets,

@@ -4,14 +4,15 @@ import { Tracer } from '../../link/tracer.ts'
 import { type CapturedFrame, formatFrame } from '../../wire/format/frame.ts'
 import { FORMAT_DEFAULTS } from '../../wire/format/options.ts'
 import { SequenceBases } from '../../wire/format/sequence-bases.ts'
-import { LinkType } from '../../wire/pcap-record.ts'
+import { linkTypeOf } from '../../wire/pcap-record.ts'
+import { formatTimeOfDay } from '../units.ts'
 import { clockEpoch } from './capture.ts'
 
 /** A link that puts each of its frames into tcpdump's words, with the time of day, the interface and the direction. */
 export function traceTo(inner: Link, name: string, print: (line: string) => void): Link {
   const bases = new SequenceBases()
   const epoch = clockEpoch()
-  const linkType = inner.medium === 'ethernet' ? LinkType.ETHERNET : LinkType.RAW
+  const linkType = linkTypeOf(inner.medium)
   return new Tracer(inner, (direction, bytes, start, end, now) => {
     const frame: CapturedFrame = { bytes, start, end, wireLength: end - start, linkType }
     const way = direction === 'in' ? 'In ' : 'Out'
@@ -22,7 +23,5 @@ export function traceTo(inner: Link, name: string, print: (line: string) => void
 /** `12:00:01.123456` */
 function timeOfDay(epoch: number, now: Micros): string {
   const micros = Math.floor(epoch + now)
-  const at = new Date(micros / 1000)
-  const parts = [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0'))
-  return `${parts.join(':')}.${String(micros % 1_000_000).padStart(6, '0')}`
+  return `${formatTimeOfDay(new Date(micros / 1000))}.${String(micros % 1_000_000).padStart(6, '0')}`
 }

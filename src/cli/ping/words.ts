@@ -1,6 +1,7 @@
 import { ERROR_CODES } from '../../base/errors.ts'
 import type { PingFailure, PingReply } from '../../stack/ping-events.ts'
 import { ICMP_HEADER_LEN, IcmpCode } from '../../wire/icmp.ts'
+import { IPV4_HEADER_LEN } from '../../wire/ipv4.ts'
 
 // The lines of iputils' ping, so that scripts which read one can read the other.
 
@@ -22,12 +23,10 @@ const UNREACHABLE: Readonly<Record<number, string>> = {
   [IcmpCode.PRECEDENCE_CUTOFF]: 'Precedence Cutoff',
 }
 
-const IP_HEADER_LEN = 20
-
 /** `PING 172.20.0.3 (172.20.0.3) 56(84) bytes of data.` */
 export function heading(name: string, address: string, size: number, source: string | undefined): string {
   const from = source === undefined ? '' : ` from ${source} :`
-  return `PING ${name} (${address})${from} ${size}(${size + ICMP_HEADER_LEN + IP_HEADER_LEN}) bytes of data.`
+  return `PING ${name} (${address})${from} ${size}(${size + ICMP_HEADER_LEN + IPV4_HEADER_LEN}) bytes of data.`
 }
 
 /** `64 bytes from 172.20.0.3: icmp_seq=1 ttl=64 time=0.412 ms` */

@@ -1,10 +1,10 @@
+import type { FrameLayers } from '../layers.ts'
 import { CONSTANTS, NETWORKS, TRANSPORTS } from './names.ts'
-import type { FilterPacket } from './packet.ts'
 import type { Predicate } from './predicates.ts'
 import type { TokenReader } from './token-reader.ts'
 
 /** A number made from a packet; NaN where the bytes are missing, which makes every comparison false. */
-type Value = (packet: FilterPacket) => number
+type Value = (packet: FrameLayers) => number
 
 const RELATIONS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '=': (a, b) => a === b,
@@ -94,7 +94,7 @@ export function number(text: string): number | undefined {
 }
 
 /** Where the header of that name begins in a packet; undefined for a name without header. */
-function headerOf(name: string): ((packet: FilterPacket) => number) | undefined {
+function headerOf(name: string): ((packet: FrameLayers) => number) | undefined {
   if (name === 'ether' || name === 'link') return (packet) => packet.start
   if (Object.hasOwn(NETWORKS, name)) {
     const type = NETWORKS[name]

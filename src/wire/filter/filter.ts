@@ -1,18 +1,18 @@
-import { type FilterFrame, FilterPacket } from './packet.ts'
+import { type FrameBytes, FrameLayers } from '../layers.ts'
 import { FilterParser } from './parser.ts'
 import type { Predicate } from './predicates.ts'
 
 /** Tells which frames are wanted. */
 export class Filter {
   readonly #predicate: Predicate
-  readonly #packet = new FilterPacket()
+  readonly #packet = new FrameLayers()
 
   constructor(predicate: Predicate) {
     this.#predicate = predicate
   }
 
   /** Never throws; a condition on bytes that were not captured is false. */
-  matches(frame: FilterFrame): boolean {
+  matches(frame: FrameBytes): boolean {
     this.#packet.load(frame)
     return this.#predicate(this.#packet)
   }

@@ -56,7 +56,7 @@ export const NETWORKS: Readonly<Record<string, number>> = {
   ip: EtherType.IPV4,
   ip6: EtherType.IPV6,
   arp: EtherType.ARP,
-  rarp: 0x8035,
+  rarp: EtherType.RARP,
 }
 
 /** Ports with a name; other names are for /etc/services to know. */

@@ -1,11 +1,11 @@
 import type { MacAddr } from '../../base/address.ts'
 import { ARP_LEN } from '../arp.ts'
 import { EtherType, readMac } from '../ethernet.ts'
+import { type FrameLayers, hasPorts } from '../layers.ts'
 import { isIn, type Network } from './addresses.ts'
-import { type FilterPacket, hasPorts } from './packet.ts'
 
 /** A compiled part of an expression. */
-export type Predicate = (packet: FilterPacket) => boolean
+export type Predicate = (packet: FrameLayers) => boolean
 
 export type Direction = 'src' | 'dst' | 'src or dst' | 'src and dst'
 
@@ -24,11 +24,11 @@ function directed(direction: Direction, src: Predicate, dst: Predicate): Predica
 }
 
 /** Where the address of one end stands: in IP, or, for the sender and target, in ARP; -1 where there is none. */
-function addressAt(packet: FilterPacket, isSrc: boolean, length: number): number {
+function addressAt(packet: FrameLayers, isSrc: boolean, length: number): number {
   const at = packet.networkAt
   if (length === 16) return packet.isIpv6 && packet.has(at, 40) ? at + (isSrc ? 8 : 24) : -1
   if (packet.isIpv4) return packet.has(at, 20) ? at + (isSrc ? 12 : 16) : -1
-  const isArp = packet.etherType === EtherType.ARP || packet.etherType === 0x8035
+  const isArp = packet.etherType === EtherType.ARP || packet.etherType === EtherType.RARP
   return isArp && packet.has(at, ARP_LEN) ? at + (isSrc ? 14 : 24) : -1
 }
 

@@ -1,4 +1,4 @@
-import { EtherType } from '../ethernet.ts'
+import { ETHERNET_HEADER_LEN, EtherType } from '../ethernet.ts'
 import { formatArp } from './arp.ts'
 import { ETHER_TYPE_NAMES } from './ether-types.ts'
 import { hexdump } from './hexdump.ts'
@@ -7,11 +7,9 @@ import { formatLldp } from './lldp.ts'
 import { hex, type Printer } from './printer.ts'
 import { formatStp } from './stp.ts'
 
-const HEADER_LEN = 14
 /** The largest value that is a length, not a type (IEEE 802.3 §3.2.6). */
 const MAX_LENGTH = 1500
 const TAGS: readonly number[] = [EtherType.VLAN, EtherType.QINQ, 0x9100, 0x9200]
-const REVERSE_ARP = 0x8035
 
 const SAP_NAMES: Readonly<Record<number, string>> = {
   0: 'Null',
@@ -46,7 +44,7 @@ export function formatEtherType(p: Printer, type: number, at: number, length: nu
       formatIp(p, at, length, 6)
       return true
     case EtherType.ARP:
-    case REVERSE_ARP:
+    case EtherType.RARP:
       formatArp(p, at, length)
       return true
     case EtherType.LLDP:
@@ -65,11 +63,11 @@ function dumpRest(p: Printer, at: number): undefined {
 /** Prints the frame of `length` bytes at `at`. */
 export function formatEthernet(p: Printer, at: number, length: number): undefined {
   p.protocol = 'ether'
-  if (!p.has(at, HEADER_LEN)) return p.truncated()
+  if (!p.has(at, ETHERNET_HEADER_LEN)) return p.truncated()
   const addresses = `${p.mac(at + 6)} > ${p.mac(at)}, `
   if (p.options.link) p.put(addresses)
   let type = p.u16(at + 12)
-  let i = at + HEADER_LEN
+  let i = at + ETHERNET_HEADER_LEN
   let named = false
   while (TAGS.includes(type)) {
     p.protocol = 'vlan'

@@ -1,4 +1,4 @@
-import { LinkType } from '../pcap-record.ts'
+import { LinkType, SLL_HEADER_LEN, SLL2_HEADER_LEN } from '../pcap-record.ts'
 import { formatEthernet, formatEtherType } from './ethernet.ts'
 import { formatIp, formatRawIp } from './ip.ts'
 import type { FormatOptions } from './options.ts'
@@ -17,8 +17,6 @@ export interface CapturedFrame {
   readonly partialChecksum?: boolean
 }
 
-const SLL_LEN = 16
-const SLL2_LEN = 20
 /** How systems number the IPv6 family in a loopback header: Linux, NetBSD, FreeBSD, macOS. */
 const IPV6_FAMILIES: readonly number[] = [10, 24, 28, 30]
 const SLL2_DIRECTIONS: readonly string[] = ['In', 'B', 'M', 'P', 'Out']
@@ -35,18 +33,19 @@ function formatLoopback(p: Printer, at: number, length: number): undefined {
 
 function formatCooked(p: Printer, at: number, length: number): undefined {
   p.protocol = 'sll'
-  if (!p.has(at, SLL_LEN)) return p.truncated()
+  if (!p.has(at, SLL_HEADER_LEN)) return p.truncated()
   const type = p.u16(at + 14)
   if (p.options.link) p.put(`ethertype 0x${hex(type, 4)}, length ${length}: `)
-  if (!formatEtherType(p, type, at + SLL_LEN, length - SLL_LEN)) p.put(`ethertype 0x${hex(type, 4)}, length ${length}`)
+  if (!formatEtherType(p, type, at + SLL_HEADER_LEN, length - SLL_HEADER_LEN))
+    p.put(`ethertype 0x${hex(type, 4)}, length ${length}`)
 }
 
 function formatCooked2(p: Printer, at: number, length: number): undefined {
   p.protocol = 'sll2'
-  if (!p.has(at, SLL2_LEN)) return p.truncated()
+  if (!p.has(at, SLL2_HEADER_LEN)) return p.truncated()
   const type = p.u16(at)
   p.put(`ifindex ${p.u32(at + 4)} ${(SLL2_DIRECTIONS[p.u8(at + 10)] ?? '?').padEnd(3)} `)
-  if (!formatEtherType(p, type, at + SLL2_LEN, length - SLL2_LEN))
+  if (!formatEtherType(p, type, at + SLL2_HEADER_LEN, length - SLL2_HEADER_LEN))
     p.put(`ethertype 0x${hex(type, 4)}, length ${length}`)
 }
 

@@ -1,5 +1,5 @@
 import { IPV4_MAX_LEN } from '../../../wire/ipv4.ts'
-import { BoundedMap } from '../bounded-map.ts'
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Observation } from '../observation.ts'
 import type { Report, Rule } from '../rule.ts'
 

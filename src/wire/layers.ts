@@ -1,10 +1,10 @@
-import { EtherType } from '../ethernet.ts'
-import { IpProtocol } from '../ipv4.ts'
-import { IPV6_HEADER_LEN, Ipv6Extension } from '../ipv6.ts'
-import { LinkType } from '../pcap-record.ts'
+import { ETHERNET_HEADER_LEN, EtherType, VLAN_TAG_LEN } from './ethernet.ts'
+import { IPV4_HEADER_LEN, IpProtocol } from './ipv4.ts'
+import { IPV6_HEADER_LEN, Ipv6Extension } from './ipv6.ts'
+import { LinkType, SLL_HEADER_LEN, SLL2_HEADER_LEN } from './pcap-record.ts'
 
-/** A frame to be judged: `bytes[start, end)`, which may be less than was on the wire. */
-export interface FilterFrame {
+/** A frame to be looked into: `bytes[start, end)`, which may be less than was on the wire. */
+export interface FrameBytes {
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly start: number
@@ -13,16 +13,15 @@ export interface FilterFrame {
   readonly linkType: number
 }
 
-const ETHERNET_LEN = 14
 const TAGS: readonly number[] = [EtherType.VLAN, EtherType.QINQ, 0x9100]
 const NONE = -1
 const MAX_EXTENSIONS = 8
 
 /**
- * Where the layers of one frame are, found once for all parts of an
- * expression. Tags are looked through: `tcp` is true of a tagged segment too.
+ * Where the layers of one frame are, found once for all who
+ * ask. Tags are looked through: `tcp` is true of a tagged segment too.
  */
-export class FilterPacket {
+export class FrameLayers {
   bytes: Uint8Array = new Uint8Array(0)
   view: DataView = new DataView(new ArrayBuffer(0))
   start = 0
@@ -53,7 +52,7 @@ export class FilterPacket {
     return at >= this.start && at + length <= this.end
   }
 
-  load(frame: FilterFrame): void {
+  load(frame: FrameBytes): void {
     this.bytes = frame.bytes
     this.view = frame.view
     this.start = frame.start
@@ -73,8 +72,8 @@ export class FilterPacket {
   #findNetwork(linkType: number): void {
     const at = this.start
     if (linkType === LinkType.ETHERNET) this.#readEthernet()
-    else if (linkType === LinkType.LINUX_SLL) this.#network(at + 14, at + 16)
-    else if (linkType === LinkType.LINUX_SLL2) this.#network(at, at + 20)
+    else if (linkType === LinkType.LINUX_SLL) this.#network(at + 14, at + SLL_HEADER_LEN)
+    else if (linkType === LinkType.LINUX_SLL2) this.#network(at, at + SLL2_HEADER_LEN)
     else this.#rawIp(linkType === LinkType.NULL || linkType === LinkType.LOOP ? at + 4 : at)
   }
 
@@ -93,17 +92,17 @@ export class FilterPacket {
   }
 
   #readEthernet(): void {
-    let typeAt = this.start + ETHERNET_LEN - 2
-    while (this.has(typeAt, 4) && TAGS.includes(this.view.getUint16(typeAt))) {
+    let typeAt = this.start + ETHERNET_HEADER_LEN - 2
+    while (this.has(typeAt, VLAN_TAG_LEN) && TAGS.includes(this.view.getUint16(typeAt))) {
       this.vlans.push(this.view.getUint16(typeAt + 2) & 0xfff)
-      typeAt += 4
+      typeAt += VLAN_TAG_LEN
     }
     this.#network(typeAt, typeAt + 2)
   }
 
   #readIpv4(): void {
     const at = this.networkAt
-    if (!this.has(at, 20)) return
+    if (!this.has(at, IPV4_HEADER_LEN)) return
     this.protocol = this.view.getUint8(at + 9)
     const isFirst = (this.view.getUint16(at + 6) & 0x1fff) === 0
     if (isFirst) this.transportAt = at + ((this.view.getUint8(at) & 15) << 2)

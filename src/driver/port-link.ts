@@ -180,7 +180,11 @@ export class PortLink implements Link {
 
   flush(now: Micros): void {
     const batch = this.#out
-    if (batch.count === 0 || this.#state === 'closed') return
+    if (this.#state === 'closed') return
+    if (batch.count === 0) {
+      this.#retryAt = NEVER
+      return
+    }
     if (this.#timestamps) this.#flushedAt = clock()
     const done = this.#port.send(batch.count, batch.payloads)
     if (done < 0) {
@@ -197,6 +201,10 @@ export class PortLink implements Link {
       batch.clear()
       this.#retryAt = NEVER
       this.#retries = 0
+      if (this.#awaitingRoom) {
+        this.#awaitingRoom = false
+        this.#watch()
+      }
     } else {
       this.#postpone(done, now)
     }
@@ -212,21 +220,24 @@ export class PortLink implements Link {
     if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
     let bytes = 0
-    while (count > 0) {
-      bytes += this.#in.deliver(count, onFrame, wallOffset)
-      if (this.#state === 'down') this.#recovered()
-      if (count < this.#in.slots || this.#state === 'closed') break
-      if (bytes >= TURN_BYTES) {
-        this.#more = true
-        break
+    try {
+      while (count > 0) {
+        bytes += this.#in.deliver(count, onFrame, wallOffset)
+        if (this.#state === 'down') this.#recovered()
+        if (count < this.#in.slots || this.#state === 'closed') break
+        if (bytes >= TURN_BYTES) {
+          this.#more = true
+          break
+        }
+        count = this.#port.receive()
       }
-      count = this.#port.receive()
+    } finally {
+      if (this.#paused) {
+        this.#paused = false
+        this.#watch()
+      }
     }
     if (count < 0) this.#fail(count)
-    if (this.#paused) {
-      this.#paused = false
-      this.#watch()
-    }
   }
 
   pollAt(): Micros {

@@ -52,35 +52,39 @@ export class ReceiveBatch {
 
   /**
    * Hands up the first `count` frames of the slab; returns their bytes. `wallOffset` is what the wall clock of the
-   * time stamps is ahead of the stack's; NaN where frames are not stamped.
+   * time stamps is ahead of the stack's; NaN where frames are not stamped. A callback that throws loses the rest.
    */
   deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number): number {
     const facts = this.facts
     const frame = this.#frame
     let bytes = 0
-    for (let i = 0; i < count && !this.#stopped; i++) {
-      const at = i * RxFact.COUNT
-      const flags = facts[at + RxFact.FLAGS]!
-      if (this.#skipOutgoing && facts[at + RxFact.PACKET_TYPE] === PACKET_OUTGOING) continue
-      if ((flags & RxFlag.TRUNCATED) !== 0) {
-        this.truncated++
-        continue
+    try {
+      for (let i = 0; i < count && !this.#stopped; i++) {
+        const at = i * RxFact.COUNT
+        const flags = facts[at + RxFact.FLAGS]!
+        if (this.#skipOutgoing && facts[at + RxFact.PACKET_TYPE] === PACKET_OUTGOING) continue
+        if ((flags & RxFlag.TRUNCATED) !== 0) {
+          this.truncated++
+          continue
+        }
+        const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
+        frame.start = facts[at + RxFact.START]!
+        frame.end = facts[at + RxFact.END]!
+        frame.checksum =
+          (flags & RxFlag.PARTIAL) !== 0 ? 'partial' : (flags & RxFlag.VERIFIED) !== 0 ? 'verified' : 'complete'
+        frame.segmentSize =
+          gsoType === GsoType.TCPV4 || gsoType === GsoType.TCPV6 ? facts[at + RxFact.SEGMENT_SIZE]! : 0
+        frame.arrivedAt = this.times[i]! > wallOffset ? this.times[i]! - wallOffset : -1
+        bytes += frame.end - frame.start
+        this.received++
+        this.#slot = i
+        if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
+        else onFrame(frame)
       }
-      const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
-      frame.start = facts[at + RxFact.START]!
-      frame.end = facts[at + RxFact.END]!
-      frame.checksum =
-        (flags & RxFlag.PARTIAL) !== 0 ? 'partial' : (flags & RxFlag.VERIFIED) !== 0 ? 'verified' : 'complete'
-      frame.segmentSize = gsoType === GsoType.TCPV4 || gsoType === GsoType.TCPV6 ? facts[at + RxFact.SEGMENT_SIZE]! : 0
-      frame.arrivedAt = this.times[i]! > wallOffset ? this.times[i]! - wallOffset : -1
-      bytes += frame.end - frame.start
-      this.received++
-      this.#slot = i
-      if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
-      else onFrame(frame)
+    } finally {
+      this.#slot = -1
+      this.receivedBytes += bytes
     }
-    this.#slot = -1
-    this.receivedBytes += bytes
     return bytes
   }
 

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { constants } from 'node:os'
+import { describe, it } from 'node:test'
+import { MAC_NONE } from '../../src/base/address.ts'
+import { type Micros, NEVER } from '../../src/base/types.ts'
+import { type NativePort, RxFact, TxState } from '../../src/driver/native.ts'
+import { PortLink } from '../../src/driver/port-link.ts'
+import { HEADROOM, OutFrame } from '../../src/link/link.ts'
+
+const NOW = 1000 as Micros
+
+/** A port in the hands of a test: `room` frames fit, `arriving` frames of one byte are there. */
+class FakePort implements NativePort {
+  room = Number.POSITIVE_INFINITY
+  arriving = 0
+  watched: { readable: boolean; writable: boolean } = { readable: true, writable: false }
+  /** Tells what the kernel has: the number of frames, or 0 for room. */
+  report: (count: number) => void = () => undefined
+  #txState: Int32Array = new Int32Array(TxState.COUNT)
+  #rxFacts: Int32Array = new Int32Array(0)
+
+  openPacket = (): number => 0
+  openTunTap = (): number => 0
+  attach(...[, rxFacts, , , , txState]: Parameters<NativePort['attach']>): number {
+    this.#rxFacts = rxFacts
+    this.#txState = txState
+    return 0
+  }
+  start(onReady: (count: number) => void): number {
+    this.report = onReady
+    return 0
+  }
+  watch(readable: boolean, writable: boolean): number {
+    this.watched = { readable, writable }
+    return 0
+  }
+  setRef(): void {}
+  setFilter = (): number => 0
+  features = (): number => 0
+  bufferSize = (): number => 0
+  drops = (): number => 0
+  name = (): string => 'fake'
+  descriptor = (): number => 3
+  close(): void {}
+  receive(): number {
+    const count = Math.min(this.arriving, this.#rxFacts.length / RxFact.COUNT)
+    this.arriving -= count
+    for (let i = 0; i < count; i++) this.#rxFacts[i * RxFact.COUNT + RxFact.END] = 1
+    return count
+  }
+  send(count: number): number {
+    const done = Math.min(count, this.room)
+    this.room -= done
+    this.#txState[TxState.LOST] = 0
+    this.#txState[TxState.ERRNO] = done < count ? constants.errno.EAGAIN : 0
+    return done
+  }
+}
+
+function open() {
+  const port = new FakePort()
+  const facts = { name: 'fake', interface: 'fake0', mac: MAC_NONE, mtu: 1500, skipOutgoing: false }
+  const link = new PortLink(port, { ...facts, medium: 'ip' })
+  const frame = new OutFrame()
+  frame.start = HEADROOM - 20
+  return { port, link, send: () => link.send(frame, NOW) }
+}
+
+describe('PortLink.flush()', () => {
+  it('does not ask to be polled for ever after a full device has room again', () => {
+    const { port, link, send } = open()
+    port.room = 0
+    send()
+    link.flush(NOW)
+    assert.deepEqual(port.watched, { readable: true, writable: true })
+    // Another poll comes before the event loop tells of the room.
+    port.room = 10
+    link.flush(NOW)
+    port.report(0)
+    link.receive(NOW, () => undefined)
+    assert.equal(link.pollAt(), NEVER)
+    assert.deepEqual(port.watched, { readable: true, writable: false })
+  })
+
+  it('waits no longer for room when it has sent everything', () => {
+    const { port, link, send } = open()
+    port.room = 0
+    send()
+    link.flush(NOW)
+    port.room = 10
+    link.flush(NOW)
+    assert.deepEqual(port.watched, { readable: true, writable: false })
+    assert.equal(link.pollAt(), NEVER)
+    assert.equal(link.counters.sent, 1)
+  })
+})
+
+describe('PortLink.receive()', () => {
+  it('goes on after a callback that threw', () => {
+    const { port, link } = open()
+    port.report(1)
+    assert.equal(port.watched.readable, false, 'nobody has taken the frame')
+    const broken = (): never => {
+      throw new Error('broken')
+    }
+    assert.throws(() => link.receive(NOW, broken), /broken/)
+    assert.equal(port.watched.readable, true)
+    port.arriving = 2
+    let received = 0
+    link.receive(NOW, () => received++)
+    assert.equal(received, 2)
+  })
+})

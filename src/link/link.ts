@@ -145,10 +145,13 @@ export interface Link {
    * and the frame is dropped.
    */
   send(frame: OutFrame, now: Micros): boolean
+  /** The descriptor that the event loop watches; -1 when closed. Links in memory have none. */
+  readonly descriptor?: number | undefined
   /**
-   * Set by a driver that sleeps: called when a frame from outside is there to be
-   * received. It may be called inside another stack's `send`, so it only takes a
-   * note and never polls. Links that a driver watches by descriptor leave it out.
+   * Set by whoever sleeps: called when a frame from outside is there to be received.
+   * A link with a descriptor calls it from the event loop, where the stack may be
+   * polled at once. Any other may call it inside another stack's `send`, so that it
+   * only takes a note and never polls.
    */
   onWake?: (() => void) | undefined
   /**

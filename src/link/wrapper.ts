@@ -35,6 +35,10 @@ export abstract class LinkWrapper implements Link {
     return this.inner.flushedAt
   }
 
+  get descriptor(): number | undefined {
+    return this.inner.descriptor
+  }
+
   get onWake(): (() => void) | undefined {
     return this.inner.onWake
   }

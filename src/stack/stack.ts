@@ -12,7 +12,7 @@ import {
   type MacAddr,
 } from '../base/address.ts'
 import { Counters } from '../base/counters.ts'
-import type { NetError } from '../base/errors.ts'
+import { NetError } from '../base/errors.ts'
 import type { Probe } from '../base/probe.ts'
 import type { Rng } from '../base/rng.ts'
 import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
@@ -78,7 +78,7 @@ export class Stack implements Pollable {
   readonly ports: Ports
   /** Called when the stack has something to do before its next deadline; it only takes a note, and polls later. */
   onWork: (() => void) | undefined
-  /** Called when frames have arrived; a driver may poll at once. Default: as `onWork`. */
+  /** Called by the event loop when a descriptor has frames; a driver may poll at once. Default: as `onWork`. */
   onWake: (() => void) | undefined
   /** What ends with the stack: sockets, pings, listeners put themselves in and take themselves out. */
   readonly dependants = new Set<() => void>()
@@ -151,19 +151,24 @@ export class Stack implements Pollable {
     if (options.gateway !== undefined) {
       this.ip.routes.add({ destination: DEFAULT_ROUTE, gateway: options.gateway, iface, metric })
     }
-    link.onWake = () => (this.onWake ?? this.onWork)?.()
+    link.onWake = link.descriptor === undefined ? () => this.onWork?.() : () => (this.onWake ?? this.onWork)?.()
     link.onError = (error) => this.#onLinkError(iface, error)
     this.work()
     return iface
   }
 
-  /** Takes an interface out of service and closes its link. */
-  removeInterface(iface: NetInterface): void {
+  /**
+   * Takes an interface out of service and closes its link. Connections that can go no other way end with `why`,
+   * by default ENODEV.
+   */
+  removeInterface(iface: NetInterface, why: NetError = removed(iface)): void {
     const index = this.#ports.findIndex((port) => port.iface === iface)
     if (index < 0) return
     this.#ports.splice(index, 1)
     this.ip.removeInterface(iface)
     iface.link.close()
+    for (const transport of this.#transports) transport.interfaceGone?.(why)
+    this.work()
   }
 
   /** Marks an interface as up or down; what was sent by it finds other ways, or none. */
@@ -269,8 +274,7 @@ export class Stack implements Pollable {
 
   #removeGone(): void {
     for (let gone = this.#gone.pop(); gone !== undefined; gone = this.#gone.pop()) {
-      this.removeInterface(gone.iface)
-      for (const transport of this.#transports) transport.interfaceGone?.(gone.error)
+      this.removeInterface(gone.iface, gone.error)
     }
   }
 
@@ -300,3 +304,6 @@ export class Stack implements Pollable {
     return (0x020000000000 + (this.rng() & 0xff) * 0x100000000 + this.rng()) as MacAddr
   }
 }
+
+const removed = (iface: NetInterface): NetError =>
+  new NetError('ENODEV', `Cannot use ${iface.name}: it was removed from the stack`)

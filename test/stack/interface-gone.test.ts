@@ -59,3 +59,14 @@ describe('Stack.onInterfaceError', () => {
     await simulation.runUntilSettled(over.write('hello'), LIMIT)
   })
 })
+
+describe('Stack.removeInterface()', () => {
+  it('ends the connections that used it', async () => {
+    const { a, simulation, over, beside } = await connected()
+    const reading = assert.rejects(over.read(), { code: 'ENODEV', message: /the interface it used is gone/ })
+    a.stack.removeInterface(a.stack.interfaces[1]!)
+    await simulation.runUntilSettled(reading, LIMIT)
+    assert.equal(beside.info().state, 'ESTABLISHED')
+    assert.equal(a.machine.size, 1)
+  })
+})

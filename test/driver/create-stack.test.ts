@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Micros } from '../../src/base/types.ts'
+import { createStack } from '../../src/driver/create-stack.ts'
+import { Cable } from '../../src/link/cable.ts'
+import type { InFrame } from '../../src/link/link.ts'
+import { LinkWrapper } from '../../src/link/wrapper.ts'
+
+/** Counts how often the stack looks for frames. */
+class CountedLink extends LinkWrapper {
+  polls = 0
+
+  override receive(now: Micros, onFrame: (frame: InFrame) => void): void {
+    this.polls++
+    super.receive(now, onFrame)
+  }
+}
+
+class DescriptorLink extends CountedLink {
+  override get descriptor(): number {
+    return 3
+  }
+}
+
+describe('createStack()', () => {
+  it('polls at once when a descriptor has frames, and never inside the send of another stack on a cable', () => {
+    for (const [Kind, isAtOnce] of [
+      [CountedLink, false],
+      [DescriptorLink, true],
+    ] as const) {
+      const host = createStack()
+      const link = new Kind(new Cable().a)
+      host.addInterface(link, { address: '10.0.0.1/24' })
+      const before = link.polls
+      link.onWake?.()
+      assert.equal(link.polls > before, isAtOnce)
+      host.close()
+    }
+  })
+
+  it('lets two stacks on a cable in memory speak with each other', async () => {
+    const cable = new Cable()
+    const [a, b] = [createStack(), createStack()]
+    a.addInterface(cable.a, { address: '10.0.0.1/24' })
+    b.addInterface(cable.b, { address: '10.0.0.2/24' })
+    const listener = b.tcp.listen({ port: 80 })
+    const [client, server] = await Promise.all([a.tcp.connect({ host: '10.0.0.2', port: 80 }), listener.accept()])
+    await client.write('hello')
+    assert.equal(Buffer.from((await server.read())!).toString(), 'hello')
+    a.close()
+    b.close()
+  })
+})

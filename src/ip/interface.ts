@@ -20,6 +20,8 @@ import { EthernetHeader, EtherType } from '../wire/ethernet.ts'
 import { GroupTable } from './groups.ts'
 
 const VLAN_ID_MASK = 0xfff
+/** What every link must carry without fragmentation (RFC 791 §3.2). */
+const LEAST_MTU = 68
 
 /** Why a frame was refused. Also the name of the drop counter. */
 export type InterfaceDrop =
@@ -79,6 +81,7 @@ export class NetInterface {
   readonly #addresses: Cidr[] = []
   #isUp = true
 
+  /** @throws {RangeError} when the MTU is smaller than any host must take. */
   constructor(link: Link, options: InterfaceOptions, host: InterfaceHost) {
     this.name = options.name ?? link.name
     this.link = link
@@ -86,6 +89,9 @@ export class NetInterface {
     this.shared = options.shared ?? false
     this.isLoopback = options.loopback ?? false
     this.mtu = Math.min(options.mtu ?? link.mtu, link.mtu)
+    if (!(this.mtu >= LEAST_MTU)) {
+      throw new RangeError(`Cannot add ${this.name}: mtu must be at least ${LEAST_MTU}, got ${this.mtu}`)
+    }
     this.#vlan = options.vlan ?? -1
     this.#host = host
     this.#claims = new AddressClaims((ip, now) => this.neighbours?.announce(ip, now))

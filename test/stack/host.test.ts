@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { seededRng } from '../../src/base/rng.ts'
 import { fromMs } from '../../src/base/types.ts'
+import { Cable } from '../../src/link/cable.ts'
+import { Host } from '../../src/stack/host.ts'
 import { hosts, LIMIT } from './net.ts'
+
+describe('Host.addInterface()', () => {
+  it('refuses an MTU that no host may have (RFC 791 §3.2)', () => {
+    const add = (mtu: number) =>
+      new Host({ rng: seededRng(1) }).addInterface(new Cable().a, { address: '10.0.0.1/24', mtu })
+    assert.throws(() => add(67), { name: 'RangeError', message: /at least 68, got 67/ })
+    assert.throws(() => add(Number.NaN), RangeError)
+    assert.equal(add(68).mtu, 68)
+    assert.equal(add(9000).mtu, 1500)
+  })
+})
 
 describe('Host.close()', () => {
   it('ends whatever waits: accept, iteration, ping, UDP, a connection at either end', async () => {

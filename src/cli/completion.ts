@@ -49,14 +49,22 @@ function walkCases(nodes: readonly Node[]): string[] {
   )
 }
 
-export function bashScript(commands: readonly Command[]): string {
+/** What differs between bash and zsh, whose scripts are alike. */
+interface Dialect {
+  /** The lines up to the body of the loop over the words typed so far. */
+  readonly opening: readonly string[]
+  /** The word the loop is at. */
+  readonly word: string
+  readonly value: (flag: Flag<unknown>) => string | undefined
+  readonly offer: (words: readonly string[]) => string
+  readonly closing: string
+}
+
+function caseScript(commands: readonly Command[], dialect: Dialect): string {
   const nodes = nodesOf(commands)
   const lines = [
-    '# bash completion for gotcp:  source <(gotcp completion bash)',
-    '_gotcp() {',
-    '  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= i',
-    '  for ((i = 1; i < COMP_CWORD; i++)); do',
-    '    case "$path/${COMP_WORDS[i]}" in',
+    ...dialect.opening,
+    `    case "$path/${dialect.word}" in`,
     ...walkCases(nodes),
     '    esac',
     '  done',
@@ -65,14 +73,27 @@ export function bashScript(commands: readonly Command[]): string {
   for (const node of nodes) {
     lines.push(`    ${quoted(node.path)})`, '      case "$previous" in')
     for (const entry of node.flags) {
-      const value = bashValue(entry[1])
+      const value = dialect.value(entry[1])
       if (value !== undefined) lines.push(`        ${spellings(entry).join('|')}) ${value}; return ;;`)
     }
-    const offered = [...node.words, ...node.flags.flatMap(spellings)].join(' ')
-    lines.push('      esac', `      COMPREPLY=($(compgen -W ${quoted(offered)} -- "$word")) ;;`)
+    lines.push('      esac', `      ${dialect.offer([...node.words, ...node.flags.flatMap(spellings)])} ;;`)
   }
-  return [...lines, '  esac', '}', 'complete -F _gotcp gotcp', ''].join('\n')
+  return [...lines, '  esac', '}', dialect.closing, ''].join('\n')
 }
+
+export const bashScript = (commands: readonly Command[]): string =>
+  caseScript(commands, {
+    opening: [
+      '# bash completion for gotcp:  source <(gotcp completion bash)',
+      '_gotcp() {',
+      '  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= i',
+      '  for ((i = 1; i < COMP_CWORD; i++)); do',
+    ],
+    word: '${COMP_WORDS[i]}',
+    value: bashValue,
+    offer: (words) => `COMPREPLY=($(compgen -W ${quoted(words.join(' '))} -- "$word"))`,
+    closing: 'complete -F _gotcp gotcp',
+  })
 
 /** How zsh completes the value of a flag. */
 function zshValue(flag: Flag<unknown>): string | undefined {
@@ -83,31 +104,20 @@ function zshValue(flag: Flag<unknown>): string | undefined {
   return '_message value'
 }
 
-export function zshScript(commands: readonly Command[]): string {
-  const nodes = nodesOf(commands)
-  const lines = [
-    '#compdef gotcp',
-    '# zsh completion for gotcp:  source <(gotcp completion zsh)',
-    '_gotcp() {',
-    '  local previous=$words[CURRENT-1] path= i',
-    '  for ((i = 2; i < CURRENT; i++)); do',
-    '    case "$path/$words[i]" in',
-    ...walkCases(nodes),
-    '    esac',
-    '  done',
-    '  case "$path" in',
-  ]
-  for (const node of nodes) {
-    lines.push(`    ${quoted(node.path)})`, '      case "$previous" in')
-    for (const entry of node.flags) {
-      const value = zshValue(entry[1])
-      if (value !== undefined) lines.push(`        ${spellings(entry).join('|')}) ${value}; return ;;`)
-    }
-    const offered = [...node.words, ...node.flags.flatMap(spellings)].map(quoted).join(' ')
-    lines.push('      esac', `      compadd -- ${offered} ;;`)
-  }
-  return [...lines, '  esac', '}', 'compdef _gotcp gotcp', ''].join('\n')
-}
+export const zshScript = (commands: readonly Command[]): string =>
+  caseScript(commands, {
+    opening: [
+      '#compdef gotcp',
+      '# zsh completion for gotcp:  source <(gotcp completion zsh)',
+      '_gotcp() {',
+      '  local previous=$words[CURRENT-1] path= i',
+      '  for ((i = 2; i < CURRENT; i++)); do',
+    ],
+    word: '$words[i]',
+    value: zshValue,
+    offer: (words) => `compadd -- ${words.map(quoted).join(' ')}`,
+    closing: 'compdef _gotcp gotcp',
+  })
 
 /** The condition under which fish offers what stands below `path`. */
 function fishCondition(node: Node): string {

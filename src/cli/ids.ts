@@ -1,6 +1,6 @@
 import { type Args, bool, defineCommand, type Flags, list, value, valueOr } from './command.ts'
 import { chooseSource, SNAP_LENGTH } from './dump/choose-source.ts'
-import type { Packet, PacketSource } from './dump/packet.ts'
+import type { Packet } from './dump/packet.ts'
 import { Exit, UsageError } from './exit.ts'
 import type { Alert } from './ids/alerts.ts'
 import { Detector } from './ids/detector.ts'
@@ -38,20 +38,6 @@ const FLAGS = {
 
 type IdsArgs = Args<typeof FLAGS>
 
-const openSource = (args: IdsArgs, io: Io): Promise<{ source: PacketSource; wants: (packet: Packet) => boolean }> =>
-  chooseSource(
-    {
-      interface: args.interface,
-      read: args.read,
-      filter: args._.join(' '),
-      promiscuous: !args['no-promiscuous'],
-      snapLength: SNAP_LENGTH,
-      finishChecksums: false,
-      libpcap: args.libpcap,
-    },
-    io,
-  ).then(({ source, filter }) => ({ source, wants: (packet) => filter.matches(packet) }))
-
 function listRules(args: IdsArgs, io: Io): number {
   for (const { name, severity, summary } of makeRules(new Map(args.threshold))) {
     io.output.print(`${name.padEnd(16)}  ${severity.padEnd(6)}  ${summary}`)
@@ -64,7 +50,18 @@ async function ids(args: IdsArgs, io: Io): Promise<number> {
   if (args.rules) return listRules(args, io)
   if (args.quiet && args.flows !== FLAGS.flows.default) throw new UsageError('--quiet and --flows exclude each other')
   const { output } = io
-  const { source, wants } = await openSource(args, io)
+  const { source, filter } = await chooseSource(
+    {
+      interface: args.interface,
+      read: args.read,
+      filter: args._.join(' '),
+      promiscuous: !args['no-promiscuous'],
+      snapLength: SNAP_LENGTH,
+      finishChecksums: false,
+      libpcap: args.libpcap,
+    },
+    io,
+  )
   const report = new IdsReport(output, args.quiet)
   const failFrom = args['fail-on'] === undefined ? SEVERITIES.length : SEVERITIES.indexOf(args['fail-on'])
   let failed = false
@@ -74,7 +71,7 @@ async function ids(args: IdsArgs, io: Io): Promise<number> {
   })
   let packets = 0
   const onPacket = (packet: Packet): boolean => {
-    if (!wants(packet)) return true
+    if (!filter.matches(packet)) return true
     packets++
     detector.watch(packet)
     report.packet(detector.seen)

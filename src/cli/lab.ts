@@ -1,6 +1,7 @@
 import { HOST_NAMES } from '../lab/topology.ts'
 import { defineCommand, type Flags, valueOr } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
+import type { Io } from './io.ts'
 import type { Kind } from './kind.ts'
 import { command as demo } from './lab-demo.ts'
 
@@ -11,6 +12,12 @@ const NAME: Kind<string> = {
 }
 const FLAGS = { name: valueOr(NAME, 'default', { summary: 'which lab, for more than one at a time' }) } satisfies Flags
 
+/** What is done with a lab, and where it is written down; loaded only when it is wanted. */
+async function openStore(name: string, io: Io) {
+  const [session, { LabStore }] = await Promise.all([import('../lab/session.ts'), import('../lab/store.ts')])
+  return { ...session, store: new LabStore(name, io.env) }
+}
+
 const up = defineCommand({
   name: 'up',
   group: 'Lab',
@@ -20,8 +27,8 @@ const up = defineCommand({
   ],
   flags: FLAGS,
   async run(args, io) {
-    const [{ labUp }, { LabStore }] = await Promise.all([import('../lab/session.ts'), import('../lab/store.ts')])
-    const { lab, isNew } = await labUp(new LabStore(args.name, io.env))
+    const { labUp, store } = await openStore(args.name, io)
+    const { lab, isNew } = await labUp(store)
     for (const { name, address, namespace } of lab.hosts) {
       io.output.print(`${name}  ${address}  eth0`)
       io.output.record('host', { name, address: address ?? null, pid: namespace.pid, up: true })
@@ -53,9 +60,9 @@ const exec = defineCommand({
   ],
   passthrough: true,
   async run(args, io) {
-    const [{ labExec }, { LabStore }] = await Promise.all([import('../lab/session.ts'), import('../lab/store.ts')])
+    const { labExec, store } = await openStore(args.name, io)
     const [host = '', ...argv] = args._
-    return labExec(new LabStore(args.name, io.env), host, argv)
+    return labExec(store, host, argv)
   },
 })
 
@@ -66,8 +73,8 @@ const status = defineCommand({
   examples: [{ command: 'gotcp lab status', says: 'one line for each host; exit code 1 when the lab is not up' }],
   flags: FLAGS,
   async run(args, io) {
-    const [{ labStatus }, { LabStore }] = await Promise.all([import('../lab/session.ts'), import('../lab/store.ts')])
-    const hosts = labStatus(new LabStore(args.name, io.env))
+    const { labStatus, store } = await openStore(args.name, io)
+    const hosts = labStatus(store)
     for (const { name, address, pid, isUp } of hosts) {
       io.output.print(`${name}  ${address}  ${isUp ? `up, namespace of process ${pid}` : 'gone'}`)
       io.output.record('host', { name, address: address ?? null, pid, up: isUp })
@@ -85,8 +92,8 @@ const down = defineCommand({
   examples: [{ command: 'gotcp lab down', says: 'nothing of it is left; harmless when there is none' }],
   flags: FLAGS,
   async run(args, io) {
-    const [{ labDown }, { LabStore }] = await Promise.all([import('../lab/session.ts'), import('../lab/store.ts')])
-    io.output.note(labDown(new LabStore(args.name, io.env)) ? 'the lab is gone' : 'there was no lab')
+    const { labDown, store } = await openStore(args.name, io)
+    io.output.note(labDown(store) ? 'the lab is gone' : 'there was no lab')
     return Exit.OK
   },
 })

@@ -17,6 +17,7 @@ import { captureTo } from './network/capture.ts'
 import { chooseInterface, type KernelView, planAddresses, planKernelEnd } from './network/choose-interface.ts'
 import { traceTo } from './network/trace.ts'
 import { LinkWatch } from './network/watch-link.ts'
+import type { Output } from './output.ts'
 
 /** How long a lossy path may need for the last acknowledgement, in milliseconds. */
 const LINGER = 1000
@@ -59,12 +60,8 @@ interface Wire {
  */
 export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOptions): Promise<Network> {
   const { output } = io
-  if (args.pcap === '-') {
-    if (output.json) throw new UsageError('--json and --pcap - both want stdout: name a file')
-    output.divert()
-  }
   const { faults } = args
-  const seed = faults === undefined ? 0 : (faults.seed ?? randomInt(2 ** 32))
+  if (args.pcap === '-') divertOutput(output)
   const wire = openWire(args, options)
   const name = wire.link.interface
   const lost = new AbortController()
@@ -78,11 +75,7 @@ export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOpt
   const closers: (() => void)[] = []
   const host = createStack()
   try {
-    let link: Link = wire.link
-    if (faults !== undefined) {
-      link = new FaultLink(link, faultOptions(faults, seed))
-      if (faults.seed === undefined) output.note(`trouble on purpose; --seed ${seed} repeats it`)
-    }
+    let link: Link = faults === undefined ? wire.link : withFaults(wire.link, faults, output)
     if (args.pcap !== undefined) {
       const capture = captureTo(args.pcap, link, output, lose)
       closers.push(capture.close)
@@ -117,6 +110,19 @@ export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOpt
     },
     close,
   }
+}
+
+/** Leaves stdout to the capture. */
+function divertOutput(output: Output): void {
+  if (output.json) throw new UsageError('--json and --pcap - both want stdout: name a file')
+  output.divert()
+}
+
+/** A link that makes the trouble asked for, and can make the same again. */
+function withFaults(link: Link, { rate, seed, ...shares }: FaultArgs, output: Output): Link {
+  const chosen = seed ?? randomInt(2 ** 32)
+  if (seed === undefined) output.note(`trouble on purpose; --seed ${chosen} repeats it`)
+  return new FaultLink(link, { ...shares, seed: chosen, ...(rate === undefined ? {} : { rate }) })
 }
 
 function openWire({ link, address, gateway, faults }: NetworkArgs, options: NetworkOptions): Wire {
@@ -165,12 +171,6 @@ function describe({ link, addresses, shared, gateway }: Wire): string {
   const offload = link.offload.segmentation ? 'segmentation and checksums by the kernel' : 'no offload'
   return `${link.name}: ${how}${way}; MTU ${link.mtu}, ${offload}`
 }
-
-const faultOptions = ({ rate, seed: _, ...shares }: FaultArgs, seed: number) => ({
-  ...shares,
-  seed,
-  ...(rate === undefined ? {} : { rate }),
-})
 
 /** The reason to give when a command ended because its wire did. */
 export function throwIfLost(network: Network): void {

@@ -156,20 +156,10 @@ function neighbourAdvertisement(p: Printer, at: number): undefined {
   p.put(`, Flags [${bitNames(p.u32(at + 4), ADVERTISEMENT_FLAGS)}]`)
 }
 
-/** Prints the message of `length` bytes at `at`. */
-export function formatIcmpv6(p: Printer, at: number, length: number, ip: IpContext): undefined {
-  p.protocol = 'icmp6'
-  if (length === 0) return p.put('ICMP6, length 0 (invalid)')
-  const isVerbose = p.options.verbose > 0
-  if (isVerbose && !ip.fragmented && p.has(at, length)) {
-    const sum = transportSum(p, ip, IpProtocol.ICMPV6, at, at + length)
-    const found = p.u16(at + 2)
-    p.put(sum === 0 ? '[icmp6 sum ok] ' : `[bad icmp6 cksum 0x${hex(found, 4)} -> 0x${hex(rightSum(found, sum), 4)}!] `)
-  }
-  const type = p.u8(at)
-  p.put(`ICMP6, ${NAMES[type] ?? `unknown icmp6 type (${type})`}`)
-  if (isVerbose && SHOWS_LENGTH_EARLY.includes(type)) p.put(`, length ${length}`)
+/** Prints what the message says; false where its length is not to follow. */
+function formatBody(p: Printer, at: number, length: number, type: number): boolean {
   const code = p.u8(at + 1)
+  const isVerbose = p.options.verbose > 0
   const options = (from: number): undefined => {
     if (isVerbose) formatNeighbourOptions(p, at + from, at + length)
   }
@@ -184,7 +174,10 @@ export function formatIcmpv6(p: Printer, at: number, length: number, ip: IpConte
       timeExceeded(p, at, code)
       break
     case Type.PARAMETER_PROBLEM:
-      if (!p.has(at + QUOTE_DST, 16)) return p.truncated()
+      if (!p.has(at + QUOTE_DST, 16)) {
+        p.truncated()
+        return false
+      }
       p.put(PROBLEMS[code] === undefined ? `, code-#${code}` : `, ${PROBLEMS[code]} - octet ${p.u32(at + 4)}`)
       break
     case Type.ECHO_REQUEST:
@@ -224,7 +217,23 @@ export function formatIcmpv6(p: Printer, at: number, length: number, ip: IpConte
     default:
       p.put(`, length ${length}`)
       if (p.options.verbose < 2) p.put(hexdump(p.bytes, at, Math.min(p.end, at + length), false))
-      return
+      return false
   }
-  if (!isVerbose) p.put(`, length ${length}`)
+  return true
+}
+
+/** Prints the message of `length` bytes at `at`. */
+export function formatIcmpv6(p: Printer, at: number, length: number, ip: IpContext): undefined {
+  p.protocol = 'icmp6'
+  if (length === 0) return p.put('ICMP6, length 0 (invalid)')
+  const isVerbose = p.options.verbose > 0
+  if (isVerbose && !ip.fragmented && p.has(at, length)) {
+    const sum = transportSum(p, ip, IpProtocol.ICMPV6, at, at + length)
+    const found = p.u16(at + 2)
+    p.put(sum === 0 ? '[icmp6 sum ok] ' : `[bad icmp6 cksum 0x${hex(found, 4)} -> 0x${hex(rightSum(found, sum), 4)}!] `)
+  }
+  const type = p.u8(at)
+  p.put(`ICMP6, ${NAMES[type] ?? `unknown icmp6 type (${type})`}`)
+  if (isVerbose && SHOWS_LENGTH_EARLY.includes(type)) p.put(`, length ${length}`)
+  if (formatBody(p, at, length, type) && !isVerbose) p.put(`, length ${length}`)
 }

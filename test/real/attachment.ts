@@ -1,4 +1,4 @@
-import { parseCidr } from '../../src/base/address.ts'
+import { parseCidr, parseIpv4 } from '../../src/base/address.ts'
 import type { Micros } from '../../src/base/types.ts'
 import { BpfAssembler } from '../../src/driver/bpf.ts'
 import type { PortLink } from '../../src/driver/port-link.ts'
@@ -84,7 +84,7 @@ function open(lab: Lab, kind: AttachmentKind, { mtu, offload }: AttachOptions): 
   return openPacketLink({ interface: name, netns: lab.host('ours').netns, addresses, offload })
 }
 
-/** Counts the resets that pass an interface, in either direction, however they come about: a second witness. */
+/** Counts the resets from our address that arrive at a host, whoever sent them, our stack or our kernel: a second witness. */
 export class ResetWatch {
   resets = 0
   readonly #link: PortLink
@@ -95,6 +95,8 @@ export class ResetWatch {
       .ifEqual(0x0800, undefined, 'drop')
       .load8(23)
       .ifEqual(6, undefined, 'drop')
+      .load32(26)
+      .ifEqual(parseIpv4(OUR_ADDRESS)!, undefined, 'drop')
       .load8(47)
       .and(0x04)
       .ifEqual(0, 'drop')

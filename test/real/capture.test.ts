@@ -10,7 +10,7 @@ import { labUnavailable } from './netns.ts'
 
 const LIMIT = { timeout: 60_000 }
 
-/** Frames of a capture: how many, and how many of them are TCP resets. */
+/** Frames of a capture: how many, and how many of them are TCP resets from the shared address. */
 function count(chunks: readonly Uint8Array[]): { frames: number; resets: number } {
   const reader = new PcapReader()
   for (const chunk of chunks) reader.push(chunk)
@@ -19,7 +19,8 @@ function count(chunks: readonly Uint8Array[]): { frames: number; resets: number 
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     frames++
     const { bytes } = record
-    if (bytes[12] === 8 && bytes[13] === 0 && bytes[23] === 6 && (bytes[47]! & 4) !== 0) resets++
+    const isOurs = bytes.subarray(26, 30).join('.') === OUR_ADDRESS
+    if (bytes[12] === 8 && bytes[13] === 0 && bytes[23] === 6 && isOurs && (bytes[47]! & 4) !== 0) resets++
   }
   return { frames, resets }
 }

@@ -31,7 +31,7 @@ describe('README.md', { skip: labUnavailable() }, () => {
     try {
       lab.veth('node1', 'node2', { node1: '172.20.0.2/24', node2: '172.20.0.3/24' })
       const greeter = `require('net').createServer((s) => s.write('hello from the kernel\\n')).listen(8888, () => console.log('ready'))`
-      await startNode(lab.host('node2'), greeter)
+      const peer = await startNode(lab.host('node2'), greeter)
       for (const line of lines) {
         const running = start(lab.host('node1'), ...line)
         const noise = line[0] === 'ids' ? new Running(lab.host('node2'), ['ping', '-c', '3', '172.20.0.2']) : undefined
@@ -43,6 +43,8 @@ describe('README.md', { skip: labUnavailable() }, () => {
         await noise?.ended
         assert.equal(code, 0, `gotcp ${line.join(' ')}: ${running.stderr}`)
       }
+      peer.child.kill()
+      await peer.ended
     } finally {
       lab.close()
     }
@@ -58,13 +60,17 @@ describe('README.md', { skip: labUnavailable() }, () => {
       const server = new Running(lab.host('node1'), [process.execPath, file])
       const client = `
         const net = require('net')
-        const attempt = () => {
-          const socket = net.connect(8888, '10.0.0.2', () => socket.end('echo me'))
-          socket.on('data', (data) => console.log(String(data)))
-          socket.on('error', () => setTimeout(attempt, 100))
+        const attempt = (work) => {
+          const socket = net.connect(8888, '10.0.0.2', () => work(socket))
+          socket.on('error', () => setTimeout(attempt, 100, work))
         }
-        attempt()`
+        const behave = (socket) => socket.on('data', (data) => console.log(String(data))).end('echo me')
+        attempt((socket) => {
+          socket.write('x')
+          socket.once('data', () => socket.resetAndDestroy().on('close', () => attempt(behave)))
+        })`
       assert.equal((await node(lab.host('node1'), client)).stdout.toString(), 'echo me\n')
+      await server.until(/ECONNRESET/)
       server.child.kill('SIGTERM')
       await server.ended
     } finally {

@@ -63,11 +63,15 @@ export const next = (state: TcpState, event: TcpEvent): TcpState | undefined => 
 export const isSynchronized = (state: TcpState): boolean =>
   state !== 'CLOSED' && state !== 'LISTEN' && state !== 'SYN-SENT' && state !== 'SYN-RECEIVED'
 
-/** The machine as a Graphviz drawing. */
-export function toDot(): string {
-  const lines = ['digraph TCP {']
+/** The machine as a Mermaid drawing. What ends every state alike, a reset, an abort, a timeout, is left out. */
+export function toMermaid(): string {
+  const name = (state: string): string => state.replaceAll('-', '_')
+  const lines = ['stateDiagram-v2']
+  for (const state of Object.keys(TRANSITIONS)) if (name(state) !== state) lines.push(`  ${name(state)}: ${state}`)
   for (const [from, edges] of Object.entries(TRANSITIONS)) {
-    for (const [event, to] of Object.entries(edges)) lines.push(`  "${from}" -> "${to}" [label="${event}"];`)
+    for (const [event, to] of Object.entries(edges)) {
+      if (!Object.hasOwn(ENDS, event)) lines.push(`  ${name(from)} --> ${name(to)}: ${event}`)
+    }
   }
-  return `${lines.join('\n')}\n}\n`
+  return `${lines.join('\n')}\n`
 }

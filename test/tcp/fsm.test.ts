@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isSynchronized, next, type TcpState, TRANSITIONS, toDot } from '../../src/tcp/fsm.ts'
+import { isSynchronized, next, type TcpState, TRANSITIONS, toMermaid } from '../../src/tcp/fsm.ts'
 
 const STATES = Object.keys(TRANSITIONS) as TcpState[]
 
@@ -34,10 +34,10 @@ describe('the state machine (RFC 9293 §3.3.2, Figure 5)', () => {
       ['LAST-ACK', 'rcv ACK of FIN', 'CLOSED'],
       ['TIME-WAIT', 'timeout 2MSL', 'CLOSED'],
     ] as const
-    const dot = toDot()
+    const drawing = toMermaid()
     for (const [from, event, to] of edges) {
       assert.equal(next(from, event), to)
-      assert.ok(dot.includes(`"${from}" -> "${to}" [label="${event}"]`))
+      assert.ok(drawing.includes(`${from} --> ${to}: ${event}`.replaceAll(/(?<=\w)-(?=\w)/g, '_')))
     }
     assert.equal(next('TIME-WAIT', 'close'), undefined)
   })

@@ -1,4 +1,4 @@
-import { formatEndpoint, IPV4_ANY, type IpAddr } from '../base/address.ts'
+import { IPV4_ANY, type IpAddr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { below, type Rng } from '../base/rng.ts'
 
@@ -31,6 +31,7 @@ export interface PortOptions {
 }
 
 interface Hold {
+  readonly addr: IpAddr
   claims: number
   readonly reservation: PortReservation | undefined
 }
@@ -46,7 +47,8 @@ export class Ports {
   readonly #first: number
   readonly #count: number
   readonly #isShared: (addr: IpAddr) => boolean
-  readonly #holds = new Map<string, Hold>()
+  /** By protocol and port, since few addresses have the same port; a look-up allocates nothing. */
+  readonly #holds = new Map<number, Hold[]>()
 
   /** @throws {RangeError} when the range is empty or no ports. */
   constructor(rng: Rng, isShared: (addr: IpAddr) => boolean, options: PortOptions = {}) {
@@ -63,7 +65,9 @@ export class Ports {
 
   /** Ports in use. */
   get size(): number {
-    return this.#holds.size
+    let count = 0
+    for (const holds of this.#holds.values()) count += holds.length
+    return count
   }
 
   /**
@@ -71,12 +75,14 @@ export class Ports {
    * @throws {NetError} EADDRINUSE when the kernel uses it.
    */
   claim(protocol: number, addr: IpAddr, port: number): PortClaim {
-    const key = `${protocol} ${formatEndpoint(addr, port)}`
-    let hold = this.#holds.get(key)
+    const key = keyOf(protocol, port)
+    let hold = this.#holds.get(key)?.find((each) => each.addr === addr)
     if (hold === undefined) {
       const reservation = this.#isShared(addr) ? this.reserver?.(protocol, addr, port) : undefined
-      hold = { claims: 0, reservation }
-      this.#holds.set(key, hold)
+      hold = { addr, claims: 0, reservation }
+      const holds = this.#holds.get(key)
+      if (holds === undefined) this.#holds.set(key, [hold])
+      else holds.push(hold)
     }
     hold.claims++
     return { port, release: once(() => this.#release(key, hold)) }
@@ -103,21 +109,31 @@ export class Ports {
 
   /** Whether `port` of `addr` is ours, so that nobody else answers for it. */
   isHeld(protocol: number, addr: IpAddr, port: number): boolean {
-    return [addr, IPV4_ANY].some((local) => this.#holds.has(`${protocol} ${formatEndpoint(local, port)}`))
+    const holds = this.#holds.get(keyOf(protocol, port))
+    if (holds === undefined) return false
+    for (let i = 0; i < holds.length; i++) if (holds[i]!.addr === addr || holds[i]!.addr === IPV4_ANY) return true
+    return false
   }
 
   /** Gives back what is still held outside. */
   close(): void {
-    for (const hold of this.#holds.values()) hold.reservation?.release()
+    for (const holds of this.#holds.values()) for (const hold of holds) hold.reservation?.release()
     this.#holds.clear()
   }
 
-  #release(key: string, hold: Hold): void {
-    if (--hold.claims > 0 || this.#holds.get(key) !== hold) return
-    this.#holds.delete(key)
+  #release(key: number, hold: Hold): void {
+    if (--hold.claims > 0) return
+    const holds = this.#holds.get(key)
+    const index = holds?.indexOf(hold) ?? -1
+    // `close` gave it back already.
+    if (holds === undefined || index < 0) return
+    holds.splice(index, 1)
+    if (holds.length === 0) this.#holds.delete(key)
     hold.reservation?.release()
   }
 }
+
+const keyOf = (protocol: number, port: number): number => (protocol << 16) | port
 
 function once(action: () => void): () => void {
   let isDone = false

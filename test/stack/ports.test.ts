@@ -53,4 +53,23 @@ describe('Ports', () => {
     }
     assert.throws(() => ports.claimEphemeral(6, ADDR, (port) => port !== 102), { code: 'EPERM' })
   })
+
+  it('knows its ports by protocol, address and number, and those of all addresses', () => {
+    const ports = new Ports(seededRng(1), () => false)
+    const other = ip('10.0.0.2')
+    const held = () => [ADDR, other].map((addr) => ports.isHeld(6, addr, 80))
+    const one = ports.claim(6, ADDR, 80)
+    assert.deepEqual([...held(), ports.isHeld(17, ADDR, 80), ports.isHeld(6, ADDR, 81)], [true, false, false, false])
+    const all = ports.claim(6, IPV4_ANY, 80)
+    assert.deepEqual([...held(), ports.size], [true, true, 2])
+    one.release()
+    assert.deepEqual([...held(), ports.size], [true, true, 1])
+    all.release()
+    assert.deepEqual([...held(), ports.size], [false, false, 0])
+    const late = ports.claim(6, ADDR, 80)
+    ports.close()
+    ports.claim(6, ADDR, 80)
+    late.release()
+    assert.deepEqual(held(), [true, false], 'a claim from before the close frees nothing')
+  })
 })

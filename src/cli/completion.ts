@@ -81,7 +81,7 @@ function caseScript(commands: readonly Command[], dialect: Dialect): string {
   return [...lines, '  esac', '}', dialect.closing, ''].join('\n')
 }
 
-export const bashScript = (commands: readonly Command[]): string =>
+const bashScript = (commands: readonly Command[]): string =>
   caseScript(commands, {
     opening: [
       '# bash completion for gotcp:  source <(gotcp completion bash)',
@@ -104,7 +104,7 @@ function zshValue(flag: Flag<unknown>): string | undefined {
   return '_message value'
 }
 
-export const zshScript = (commands: readonly Command[]): string =>
+const zshScript = (commands: readonly Command[]): string =>
   caseScript(commands, {
     opening: [
       '#compdef gotcp',
@@ -128,7 +128,7 @@ function fishCondition(node: Node): string {
   return seen.join('; and ') || 'true'
 }
 
-export function fishScript(commands: readonly Command[]): string {
+function fishScript(commands: readonly Command[]): string {
   const lines = ['# fish completion for gotcp:  gotcp completion fish | source', 'complete -c gotcp -f']
   for (const node of nodesOf(commands)) {
     const base = `complete -c gotcp -n ${quoted(fishCondition(node))}`

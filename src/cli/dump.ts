@@ -1,7 +1,7 @@
 import { FRAME_FIELDS } from '../wire/describe.ts'
 import { type Args, bool, count, defineCommand, type Flags, value, valueOr } from './command.ts'
 import { CaptureFile } from './dump/capture-file.ts'
-import { chooseSource, SNAP_LENGTH } from './dump/choose-source.ts'
+import { chooseSource, LISTEN_FLAGS, SNAP_LENGTH } from './dump/choose-source.ts'
 import { localNames, NUMERIC } from './dump/names.ts'
 import type { Packet } from './dump/packet.ts'
 import { type DumpStyle, PacketView } from './dump/packet-view.ts'
@@ -45,8 +45,7 @@ const FLAGS = {
     short: 's',
     summary: 'keep this much of a packet',
   }),
-  'no-promiscuous': bool({ short: 'p', summary: 'leave out frames for other stations' }),
-  libpcap: bool({ summary: 'listen through libpcap, by the package cap' }),
+  ...LISTEN_FLAGS,
   'line-buffered': bool({ short: 'l', summary: 'accepted for tcpdump: lines are never held back' }),
 } satisfies Flags
 
@@ -82,15 +81,8 @@ async function dump(args: DumpArgs, io: Io): Promise<number> {
   if (args.json && args.write === '-') throw new UsageError('--json and --write - both want stdout: name a file')
   const { output } = io
   const { source, filter } = await chooseSource(
-    {
-      interface: args.interface,
-      read: args.read,
-      filter: args._.join(' '),
-      promiscuous: !args['no-promiscuous'],
-      snapLength: args.snaplen,
-      finishChecksums: args.write !== undefined,
-      libpcap: args.libpcap,
-    },
+    args,
+    { snapLength: args.snaplen, finishChecksums: args.write !== undefined },
     io,
   )
   const view = openView(args)

@@ -1,5 +1,5 @@
 import { type Args, bool, defineCommand, type Flags, list, value, valueOr } from './command.ts'
-import { chooseSource, SNAP_LENGTH } from './dump/choose-source.ts'
+import { chooseSource, LISTEN_FLAGS, SNAP_LENGTH } from './dump/choose-source.ts'
 import type { Packet } from './dump/packet.ts'
 import { Exit, UsageError } from './exit.ts'
 import type { Alert } from './ids/alerts.ts'
@@ -32,8 +32,7 @@ const FLAGS = {
   rules: bool({ summary: 'list the rules and end' }),
   threshold: list(THRESHOLD, { summary: 'change the number a rule goes by' }),
   'fail-on': value(choice(...SEVERITIES), { summary: 'end with exit code 1 if there was an alert this severe' }),
-  'no-promiscuous': bool({ short: 'p', summary: 'leave out frames for other stations' }),
-  libpcap: bool({ summary: 'listen through libpcap, by the package cap' }),
+  ...LISTEN_FLAGS,
 } satisfies Flags
 
 type IdsArgs = Args<typeof FLAGS>
@@ -50,18 +49,7 @@ async function ids(args: IdsArgs, io: Io): Promise<number> {
   if (args.rules) return listRules(args, io)
   if (args.quiet && args.flows !== FLAGS.flows.default) throw new UsageError('--quiet and --flows exclude each other')
   const { output } = io
-  const { source, filter } = await chooseSource(
-    {
-      interface: args.interface,
-      read: args.read,
-      filter: args._.join(' '),
-      promiscuous: !args['no-promiscuous'],
-      snapLength: SNAP_LENGTH,
-      finishChecksums: false,
-      libpcap: args.libpcap,
-    },
-    io,
-  )
+  const { source, filter } = await chooseSource(args, { snapLength: SNAP_LENGTH, finishChecksums: false }, io)
   const report = new IdsReport(output, args.quiet)
   const failFrom = args['fail-on'] === undefined ? SEVERITIES.length : SEVERITIES.indexOf(args['fail-on'])
   let failed = false

@@ -2,7 +2,7 @@ import { type Command, type Flag, flagsOf, GROUPS } from './command.ts'
 import { EXIT_CODES } from './exit.ts'
 import { dashed } from './parse.ts'
 
-export const TAGLINE = 'gotcp - a TCP/IP stack in user space: look at a network, talk over it, take it apart'
+const TAGLINE = 'gotcp - a TCP/IP stack in user space: look at a network, talk over it, take it apart'
 
 const EXAMPLES = [
   'gotcp lab demo',
@@ -32,9 +32,7 @@ export function flagSummary(flag: Flag<unknown>): string {
 }
 
 /** The flags of a command by heading, its own first. */
-export function flagGroups(
-  command: Command,
-): readonly (readonly [string, readonly (readonly [string, Flag<unknown>])[]])[] {
+function flagGroups(command: Command): readonly (readonly [string, readonly (readonly [string, Flag<unknown>])[]])[] {
   const groups = new Map<string, [string, Flag<unknown>][]>()
   for (const [name, flag] of Object.entries(flagsOf(command))) {
     const group = flag.group ?? 'Options'
@@ -84,7 +82,7 @@ export function overview(commands: readonly Command[]): string {
   return [...lines, '', ...exitCodes()].join('\n') + '\n'
 }
 
-export const exitCodes = (): string[] => [
+const exitCodes = (): string[] => [
   'Exit codes',
   ...columns(Object.values(EXIT_CODES).map(({ code, meaning }) => [String(code), meaning])),
 ]

@@ -18,7 +18,7 @@ import {
 } from '../wire/icmp.ts'
 import { IPV4_HEADER_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { EchoReply, EchoTable } from './echo.ts'
-import { Quote } from './quote.ts'
+import { Quote, type QuoteDrop } from './quote.ts'
 
 /** RFC 1812 §4.3.2.3: an error quotes as much as fits into the packet that every host takes. */
 const MAX_ERROR_LEN = 576
@@ -151,7 +151,7 @@ export class Icmp implements Transport, ErrorSender {
     return this.#send(route, header.dst, frame.bytes, from, header.end, DEFAULT_TTL, header.tos, false, now)
   }
 
-  #onEchoReply(packet: IpPacket, isCorrupt: boolean, now: Micros): string | undefined {
+  #onEchoReply(packet: IpPacket, isCorrupt: boolean, now: Micros): IcmpInputDrop | undefined {
     const { frame, header } = packet
     const icmp = this.#in
     const listener = this.echoes.find(icmp.id)
@@ -171,7 +171,7 @@ export class Icmp implements Transport, ErrorSender {
     return isCorrupt ? 'icmp-bad-checksum' : undefined
   }
 
-  #onError(packet: IpPacket, now: Micros): string | undefined {
+  #onError(packet: IpPacket, now: Micros): QuoteDrop | IcmpInputDrop | undefined {
     const { frame, header } = packet
     const icmp = this.#in
     const quote = this.#quote
@@ -193,7 +193,7 @@ export class Icmp implements Transport, ErrorSender {
     return this.#deliver(frame.view, now)
   }
 
-  #deliver(view: DataView, now: Micros): string | undefined {
+  #deliver(view: DataView, now: Micros): IcmpInputDrop | undefined {
     const { protocol, src, dst, srcPort, dstPort, seq, transportAt } = this.#quote
     const error = this.#error
     error.protocol = protocol

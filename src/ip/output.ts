@@ -22,9 +22,6 @@ const MAX_CACHED_ROUTES = 4096
 /** RFC 1122 §3.2.1.7; the value is IANA's. */
 export const DEFAULT_TTL = 64
 
-/** Why a packet was not sent. Also the name of the drop counter; `packet-too-big` is EMSGSIZE. */
-export type IpOutputDrop = 'ip-too-big' | 'ip-no-interface'
-
 /** The way to one destination. A connection keeps it and asks again once it is no longer `valid`. */
 export class Route {
   readonly iface: NetInterface

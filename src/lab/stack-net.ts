@@ -11,7 +11,7 @@ const ECHO_TIMEOUT_MS = 2000
 const ECHO_PAUSE_MS = 20
 
 /** A connection of our stack's. */
-export function stackPipe(socket: TcpSocket): Pipe {
+function stackPipe(socket: TcpSocket): Pipe {
   let buffer: Uint8Array | undefined
   return {
     write: (chunk) => socket.write(chunk),

@@ -6,7 +6,7 @@ import type { IcmpError } from '../ip/transport.ts'
 
 /** What a datagram costs beyond its bytes, so that empty ones are bounded too. */
 const OVERHEAD = 128
-export const DEFAULT_UDP_BUFFER = 256 * 1024
+const DEFAULT_BUFFER = 256 * 1024
 /** RFC 1112 §6.1: groups are heard on this link only, unless asked otherwise. */
 const MULTICAST_TTL = 1
 
@@ -96,8 +96,8 @@ export class UdpEndpoint {
     this.multicastTtl = options.multicastTtl ?? MULTICAST_TTL
     this.tos = options.tos ?? 0
     this.dontFragment = options.dontFragment ?? false
-    this.receiveBuffer = options.receiveBuffer ?? DEFAULT_UDP_BUFFER
-    this.sendBuffer = options.sendBuffer ?? DEFAULT_UDP_BUFFER
+    this.receiveBuffer = options.receiveBuffer ?? DEFAULT_BUFFER
+    this.sendBuffer = options.sendBuffer ?? DEFAULT_BUFFER
     this.reuse = options.reuse ?? false
   }
 

@@ -9,12 +9,12 @@ import { OutFrame } from '../link/link.ts'
 import { IcmpCode, IcmpType } from '../wire/icmp.ts'
 import { IPV4_HEADER_LEN, IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
-import { UDP_CHECKSUM_OFFSET, UDP_HEADER_LEN, UdpHeader } from '../wire/udp.ts'
+import { UDP_CHECKSUM_OFFSET, UDP_HEADER_LEN, type UdpDrop, UdpHeader } from '../wire/udp.ts'
 import type { UdpEndpoint } from './endpoint.ts'
 import { UdpTable } from './udp-table.ts'
 
 /** What the largest packet leaves. */
-export const MAX_UDP_PAYLOAD = IPV4_MAX_LEN - IPV4_HEADER_LEN - UDP_HEADER_LEN
+const MAX_UDP_PAYLOAD = IPV4_MAX_LEN - IPV4_HEADER_LEN - UDP_HEADER_LEN
 
 /** Why a datagram was refused. Also the name of the drop counter. */
 export type UdpInputDrop = 'udp-bad-checksum' | 'udp-no-port' | 'udp-buffer-full'
@@ -38,7 +38,7 @@ export class Udp implements Transport {
     this.#errors = errors
   }
 
-  input(packet: IpPacket, now: Micros): string | undefined {
+  input(packet: IpPacket, now: Micros): UdpDrop | UdpInputDrop | undefined {
     const { frame, header } = packet
     const udp = this.#in
     const drop = udp.parse(frame.view, header.payloadAt, header.end)
@@ -128,10 +128,10 @@ export class Udp implements Transport {
   }
 
   /** RFC 1122 §4.1.3.5 and RFC 1112 §4: everyone who listens there gets a copy. */
-  #deliverToAll(packet: IpPacket): string | undefined {
+  #deliverToAll(packet: IpPacket): UdpInputDrop | undefined {
     const { dst } = packet.header
     const isGroup = isMulticast(dst)
-    let drop: string | undefined = 'udp-no-port'
+    let drop: UdpInputDrop | undefined = 'udp-no-port'
     for (const endpoint of this.endpoints.boundTo(this.#in.dstPort)) {
       if (endpoint.localAddress !== IPV4_ANY && endpoint.localAddress !== dst) continue
       if (isGroup && !endpoint.groups.some((member) => member.group === dst && member.iface === packet.iface)) continue
@@ -140,7 +140,7 @@ export class Udp implements Transport {
     return drop
   }
 
-  #deliver(endpoint: UdpEndpoint, packet: IpPacket): string | undefined {
+  #deliver(endpoint: UdpEndpoint, packet: IpPacket): UdpInputDrop | undefined {
     const { frame, header } = packet
     const { payloadAt, end, srcPort } = this.#in
     // A super-segment stands for datagrams of this many bytes each.

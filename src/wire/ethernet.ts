@@ -10,8 +10,6 @@ const SRC = 6
 const TYPE = 12
 export const ETHERNET_HEADER_LEN = 14
 export const VLAN_TAG_LEN = 4
-/** A type field below this is the length of an IEEE 802.3 frame (RFC 1122 §2.3.3). */
-export const MIN_ETHER_TYPE = 0x0600
 
 /** Values of the type field (IANA, IEEE 802 numbers). */
 export const EtherType = {
@@ -44,7 +42,7 @@ export function writeMac(view: DataView, at: number, mac: MacAddr): void {
 export class EthernetHeader {
   dst: MacAddr = MAC_NONE
   src: MacAddr = MAC_NONE
-  /** The type behind the tags; below MIN_ETHER_TYPE, a length. */
+  /** The type behind the tags; below 0x0600, the length of an IEEE 802.3 frame (RFC 1122 §2.3.3). */
   type = 0
   /** The 16-bit TCI of the outermost tag; -1 without one. */
   vlan = -1

@@ -2,6 +2,7 @@ import { NetError } from '../../base/errors.ts'
 import { compileFilter, type Filter } from '../../wire/filter/filter.ts'
 import { FilterSyntaxError } from '../../wire/filter/syntax-error.ts'
 import { MAX_CAPTURED } from '../../wire/pcap-record.ts'
+import { bool, type Flags, type Values } from '../command.ts'
 import { UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { openFile } from './file-source.ts'
@@ -12,16 +13,24 @@ import type { PacketSource } from './packet.ts'
 /** How much of a packet is kept by default: all of it. */
 export const SNAP_LENGTH = MAX_CAPTURED
 
-export interface SourceOptions {
+/** How to listen, for every command that does. */
+export const LISTEN_FLAGS = {
+  'no-promiscuous': bool({ short: 'p', summary: 'leave out frames for other stations' }),
+  libpcap: bool({ summary: 'listen through libpcap, by the package cap' }),
+} satisfies Flags
+
+/** What the command line says of a source; the filter is what stands there without a dash. */
+interface SourceArgs extends Values<typeof LISTEN_FLAGS> {
   readonly interface: string | undefined
   /** A capture file; `-` is stdin. */
   readonly read: string | undefined
-  readonly filter: string
-  readonly promiscuous: boolean
+  readonly _: readonly string[]
+}
+
+export interface SourceOptions {
   readonly snapLength: number
+  /** Checksums that were left to the hardware are finished: what is written to a file should be whole. */
   readonly finishChecksums: boolean
-  /** Listens through libpcap even where we could do without. */
-  readonly libpcap: boolean
 }
 
 export interface Chosen {
@@ -50,33 +59,36 @@ const explain = (error: FilterSyntaxError, text: string): string =>
  * language suffices; libpcap, where it is installed, takes the rest of its own.
  * @throws UsageError, NetError
  */
-export async function chooseSource(options: SourceOptions, io: Io): Promise<Chosen> {
-  const compiled = compile(options.filter)
+export async function chooseSource(args: SourceArgs, options: SourceOptions, io: Io): Promise<Chosen> {
+  const text = args._.join(' ')
+  const compiled = compile(text)
   const isOurs = !(compiled instanceof FilterSyntaxError)
-  if (options.read !== undefined) {
-    if (options.interface !== undefined) throw new UsageError('-i and -r exclude each other: choose one source')
-    if (!isOurs) throw new UsageError(explain(compiled, options.filter), FILTER_HINT)
-    return { source: openFile(options.read, io.stdin), filter: compiled }
+  if (args.read !== undefined) {
+    if (args.interface !== undefined) throw new UsageError('-i and -r exclude each other: choose one source')
+    if (!isOurs) throw new UsageError(explain(compiled, text), FILTER_HINT)
+    return { source: openFile(args.read, io.stdin), filter: compiled }
   }
-  const cap = isOurs && !options.libpcap ? undefined : await loadCap()
-  if (cap !== undefined) return { source: openThrough(cap, options), filter: EVERYTHING }
-  if (!isOurs || options.libpcap) throw withoutCap(compiled, options.filter)
+  const cap = isOurs && !args.libpcap ? undefined : await loadCap()
+  if (cap !== undefined)
+    return { source: openThrough(cap, args.interface, text, options.snapLength), filter: EVERYTHING }
+  if (!isOurs || args.libpcap) throw withoutCap(compiled, text)
   try {
     const onDown = (error: NetError): void => io.output.warn(`${error.message}. Waiting for it`)
-    return { source: openInterface({ ...options, name: options.interface, onDown }), filter: compiled }
+    const promiscuous = !args['no-promiscuous']
+    return { source: openInterface({ ...options, name: args.interface, promiscuous, onDown }), filter: compiled }
   } catch (error) {
     const other = isAddonMissing(error) ? await loadCap() : undefined
     if (other === undefined) throw error
-    return { source: openThrough(other, options), filter: EVERYTHING }
+    return { source: openThrough(other, args.interface, text, options.snapLength), filter: EVERYTHING }
   }
 }
 
 const isAddonMissing = (error: unknown): boolean => error instanceof NetError && error.code === 'ERR_ADDON_MISSING'
 
-function openThrough(cap: CapModule, options: SourceOptions): PacketSource {
-  const device = options.interface ?? cap.Cap.findDevice()
+function openThrough(cap: CapModule, name: string | undefined, filter: string, snapLength: number): PacketSource {
+  const device = name ?? cap.Cap.findDevice()
   if (device === undefined) throw new UsageError('libpcap finds no interface to listen on', 'name one: -i IFACE')
-  return openLibpcap(cap, device, options.filter, options.snapLength)
+  return openLibpcap(cap, device, filter, snapLength)
 }
 
 const FILTER_HINT = 'gotcp help dump lists what a filter can say'

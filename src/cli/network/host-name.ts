@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../../base/address.ts'
+import { type Ipv4Addr, parseIpv4 } from '../../base/address.ts'
 import { UsageError } from '../exit.ts'
 import type { Kind } from '../kind.ts'
 
@@ -22,7 +22,3 @@ export async function resolveHost(name: string): Promise<Ipv4Addr> {
     throw new UsageError(`cannot find the IPv4 address of "${name}" (${code})`, 'give the address itself')
   }
 }
-
-/** `172.20.0.3`, or `name (172.20.0.3)`. */
-export const hostLabel = (name: string, addr: Ipv4Addr): string =>
-  name === formatIpv4(addr) ? name : `${name} (${formatIpv4(addr)})`

@@ -4,7 +4,7 @@ import type { Listener } from '../tcp/listener.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import type { Stack } from './stack.ts'
 import { TcpSocket } from './tcp-socket.ts'
-import { Waiters } from './waiters.ts'
+import { type Abortable, abortError, Waiters } from './waiters.ts'
 
 /** A listening port, for programs: `for await (const socket of listener)`. */
 export class TcpListener {
@@ -33,15 +33,16 @@ export class TcpListener {
 
   /**
    * The next connection.
-   * @throws {NetError} ERR_CLOSED when the listener is closed meanwhile.
+   * @throws {NetError} ERR_CLOSED when the listener is closed meanwhile; ABORT_ERR.
    */
-  async accept(): Promise<TcpSocket> {
+  async accept(options: Abortable = {}): Promise<TcpSocket> {
+    if (options.signal?.aborted) throw abortError('accept')
     for (;;) {
       const tcb = this.#listener.accept()
       if (tcb !== undefined) return new TcpSocket(tcb, this.#tcp)
       if (this.#isClosed)
         throw new NetError('ERR_CLOSED', 'Cannot accept: the listener is closed', { syscall: 'accept' })
-      await this.#waiters.wait()
+      await this.#waiters.wait(options.signal)
     }
   }
 

@@ -5,11 +5,14 @@ import { atEnd, consumed } from '../tcp/receive.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
-import { Waiters } from './waiters.ts'
+import { type Abortable, abortError, Waiters } from './waiters.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** Bytes that one `read` hands over at most: enough to be cheap, little enough to stay in the cache. */
 const MAX_READ = 256 * 1024
+
+const PREPOSITIONS = { connect: 'to', read: 'from', write: 'to' } as const
+const UTF8 = new TextEncoder()
 
 const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed before it was open' }
 const ENDED: TcpFailure = { code: 'EPIPE', message: 'this side of the connection is already closed' }
@@ -80,10 +83,10 @@ export class TcpSocket {
   /**
    * The next bytes, or null at the end of the peer's stream. The array is the
    * caller's own.
-   * @throws {NetError} ECONNRESET, ETIMEDOUT, … when the connection failed.
+   * @throws {NetError} ECONNRESET, ETIMEDOUT, … when the connection failed; ABORT_ERR.
    */
-  async read(): Promise<Uint8Array | null> {
-    if (!(await this.#readable())) return null
+  async read(options: Abortable = {}): Promise<Uint8Array | null> {
+    if (!(await this.#readable(options.signal))) return null
     const view = this.#tcb.receiveRing.peek()
     const chunk = view.slice(0, MAX_READ)
     consumed(this.#tcb, chunk.length, this.#tcp.now)
@@ -91,8 +94,8 @@ export class TcpSocket {
   }
 
   /** As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end. */
-  async readInto(target: Uint8Array): Promise<number> {
-    if (!(await this.#readable())) return 0
+  async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
+    if (!(await this.#readable(options.signal))) return 0
     let filled = 0
     while (filled < target.length && this.#tcb.receiveRing.length > 0) {
       const view = this.#tcb.receiveRing.peek()
@@ -106,13 +109,14 @@ export class TcpSocket {
 
   /**
    * Sends bytes or UTF-8 text, after all that was written before; resolves when all of them are in the send buffer.
-   * The bytes must stay as they are until then.
-   * @throws {NetError} EPIPE after `end`, ECONNRESET, ETIMEDOUT, …
+   * The bytes must stay as they are until then. An abort takes back what still waits for room there, and no more.
+   * @throws {NetError} EPIPE after `end`, ECONNRESET, ETIMEDOUT, …; ABORT_ERR.
    */
-  async write(data: Uint8Array | string): Promise<void> {
-    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
+  async write(data: Uint8Array | string, options: Abortable = {}): Promise<void> {
+    if (options.signal?.aborted) throw abortError('write')
+    const bytes = typeof data === 'string' ? UTF8.encode(data) : data
     this.#checkWritable()
-    await this.#writes.write(bytes, undefined)
+    await this.#writes.write(bytes, options.signal)
   }
 
   /** Half-close: what was written still goes, then the peer reads the end. Reading goes on. */
@@ -120,7 +124,10 @@ export class TcpSocket {
     this.#writes.end()
   }
 
-  /** Closes both ways and resolves when the peer has acknowledged it; unread data becomes a reset, since it is lost. */
+  /**
+   * Closes both ways; what was written still goes, unread data becomes a reset, since it is lost. Resolves when the
+   * peer has closed its side, too, or has taken a minute (`timeWait`) not to; `abort` waits for nothing.
+   */
   async close(): Promise<void> {
     if (this.#writes.isEmpty || this.#tcb.receiveRing.length > 0) {
       closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
@@ -171,14 +178,15 @@ export class TcpSocket {
   }
 
   /** Waits for bytes; false at the end of the stream. */
-  async #readable(): Promise<boolean> {
+  async #readable(signal: AbortSignal | undefined): Promise<boolean> {
+    if (signal?.aborted) throw abortError('read')
     while (this.#tcb.receiveRing.length === 0) {
       if (atEnd(this.#tcb)) return false
       if (this.#isOver) {
         if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'read')
         return false
       }
-      await this.#readers.wait()
+      await this.#readers.wait(signal)
     }
     return true
   }
@@ -188,9 +196,9 @@ export class TcpSocket {
     if (this.#writes.isEnding || this.#tcb.finQueued || this.#isOver) throw this.#error(ENDED, 'write')
   }
 
-  #error(failure: TcpFailure, syscall: string): NetError {
+  #error(failure: TcpFailure, syscall: keyof typeof PREPOSITIONS): NetError {
     const where = formatEndpoint(this.#tcb.remote, this.#tcb.remotePort)
-    const message = `Cannot ${syscall} ${syscall === 'connect' ? 'to' : 'with'} ${where}: ${failure.message}`
+    const message = `Cannot ${syscall} ${PREPOSITIONS[syscall]} ${where}: ${failure.message}`
     return new NetError(failure.code, message, { syscall, address: this.remoteAddress, port: this.remotePort })
   }
 }

@@ -6,7 +6,7 @@ import { UdpEndpoint, type UdpEndpointOptions } from '../udp/endpoint.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
 import type { PortClaim } from './ports.ts'
 import type { Stack } from './stack.ts'
-import { abortError, Waiters } from './waiters.ts'
+import { type Abortable, abortError, Waiters } from './waiters.ts'
 
 export interface UdpOptions extends Omit<UdpEndpointOptions, 'address' | 'port'> {
   /** The local address. Default: all of the stack's. */
@@ -24,10 +24,6 @@ export interface UdpDatagram {
   readonly port: number
   /** Where it was sent to: an address of ours, a broadcast or a group. */
   readonly destination: string
-}
-
-interface Abortable {
-  readonly signal?: AbortSignal
 }
 
 /** A UDP socket with promises; also an async iterable of its datagrams, which ends when it is closed. */
@@ -50,11 +46,11 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
     if (onError !== undefined) endpoint.onError = (error) => onError(fromIcmp(error))
   }
 
-  get address(): string {
+  get localAddress(): string {
     return formatIpv4(this.#endpoint.localAddress)
   }
 
-  get port(): number {
+  get localPort(): number {
     return this.#endpoint.localPort
   }
 
@@ -195,7 +191,7 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
     return [group, on]
   }
 
-  #checkOpen(syscall: string): void {
+  #checkOpen(syscall: keyof typeof OPERATIONS): void {
     if (this.#isClosed) throw closedError(syscall)
   }
 
@@ -209,7 +205,8 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
 
   #check(code: ErrorCode | undefined, syscall: string, to: Ipv4Addr, port: number): void {
     if (code === undefined) return
-    const message = `Cannot ${syscall} to ${formatEndpoint(to, port)}: ${ERROR_CODES[code]}`
+    const what = syscall === 'recv' ? 'receive from' : `${syscall} to`
+    const message = `Cannot ${what} ${formatEndpoint(to, port)}: ${ERROR_CODES[code]}`
     throw new NetError(code, message, { syscall, address: formatIpv4(to), port })
   }
 }
@@ -249,7 +246,16 @@ function fromIcmp(error: IcmpError): NetError {
   return new NetError(code, message, { syscall: 'send', address: formatIpv4(error.dst), port: error.dstPort })
 }
 
-const closedError = (syscall: string): NetError => new NetError('ERR_CLOSED', 'The socket is closed', { syscall })
+const OPERATIONS = {
+  bind: 'bind: the stack',
+  connect: 'connect: the socket',
+  send: 'send: the socket',
+  recv: 'receive: the socket',
+  setsockopt: 'join or leave a group: the socket',
+} as const
+
+const closedError = (syscall: keyof typeof OPERATIONS): NetError =>
+  new NetError('ERR_CLOSED', `Cannot ${OPERATIONS[syscall]} is closed`, { syscall })
 
 function checkPort(port: number): void {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return

@@ -1,5 +1,10 @@
 import { NetError } from '../base/errors.ts'
 
+/** How to call an operation off that waits: it then fails with ABORT_ERR. */
+export interface Abortable {
+  readonly signal?: AbortSignal
+}
+
 /** What an operation ends with when its AbortSignal fires. */
 export const abortError = (syscall: string): NetError =>
   new NetError('ABORT_ERR', 'The operation was aborted', { syscall })

@@ -50,3 +50,57 @@ describe('TcpSocket.write()', () => {
     assert.deepEqual(await run(outcomes), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET'])
   })
 })
+
+describe('A signal', () => {
+  const ABORTED = AbortSignal.abort()
+
+  it('ends a read that waits, and nothing else', async () => {
+    const { client, server, run } = await connection()
+    await assert.rejects(server.read({ signal: ABORTED }), { code: 'ABORT_ERR', syscall: 'read' })
+    const controller = new AbortController()
+    const reading = codeOf(server.readInto(new Uint8Array(10), { signal: controller.signal }))
+    controller.abort()
+    assert.equal(await run(reading), 'ABORT_ERR')
+    await run(client.write('still open'))
+    assert.equal(
+      Buffer.from((await run(server.read({ signal: new AbortController().signal })))!).toString(),
+      'still open',
+    )
+  })
+
+  it('takes back what a write could not hand over yet, and those behind it go on', async () => {
+    const { client, server, run } = await connection()
+    await assert.rejects(client.write('x', { signal: ABORTED }), { code: 'ABORT_ERR', syscall: 'write' })
+    const controller = new AbortController()
+    const first = client.write(new Uint8Array(MIB).fill(1))
+    const second = codeOf(client.write(new Uint8Array(MIB).fill(2), { signal: controller.signal }))
+    const third = client.write(new Uint8Array(MIB).fill(3))
+    client.end()
+    controller.abort()
+    assert.equal(await run(second), 'ABORT_ERR')
+    const [all] = await run(Promise.all([readAll(server), first, third]))
+    assert.ok(all.equals(Buffer.alloc(2 * MIB, 1).fill(3, MIB)))
+  })
+
+  it('ends an accept that waits', async () => {
+    const { b, run } = hosts()
+    const listener = b.tcp.listen({ port: 80 })
+    await assert.rejects(listener.accept({ signal: ABORTED }), { code: 'ABORT_ERR', syscall: 'accept' })
+    const controller = new AbortController()
+    const accepting = codeOf(listener.accept({ signal: controller.signal }))
+    controller.abort()
+    assert.equal(await run(accepting), 'ABORT_ERR')
+    assert.equal(listener.isClosed, false)
+  })
+})
+
+describe('An error', () => {
+  it('says what could not be done with whom', async () => {
+    const { client, server, run } = await connection()
+    const failed = Promise.all([server.read(), server.write(new Uint8Array(8 * MIB))].map((each) => each.catch(String)))
+    client.abort()
+    const [read, write] = await run(failed)
+    assert.match(String(read), /Cannot read from 10\.0\.0\.1:\d+: .* \(ECONNRESET\)/)
+    assert.match(String(write), /Cannot write to 10\.0\.0\.1:\d+: .* \(ECONNRESET\)/)
+  })
+})

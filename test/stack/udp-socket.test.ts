@@ -20,7 +20,7 @@ describe('UdpSocket', () => {
       const data = Uint8Array.from({ length }, (_, i) => i * 7)
       await client.send(data, '10.0.0.2', 7)
       const request = await simulation.runUntilSettled(server.receive())
-      assert.deepEqual(request, { data, address: '10.0.0.1', port: client.port, destination: '10.0.0.2' })
+      assert.deepEqual(request, { data, address: '10.0.0.1', port: client.localPort, destination: '10.0.0.2' })
       await server.send(data, request.address, request.port)
       assert.deepEqual((await simulation.runUntilSettled(client.receive())).data, data)
     }
@@ -28,7 +28,7 @@ describe('UdpSocket', () => {
 
   it('binds random ephemeral ports and refuses ports in use', () => {
     const { a } = pair()
-    const ports = Array.from({ length: 20 }, () => openUdp(a).port)
+    const ports = Array.from({ length: 20 }, () => openUdp(a).localPort)
     assert.equal(new Set(ports).size, 20)
     assert.ok(ports.every((port) => port >= 49152))
     assert.ok(ports.some((port, i) => i > 0 && port !== ports[i - 1]! + 1))
@@ -49,15 +49,15 @@ describe('UdpSocket', () => {
     const simulation = new Simulation([a, b])
     await assert.rejects(client.send(bytes('x')), { code: 'ENOTCONN' })
     client.connect('10.0.0.2', 7)
-    assert.deepEqual([client.address, client.remoteAddress, client.remotePort], ['10.0.0.1', '10.0.0.2', 7])
+    assert.deepEqual([client.localAddress, client.remoteAddress, client.remotePort], ['10.0.0.1', '10.0.0.2', 7])
     await client.send(bytes('anybody?'))
     await assert.rejects(simulation.runUntilSettled(client.receive()), { code: 'ECONNREFUSED', port: 7 })
     const server = openUdp(b, { port: 7 })
     await client.send(bytes('now?'))
     assert.equal(text((await simulation.runUntilSettled(server.receive())).data), 'now?')
     const stranger = openUdp(b)
-    await stranger.send(bytes('psst'), '10.0.0.1', client.port)
-    await server.send(bytes('yes'), '10.0.0.1', client.port)
+    await stranger.send(bytes('psst'), '10.0.0.1', client.localPort)
+    await server.send(bytes('yes'), '10.0.0.1', client.localPort)
     assert.equal(text((await simulation.runUntilSettled(client.receive())).data), 'yes')
   })
 

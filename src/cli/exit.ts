@@ -46,6 +46,9 @@ const LOCAL_CODES: ReadonlySet<string> = new Set([
   'ENOTDIR',
   'EEXIST',
   'ENOSPC',
+  'EDQUOT',
+  'EFBIG',
+  'EIO',
 ])
 
 /** Which exit code an error earns. */

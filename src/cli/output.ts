@@ -29,6 +29,8 @@ export class Output {
   #progressShown = false
   #lines: Stream
   #closed = false
+  #failure: Error | undefined
+  #failed: Stream | undefined
   #onClosed: (() => void) | undefined
 
   constructor(options: OutputOptions) {
@@ -41,21 +43,21 @@ export class Output {
       stdout: wanted && options.stdout.isTTY === true,
       stderr: wanted && options.stderr.isTTY === true,
     }
-    const onError = (error: NodeJS.ErrnoException): void => {
-      if (error.code !== 'EPIPE') throw error
-      this.#closed = true
-      this.#onClosed?.()
-    }
-    this.#stdout.on('error', onError)
-    this.#stderr.on('error', onError)
+    this.#stdout.on('error', (error) => this.#onError(this.#stdout, error))
+    this.#stderr.on('error', (error) => this.#onError(this.#stderr, error))
   }
 
-  /** Whether the reader of our output is gone: `gotcp dump | head`. */
+  /** Whether nothing more can be written: the reader is gone, as in `gotcp dump | head`, or a write failed. */
   get closed(): boolean {
     return this.#closed
   }
 
-  /** Calls back once when the reader of our output goes away. */
+  /** Why a write failed, the disk being full for one; undefined when all went well or the reader is gone. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Calls back once when nothing more can be written. */
   set onClosed(callback: (() => void) | undefined) {
     this.#onClosed = callback
     if (this.#closed) callback?.()
@@ -86,14 +88,26 @@ export class Output {
     return this.#stdout.fd
   }
 
-  /** A line of the thing asked for, whatever the format: help, a completion script, a listing. */
-  raw(text: string): void {
+  /** The thing asked for, whatever the format: help, a completion script, a capture. */
+  raw(text: string | Uint8Array): void {
     this.#write(this.#stdout, text)
   }
 
-  /** Bytes of the thing asked for. False asks the caller to wait for `drained`. */
-  bytes(bytes: Uint8Array): boolean {
-    return this.#closed || this.#stdout.write(bytes)
+  /**
+   * Bytes of the thing asked for; `bytes` may be used again when it resolves.
+   * @throws EPIPE when the reader is gone, else the reason why a write failed
+   */
+  async bytes(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) throw this.#failure ?? readerGone()
+    await new Promise<void>((resolve, reject) => {
+      this.#stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  /** Resolves when all that was printed has left this process, or never will. @throws the reason why a write failed */
+  async flush(): Promise<void> {
+    await Promise.all([this.#stdout, this.#stderr].map(emptied))
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Resolves when stdout takes more, or never will. */
@@ -147,7 +161,29 @@ export class Output {
     return this.#colors[stream] ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text
   }
 
-  #write(stream: Stream, text: string): void {
-    if (!this.#closed) stream.write(text)
+  #write(stream: Stream, text: string | Uint8Array): void {
+    // Why stdout failed can still be told on stderr; a reader who left both wants neither.
+    if (!this.#closed || (this.#failed !== undefined && this.#failed !== stream)) stream.write(text)
+  }
+
+  #onError(stream: Stream, error: NodeJS.ErrnoException): void {
+    if (error.code !== 'EPIPE' && !this.#closed) {
+      const name = stream === this.#stdout ? 'stdout' : 'stderr'
+      this.#failure = Object.assign(new Error(`cannot write to ${name}: ${error.message}`), { code: error.code })
+      this.#failed = stream
+    }
+    this.#closed = true
+    this.#onClosed?.()
   }
 }
+
+const readerGone = (): Error => Object.assign(new Error('the reader of our output is gone'), { code: 'EPIPE' })
+
+/** Resolves when a stream has passed on all it was given, or has failed. */
+const emptied = (stream: Stream): Promise<void> =>
+  new Promise((resolve) => {
+    // An error is told after the callback of the write that it ended.
+    const done = (): void => void setImmediate(resolve)
+    if (stream.destroyed || stream.writableLength === 0) done()
+    else stream.once('close', done).write('', done)
+  })

@@ -20,25 +20,41 @@ export interface World {
 
 const SWITCHES = { debug: /^(-v+|--?debug)$/, json: /^--?json$/, noColor: /^--?no-color$/ }
 
-/** Runs one command line and tells its exit code. Never throws: errors become a line on stderr. */
+/**
+ * Runs one command line and tells its exit code, when all it printed has left this process. Never throws: errors
+ * become a line on stderr.
+ */
 export async function run(world: World): Promise<number> {
   const { words, leading } = split(world.argv)
   const has = (pattern: RegExp): boolean => world.argv.some((word) => pattern.test(word))
   // What must be known before the arguments are read, because errors are printed by it.
   const draft = openOutput(world, has(SWITCHES.json), has(SWITCHES.noColor))
   try {
-    if (words.length === 0) return await withoutCommand(leading, draft)
-    const located = await locate(words)
-    const tokens = [...leading, ...located.rest]
-    if (asksForHelp(located.command, tokens)) {
-      draft.raw(commandHelp(located.path, located.command))
-      return Exit.OK
-    }
-    const args = await parseArgs({ ...located.command, name: located.path }, tokens)
-    return await located.command.run(args, openIo(world, draft, args.debug as number))
+    const code = await execute(world, leading, words, draft)
+    await draft.flush()
+    return code
   } catch (error) {
-    return report(error, draft, has(SWITCHES.debug))
+    const code = report(error, draft, has(SWITCHES.debug))
+    await draft.flush().catch(() => undefined)
+    return code
   }
+}
+
+async function execute(
+  world: World,
+  leading: readonly string[],
+  words: readonly string[],
+  output: Output,
+): Promise<number> {
+  if (words.length === 0) return withoutCommand(leading, output)
+  const located = await locate(words)
+  const tokens = [...leading, ...located.rest]
+  if (asksForHelp(located.command, tokens)) {
+    output.raw(commandHelp(located.path, located.command))
+    return Exit.OK
+  }
+  const args = await parseArgs({ ...located.command, name: located.path }, tokens)
+  return located.command.run(args, openIo(world, output, args.debug as number))
 }
 
 function openOutput(world: World, json: boolean, noColor: boolean): Output {

@@ -80,9 +80,42 @@ describe('Output', () => {
         assert.equal(output.closed, true)
         assert.equal(told, 1)
         output.print('two')
-        assert.equal(output.bytes(new Uint8Array(1)), true)
-        resolve()
+        assert.equal(output.failure, undefined)
+        resolve(assert.rejects(output.bytes(new Uint8Array(1)), { code: 'EPIPE' }))
       })
     })
+  })
+
+  it('tells why a write failed, and can still say so on stderr', async () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+    const stdout = new Writable({ write: (_chunk, _encoding, done) => done(full) })
+    const { output, err } = open({ stdout })
+    let told = 0
+    output.onClosed = () => told++
+    output.print('lost')
+    await assert.rejects(output.flush(), { code: 'ENOSPC', message: /^cannot write to stdout: ENOSPC/ })
+    assert.equal(told, 1)
+    output.note('the disk is full')
+    assert.equal(err(), 'the disk is full\n')
+  })
+
+  it('writes nothing where there is nothing to write, for even that can fail', async () => {
+    let writes = 0
+    const stdout = new Writable({ write: (_chunk, _encoding, done) => done(void writes++) })
+    await open({ stdout }).output.flush()
+    assert.equal(writes, 0)
+  })
+
+  it('hands bytes over before it takes the next', async () => {
+    const taken: string[] = []
+    const stdout = new Writable({
+      write: (chunk, _encoding, done) => void setImmediate(() => done(void taken.push(String(chunk)))),
+    })
+    const { output } = open({ stdout })
+    const buffer = new Uint8Array([97])
+    await output.bytes(buffer)
+    buffer[0] = 98
+    await output.bytes(buffer)
+    assert.deepEqual(taken, ['a', 'b'])
   })
 })

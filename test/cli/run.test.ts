@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { NetError } from '../../src/base/errors.ts'
 import { EXIT_CODES, Exit, exitCodeOf, UsageError } from '../../src/cli/exit.ts'
@@ -15,6 +15,15 @@ describe('run', () => {
     for (const name of COMMAND_NAMES) assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
     for (const { meaning } of Object.values(EXIT_CODES)) assert.ok(stdout.includes(meaning))
     assert.match(stdout, /^Examples$/m)
+  })
+
+  it('fails when what it printed could not be written', async () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    const stdout = new Writable({ write: (_chunk, _encoding, done) => done(full) })
+    const stderr = new PassThrough()
+    const code = await run({ argv: ['help'], env: {}, stdin: Readable.from([]), stdout, stderr })
+    assert.equal(code, Exit.USAGE)
+    assert.match(String(stderr.read()), /^gotcp: cannot write to stdout: ENOSPC: [^\n]+\n$/)
   })
 
   it('prints the version', async () => {

@@ -217,6 +217,21 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
     assert.equal(stderr, '')
   })
 
+  it('says that its output could not be written', async () => {
+    for (const line of [
+      `printf hello | $GOTCP tcpclient ${PEER} ${ECHO}`,
+      `$GOTCP tcpclient ${PEER} ${ECHO} --send ${file}`,
+      `$GOTCP ping ${PEER} -c 3`,
+      `$GOTCP dump -r ${capture}`,
+      `$GOTCP ids -r ${capture} --json`,
+    ]) {
+      const { code, stderr } = await shell(ours, `set -o pipefail; ${line} > /dev/full`)
+      assert.equal(code, 2, `${line}: ${stderr}`)
+      assert.match(stderr, /^gotcp: .*ENOSPC: .*\n$/m, line)
+      assert.doesNotMatch(stderr, /^ {4}at /m, line)
+    }
+  })
+
   it('waits for a slow reader of its output, and loses nothing', async () => {
     const { stdout } = await shell(ours, `$GOTCP tcpclient ${PEER} ${SOURCE} < /dev/null | (sleep 1; sha256sum)`)
     assert.equal(stdout.toString().split(' ')[0], digest)

@@ -14,7 +14,7 @@ export class CaptureFile {
     const descriptor = path === '-' ? undefined : openSync(path, 'w', 0o644)
     this.#descriptor = descriptor
     const write = (chunk: Uint8Array): void => {
-      if (descriptor === undefined) output.bytes(chunk)
+      if (descriptor === undefined) output.raw(chunk)
       else for (let at = 0; at < chunk.length; ) at += writeSync(descriptor, chunk, at)
     }
     this.#encoder = new CaptureEncoder(path.endsWith('.pcapng') ? PCAPNG : PCAP, linkType, write)

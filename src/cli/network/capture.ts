@@ -31,7 +31,7 @@ export function captureTo(path: string, inner: Link, output: Output, onError: (e
   const write = (chunk: Uint8Array): void => {
     if (isOver) return
     if (descriptor === undefined) {
-      output.bytes(chunk)
+      output.raw(chunk)
       return
     }
     try {

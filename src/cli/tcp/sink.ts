@@ -47,11 +47,7 @@ export function stdoutSink(output: Output): Sink {
 }
 
 const outputSink = (output: Output): Sink => ({
-  write: async (chunk) => {
-    if (output.closed) throw Object.assign(new Error('the reader of our output is gone'), { code: 'EPIPE' })
-    // The stream keeps what it cannot write at once.
-    if (!output.bytes(chunk.slice())) await output.drained()
-  },
+  write: (chunk) => output.bytes(chunk),
   isRead: output.stdoutDescriptor !== undefined && isatty(output.stdoutDescriptor),
   close: nothing,
 })

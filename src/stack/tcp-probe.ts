@@ -5,15 +5,8 @@ import type { TcpEvent, TcpState } from '../tcp/fsm.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { TcpWatcher } from '../tcp/tcp.ts'
 import { TIMER_NAMES, type Timer } from '../tcp/timers.ts'
+import { tcpFlagLetters } from '../wire/format/tcp.ts'
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
-
-const LETTERS: readonly (readonly [number, string])[] = [
-  [TcpFlag.SYN, 'S'],
-  [TcpFlag.FIN, 'F'],
-  [TcpFlag.RST, 'R'],
-  [TcpFlag.PSH, 'P'],
-  [TcpFlag.ACK, '.'],
-]
 
 /** Makes probe events of what TCP does: `segment_in`, `segment_out`, `state`, `timer`. Sequence numbers are relative. */
 export class TcpProbe implements TcpWatcher {
@@ -80,7 +73,7 @@ export class TcpProbe implements TcpWatcher {
 const segment = (header: TcpHeader, seq: number, ack: number, len: number) => ({
   seq,
   len,
-  flags: LETTERS.map(([bit, letter]) => (header.flags & bit ? letter : '')).join(''),
+  flags: tcpFlagLetters(header.flags),
   ack: header.flags & TcpFlag.ACK ? ack : null,
   win: header.window,
 })

@@ -30,7 +30,7 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
 }
 
 /** RFC 8985 §6.2, on an ACK or when the reordering timer expires. */
-export function detectByTime(tcb: Tcb, now: Micros): void {
+function detectByTime(tcb: Tcb, now: Micros): void {
   // Without holes and without retransmissions nothing that is left was sent before what arrived.
   if (tcb.recovery === 'none' && tcb.board.sackedBytes === 0) {
     tcb.deadlines.stop(Timer.REORDER)

@@ -1,4 +1,5 @@
 import { fromMs, type Micros } from '../base/types.ts'
+import { DEFAULT_TTL } from '../ip/output.ts'
 
 /** What a program may choose for a connection or a listener. Times are milliseconds, sizes are bytes. */
 export interface TcpOptionsInit {
@@ -69,7 +70,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
     maxSegment: within('maxSegment', 65_495, 88, 65_495),
-    ttl: within('ttl', 64, 1, 255),
+    ttl: within('ttl', DEFAULT_TTL, 1, 255),
     tos: within('tos', 0, 0, 255),
   }
 }

@@ -35,7 +35,7 @@ export function createStack(options: CreateStackOptions = {}): Host {
 }
 
 /** Secret randomness, fetched in blocks. */
-export function cryptoRng(): Rng {
+function cryptoRng(): Rng {
   const words = new Uint32Array(256)
   let next = words.length
   return () => {

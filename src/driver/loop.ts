@@ -63,7 +63,7 @@ export class Loop {
     // A timer that fires too early costs one idle poll; moving it with every segment would cost more.
     if (at >= this.#timerAt) return
     clearTimeout(this.#timer)
-    const sleep = at === NEVER ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.ceil((at - now) / 1000))
+    const sleep = Math.min(LONGEST_SLEEP_MS, Math.ceil((at - now) / 1000))
     this.#timerAt = at
     this.#timer = setTimeout(() => {
       this.#timerAt = NEVER

@@ -42,7 +42,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /** `EPERM` for 1; the number itself for one that Node has no name for. */
-export const errnoName = (errno: number): string => NAMES.get(errno) ?? `errno ${errno}`
+const errnoName = (errno: number): string => NAMES.get(errno) ?? `errno ${errno}`
 
 /** Gives processes without root what the links need; to be pasted as it stands. */
 export const CAPABILITY_FIX =

@@ -1,5 +1,5 @@
 import { type Cidr, MAC_NONE, type MacAddr, maskOf } from '../base/address.ts'
-import { toCidr } from '../stack/address.ts'
+import { toCidr, toMac } from '../stack/address.ts'
 import { findInterface } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
@@ -25,15 +25,17 @@ export interface TunTapOptions {
 }
 
 export interface TapOptions extends TunTapOptions {
-  /** Our own address; the stack chooses one when absent. It must differ from the kernel's end. */
-  readonly mac?: MacAddr | undefined
+  /** Our own address, such as 02:00:00:00:00:01; the stack chooses one when absent. It must differ from the kernel's end. */
+  readonly mac?: string | undefined
   /** The address of the kernel's end; it draws one when absent. */
-  readonly kernelMac?: MacAddr | undefined
+  readonly kernelMac?: string | undefined
 }
 
 /** Opens or creates a TAP: an Ethernet cable to the kernel. It vanishes at close unless it was made persistent. */
 export function openTapLink(options: TapOptions): PortLink {
-  return inNamespace(options.netns, () => open(options, true, options.mac ?? MAC_NONE, options.kernelMac))
+  const mac = options.mac === undefined ? MAC_NONE : toMac(options.mac)
+  const kernelMac = options.kernelMac === undefined ? undefined : toMac(options.kernelMac)
+  return inNamespace(options.netns, () => open(options, true, mac, kernelMac))
 }
 
 /** Opens or creates a TUN: bare IP packets to and from the kernel. */

@@ -11,10 +11,10 @@ export interface CableOptions {
   readonly mtu?: number
   /** Default `ethernet`. */
   readonly medium?: 'ethernet' | 'ip'
-  /** The addresses of the two ends. Default 02:00:00:00:00:0a and 02:00:00:00:00:0b. */
+  /** The addresses of the two ends, as `parseMac` makes them. Default 02:00:00:00:00:0a and 02:00:00:00:00:0b. */
   readonly macA?: MacAddr
   readonly macB?: MacAddr
-  /** How long a bit travels. Default 0. */
+  /** How long a bit travels, in microseconds: `fromMs(20)`. Default 0. */
   readonly delay?: Micros
   /** Bits per second in each direction. Default: no limit. */
   readonly rate?: number

@@ -1,6 +1,6 @@
 import type { Micros } from '../base/types.ts'
 
-/** What goes wrong in one direction. Probabilities are per packet, 0 to 1. */
+/** What goes wrong in one direction. Probabilities are per packet, 0 to 1; times are microseconds, as `fromMs` makes them. */
 export interface Faults {
   /** The packet vanishes. Default 0. */
   readonly loss?: number

@@ -1,4 +1,13 @@
-import { type Cidr, type IpAddr, type Ipv4Addr, isIpv4, parseCidr, parseIpv4 } from '../base/address.ts'
+import {
+  type Cidr,
+  type IpAddr,
+  type Ipv4Addr,
+  isIpv4,
+  type MacAddr,
+  parseCidr,
+  parseIpv4,
+  parseMac,
+} from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 
 /** An address as users write it. */
@@ -29,4 +38,14 @@ export function toCidr(address: string | Cidr): Cidr {
   const cidr = typeof address === 'string' ? parseCidr(address) : address
   if (cidr !== undefined) return cidr
   throw new TypeError(`Cannot use address "${address}": write it with its prefix, such as 10.0.0.9/24`)
+}
+
+/**
+ * The Ethernet address that is meant.
+ * @throws {TypeError} when the text is not like 02:00:00:00:00:01.
+ */
+export function toMac(text: string): MacAddr {
+  const mac = parseMac(text)
+  if (mac !== undefined) return mac
+  throw new TypeError(`Cannot use MAC address "${text}": write six octets, such as 02:00:00:00:00:01`)
 }

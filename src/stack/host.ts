@@ -1,4 +1,4 @@
-import { IPV4_ANY, type Ipv4Addr, parseMac } from '../base/address.ts'
+import { IPV4_ANY, type Ipv4Addr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Link } from '../link/link.ts'
@@ -6,7 +6,7 @@ import type { ListenOptions } from '../tcp/listener.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { Tcp } from '../tcp/tcp.ts'
 import { abort } from '../tcp/user.ts'
-import { type AddressLike, toCidr, toIpv4 } from './address.ts'
+import { type AddressLike, toCidr, toIpv4, toMac } from './address.ts'
 import { Ping, ping } from './ping.ts'
 import type { PingOptions, PingReply } from './ping-events.ts'
 import { Stack, type StackOptions } from './stack.ts'
@@ -155,13 +155,6 @@ export class Host {
     signal?.addEventListener('abort', () => listener.close(), { once: true })
     return listener
   }
-}
-
-function toMac(text: string) {
-  const mac = parseMac(text)
-  if (mac === undefined)
-    throw new TypeError(`Cannot use MAC address "${text}": write six octets, such as 02:00:00:00:00:01`)
-  return mac
 }
 
 function checkPort(port: number, least: number): void {

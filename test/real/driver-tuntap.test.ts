@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 
-import { type MacAddr, parseCidr } from '../../src/base/address.ts'
+import { formatMac, type MacAddr, parseCidr } from '../../src/base/address.ts'
 import type { NetError } from '../../src/base/errors.ts'
 import type { Micros } from '../../src/base/types.ts'
 import { findInterface, listRoutes } from '../../src/driver/interfaces.ts'
@@ -39,8 +39,8 @@ describe('TAP and TUN', { skip: labUnavailable() }, () => {
       name: 'tap%d',
       netns: lab.host('a').netns,
       kernelAddress: KERNEL,
-      kernelMac: KERNEL_MAC,
-      mac: OUR_MAC,
+      kernelMac: formatMac(KERNEL_MAC),
+      mac: formatMac(OUR_MAC),
       ...options,
     })
     links.push(link)

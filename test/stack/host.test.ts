@@ -15,6 +15,14 @@ describe('Host.addInterface()', () => {
     assert.equal(add(68).mtu, 68)
     assert.equal(add(9000).mtu, 1500)
   })
+
+  it('takes addresses as people write them, and refuses anything else', () => {
+    const add = (mac: string, address = '10.0.0.1/24') =>
+      new Host({ rng: seededRng(1) }).addInterface(new Cable().a, { address, mac })
+    assert.equal(add('02:00:00:00:00:07').mac, 0x020000000007)
+    assert.throws(() => add('02:00'), { name: 'TypeError', message: /"02:00".*six octets/ })
+    assert.throws(() => add('02:00:00:00:00:07', '10.0.0.1/33'), { name: 'TypeError', message: /with its prefix/ })
+  })
 })
 
 describe('Host.close()', () => {

@@ -6,9 +6,10 @@ import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { BYTES, integer, PORT, SECONDS, TEXT } from './kind.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
+import { exec } from './tcp/exec.ts'
 import { IntervalTable } from './tcp/interval-table.ts'
 import { Server } from './tcp/server.ts'
-import { echo, exec, type Service, sink, source } from './tcp/service.ts'
+import { echo, type Service, sink, source } from './tcp/service.ts'
 import { StateLog } from './tcp/state-log.ts'
 
 const FLAGS = {
@@ -141,7 +142,8 @@ export const command = defineCommand({
   summary: 'serve a TCP port on our own stack: echo, sink, source or a command',
   description: `Each connection gets a line when it opens and one when it ends, with what was read and written, how long it
 took and how fast it was. Ctrl-C stops accepting and lets open connections go on for --drain seconds; a second
-one resets them.`,
+one resets them. A command of --exec, with all it started, ends when its connection is reset and when the server ends,
+however that ends; only what left its process group lives on.`,
   examples: [
     { command: 'gotcp tcpserver -port 8888', says: 'echo on the address of the default interface' },
     { command: 'gotcp tcpserver -i eth0 -port 8888 --sink', says: 'take what comes, with a table of what passes' },

@@ -32,4 +32,14 @@ describe('reasonOf()', () => {
     assert.equal(reasonOf(new NetError('EHOSTUNREACH', 'x')), 'x (EHOSTUNREACH)')
     assert.equal(reasonOf(new Error('spawn failed')), 'spawn failed')
   })
+
+  it('says how the command failed that served it', () => {
+    assert.equal(reasonOf(undefined, { status: 0, signal: null }), 'closed')
+    assert.equal(reasonOf(undefined, { status: 3, signal: null }), 'closed, the command failed with status 3')
+    assert.equal(
+      reasonOf(undefined, { status: 127, signal: null }),
+      'closed, the command failed with status 127: not found',
+    )
+    assert.equal(reasonOf(undefined, { status: null, signal: 'SIGKILL' }), 'closed, the command was ended by SIGKILL')
+  })
 })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createLab, type Lab, type LabHost, labUnavailable } from '../real/netns.ts'
 import { gotcp, node, Running as Process, type Running, records, sha256, shell, start, startNode } from './command.ts'
@@ -97,6 +98,66 @@ describe('gotcp tcpserver as a process', { skip: labUnavailable() }, () => {
     )
     assert.equal(stdout.toString(), 'HELLO to 172.20.0.3\n')
     assert.equal((await server.ended).code, 0)
+  })
+
+  it('says how a command of --exec failed', async () => {
+    for (const [command, reason, status, signal] of [
+      ['exit 3', 'closed, the command failed with status 3', 3, null],
+      ['kill -9 $$', 'closed, the command was ended by SIGKILL', null, 'SIGKILL'],
+      ['nosuchprog', 'closed, the command failed with status 127: not found', 127, null],
+      ['exit 0', 'closed', 0, null],
+    ] as const) {
+      const server = await serve('8888', '--exec', command, '--once', '--json')
+      await node(peer, `require('node:net').connect(8888, '${OURS}').end().resume()`)
+      const close = records(await server.ended).find((record) => record['event'] === 'close')!
+      assert.deepEqual([close['reason'], close['command_status'], close['command_signal']], [reason, status, signal])
+    }
+  })
+
+  /** A client that tells the process group of a command that prints it, and stays. */
+  const visitGroup = async (then: string): Promise<[Running, number]> => {
+    const client = await startNode(
+      peer,
+      `const s = require('node:net').connect({ port: 8888, host: '${OURS}', allowHalfOpen: true })
+      s.on('data', (pid) => { console.log('ready ' + pid); ${then} }).on('error', () => {})`,
+    )
+    return [client, Number(/ready (\d+)/.exec(client.stdout)![1])]
+  }
+
+  async function assertGone(group: number, what: string): Promise<void> {
+    for (let tries = 0; tries < 200; tries++) {
+      try {
+        process.kill(-group, 0)
+      } catch {
+        return
+      }
+      await sleep(50)
+    }
+    assert.fail(`${what}: the command lives on`)
+  }
+
+  it('notices a reset at once while a command of --exec is silent, and ends the command', async () => {
+    const server = await serve('8888', '--exec', 'trap "" TERM; echo $$; sleep 600', '--once')
+    const [client, group] = await visitGroup('s.end(); setTimeout(() => s.resetAndDestroy(), 100)')
+    await server.until(/reset by the peer/)
+    await assertGone(group, 'reset')
+    assert.equal((await server.ended).code, 0)
+    await client.ended
+  })
+
+  it('leaves nothing of a command of --exec behind, however the server ends', async () => {
+    for (const signals of [['SIGINT', 'SIGINT'], ['SIGHUP'], ['SIGKILL']] as const) {
+      const server = await serve('8888', '--exec', 'sleep 600 & echo $$; sleep 600')
+      const [client, group] = await visitGroup('')
+      for (const signal of signals) {
+        server.child.kill(signal)
+        if (signal === 'SIGINT') await server.until(/may go on/)
+      }
+      await server.ended
+      await assertGone(group, signals.join())
+      client.child.kill()
+      await client.ended
+    }
   })
 
   it('gives what --source promises, and ends after --once', async () => {

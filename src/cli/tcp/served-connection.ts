@@ -1,6 +1,6 @@
 import type { TcpSocket } from '../../stack/tcp-socket.ts'
 import { Traffic } from './pump.ts'
-import { reasonOf, type Service } from './service.ts'
+import { type CommandEnd, isGood, reasonOf, type Service } from './service.ts'
 
 /** One connection of a server, from its accept to its end. */
 export class ServedConnection {
@@ -11,6 +11,7 @@ export class ServedConnection {
   readonly ended: Promise<void>
   readonly #began = performance.now()
   #error: unknown
+  #command: CommandEnd | undefined
   #duration: number | undefined
 
   constructor(id: number, socket: TcpSocket, service: Service) {
@@ -30,16 +31,21 @@ export class ServedConnection {
 
   /** Why it ended. */
   get reason(): string {
-    return reasonOf(this.#error)
+    return reasonOf(this.#error, this.#command)
   }
 
   get isGood(): boolean {
-    return this.#error === undefined
+    return this.#error === undefined && (this.#command === undefined || isGood(this.#command))
+  }
+
+  /** How the command that served it ended; undefined where none did. */
+  get command(): CommandEnd | undefined {
+    return this.#command
   }
 
   async #serve(service: Service): Promise<void> {
     try {
-      await service(this.socket, this.traffic)
+      this.#command = await service(this.socket, this.traffic)
       await this.socket.closed
     } catch (error) {
       this.#error = error

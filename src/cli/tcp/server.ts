@@ -86,7 +86,7 @@ export class Server {
 
   #close(connection: ServedConnection): void {
     const output = this.#output
-    const { id, remote, socket, traffic, reason, seconds: duration } = connection
+    const { id, remote, socket, traffic, reason, command, seconds: duration } = connection
     const info = socket.info()
     this.connections.delete(connection)
     if (connection.isGood) this.#good++
@@ -97,6 +97,7 @@ export class Server {
       `[${id}] ${remote} ${reason}: read ${formatBytes(traffic.received)}, wrote ${formatBytes(traffic.sent)} in ` +
         `${seconds(duration)}, ${bitRate(most, duration)}, ${info.retrans} retransmits`,
     )
-    output.record('close', { conn: id, reason, ...reportRecord(traffic, duration, info) })
+    const end = command === undefined ? {} : { command_status: command.status, command_signal: command.signal }
+    output.record('close', { conn: id, reason, ...end, ...reportRecord(traffic, duration, info) })
   }
 }

@@ -159,13 +159,15 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
   const totalSeconds = since()
   const info = socket.info()
   const isWhole = failure === undefined && !signal.aborted
+  // Who reads no further has what it wanted; what was to be sent may still be missing.
+  const isEnough = isReaderGone(failure) && info.bytes_acked >= traffic.taken
   if (!args.quiet) {
     for (const line of endReport(traffic, totalSeconds, info)) output.note(line)
-    if (!isWhole) output.note(incompleteReport(info))
+    if (!isWhole && !isEnough) output.note(incompleteReport(info))
   }
   if (args.info) output.note(formatInfo(info))
   output.record('summary', { complete: isWhole, ...reportRecord(traffic, totalSeconds, info) })
-  if (isReaderGone(failure)) return Exit.OK
+  if (isReaderGone(failure)) return isEnough ? Exit.OK : Exit.NETWORK
   throwIfLost(network)
   if (signal.aborted) return Exit.INTERRUPTED
   if (failure !== undefined) throw failure
@@ -211,7 +213,8 @@ export const command = defineCommand({
   summary: 'connect to a TCP server: stdin goes there, what it says comes to stdout',
   description: `Bytes pass as they are, in both directions. The end of the input closes our half of the connection; what
 the server still says is printed until it ends. A person who types is sent home when the server closes.
-The report at the end stands on stderr. Refused, unreachable, timed out and reset are exit code 1.`,
+The report at the end stands on stderr. Refused, unreachable, timed out and reset are exit code 1, and so is a reader
+of our output who leaves before the server has all that was to be sent.`,
   examples: [
     { command: 'gotcp tcpclient -i eth0 -addr 172.20.0.3 -port 8888', says: 'type, and read what comes back' },
     {

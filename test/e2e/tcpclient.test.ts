@@ -217,6 +217,15 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
     assert.equal(stderr, '')
   })
 
+  it('fails when the reader of its output leaves before all was sent', async () => {
+    const { stdout, stderr } = await shell(
+      ours,
+      `$GOTCP tcpclient ${PEER} ${ECHO} --send ${file} | head -c 10 | wc -c; echo "\${PIPESTATUS[0]}"`,
+    )
+    assert.equal(stdout.toString(), '10\n1\n')
+    assert.match(stderr, /^the transfer is not complete/m)
+  })
+
   it('says that its output could not be written', async () => {
     for (const line of [
       `printf hello | $GOTCP tcpclient ${PEER} ${ECHO}`,

@@ -4,6 +4,8 @@ import { CHUNK, type Source } from './source.ts'
 
 /** How much has passed, counted as it passes. */
 export class Traffic {
+  /** Bytes taken from the source. */
+  taken = 0
   /** Bytes handed to the connection. */
   sent = 0
   /** Bytes taken from it. */
@@ -13,6 +15,7 @@ export class Traffic {
 /** Sends what the source gives, then half-closes. */
 export async function pumpOut(source: Source, socket: TcpSocket, traffic: Traffic): Promise<void> {
   for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) {
+    traffic.taken += chunk.length
     await socket.write(chunk)
     traffic.sent += chunk.length
   }

@@ -12,6 +12,8 @@ export interface Kind<T> {
   readonly choices?: readonly string[]
   /** The value, or undefined for text that makes no sense. */
   parse(text: string): T | undefined
+  /** What is wrong with such a text, where more is known than that it is not what was expected. */
+  explain?(text: string): string
 }
 
 export const TEXT: Kind<string> = { placeholder: 'TEXT', expects: 'some text', parse: (text) => text || undefined }

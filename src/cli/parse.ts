@@ -103,8 +103,9 @@ function readValue(name: string, flag: Flag<unknown>, given: unknown): unknown {
   if (!takesValue(flag)) return all.at(-1)
   const values = (flag.type === 'list' ? all : all.slice(-1)).map((text) => {
     const value = flag.kind?.parse(String(text))
-    if (value === undefined) throw new UsageError(`${dashed(name)}: "${text}" is not ${flag.kind?.expects}`)
-    return value
+    if (value !== undefined) return value
+    const wrong = flag.kind?.explain?.(String(text)) ?? `"${text}" is not ${flag.kind?.expects}`
+    throw new UsageError(`${dashed(name)}: ${wrong}`)
   })
   return flag.type === 'list' ? values : values[0]
 }

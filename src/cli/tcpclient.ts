@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { formatEndpoint, formatIpv4, type Ipv4Addr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { TcpSocket } from '../stack/tcp-socket.ts'
@@ -29,7 +30,9 @@ const FLAGS = {
   'connect-timeout': value(SECONDS, { summary: 'give up connecting after this time (default: three minutes)' }),
   'no-delay': bool({ summary: 'send small pieces at once instead of gathering them (no Nagle)' }),
   info: bool({ summary: "print the connection's state at the end, in the words of ss -ti" }),
-  'write-out': value(WRITE_OUT, { summary: "print FORMAT on stdout at the end, with curl's variables" }),
+  'write-out': value(WRITE_OUT, {
+    summary: "print FORMAT on stdout at the end, with curl's variables; not with --json",
+  }),
   quiet: bool({ short: 'q', summary: 'leave the end report out' }),
   ...NETWORK_FLAGS,
 } satisfies Flags
@@ -47,9 +50,22 @@ function checkFlags(args: ClientArgs): void {
   if (args.recv === '-' && (args.json || args.pcap === '-')) {
     throw new UsageError(`--recv - and ${args.json ? '--json' : '--pcap -'} both want stdout: name a file`)
   }
+  if (args['write-out'] !== undefined && (args.json || args.pcap === '-')) {
+    const remedy = args.json ? 'the summary has the same numbers' : 'name a file'
+    throw new UsageError(`--write-out and ${args.json ? '--json' : '--pcap -'} both want stdout: ${remedy}`)
+  }
+  if (args.send !== undefined && args.recv !== undefined && isSameFile(args.send, args.recv)) {
+    throw new UsageError('--send and --recv name the same file; it would be emptied before it is sent')
+  }
   if (args.pcap === '-' && args.recv === undefined && args.bytes === undefined) {
     throw new UsageError('--pcap - takes stdout: give --recv FILE for what arrives')
   }
+}
+
+/** Whether two names stand for one file with contents to lose. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }))
+  return a?.isFile() === true && a.dev === b?.dev && a.ino === b.ino
 }
 
 async function openSource({ send, bytes }: ClientArgs, io: Io): Promise<Source> {
@@ -213,6 +229,7 @@ export const command = defineCommand({
   summary: 'connect to a TCP server: stdin goes there, what it says comes to stdout',
   description: `Bytes pass as they are, in both directions. The end of the input closes our half of the connection; what
 the server still says is printed until it ends. A person who types is sent home when the server closes.
+With --json stdout is for records: what arrives is counted, and kept only by --recv FILE.
 The report at the end stands on stderr. Refused, unreachable, timed out and reset are exit code 1, and so is a reader
 of our output who leaves before the server has all that was to be sent.`,
   examples: [

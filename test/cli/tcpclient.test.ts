@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
+import { HOST } from '../../src/cli/network/host-name.ts'
 import { readEndpoint } from '../../src/cli/tcp/endpoint.ts'
 import { Traffic } from '../../src/cli/tcp/pump.ts'
 import { fileSink } from '../../src/cli/tcp/sink.ts'
@@ -38,6 +39,12 @@ describe('readEndpoint()', () => {
     ]) {
       assert.throws(() => readEndpoint(none, words), { name: 'UsageError' }, words.join(' '))
     }
+    for (const words of [['[::1]:80'], ['::1', '80'], ['fe80::1']]) {
+      assert.throws(() => readEndpoint(none, words), {
+        name: 'UsageError',
+        message: `"${words[0]}" is not ${HOST.expects}`,
+      })
+    }
     assert.throws(() => readEndpoint({ addr: undefined, port: 80 }, ['1.2.3.4:81']), { name: 'UsageError' })
     assert.throws(() => readEndpoint({ addr: '1:2:3', port: undefined }, []), { name: 'UsageError' })
   })
@@ -58,6 +65,10 @@ describe('--write-out', () => {
   it('knows its variables', () => {
     assert.equal(WRITE_OUT.parse('%{size_upload}'), '%{size_upload}')
     assert.equal(WRITE_OUT.parse('%{nonsense}'), undefined)
+    assert.match(
+      WRITE_OUT.explain!('%{size_upload} %{nonsense}\\n'),
+      /^there is no %\{nonsense\}; there are %\{time_connect\}, /,
+    )
   })
 })
 
@@ -82,7 +93,7 @@ describe('sources and sinks', () => {
         await Promise.all([source.close(), sink.close()])
         assert.ok(readFileSync(to).equals(bytes), `${size} bytes`)
       }
-      await assert.rejects(fileSource(folder).then(all), { code: 'EISDIR' })
+      await assert.rejects(fileSource(folder), { code: 'EISDIR', message: new RegExp(folder) })
     } finally {
       rmSync(folder, { recursive: true })
     }
@@ -107,6 +118,9 @@ describe('gotcp tcpclient refuses', () => {
       ['1.2.3.4'],
       ['1.2.3.4:80', '--send', 'x', '--bytes', '1'],
       ['1.2.3.4:80', '--json', '--recv', '-'],
+      ['1.2.3.4:80', '--json', '--write-out', 'x'],
+      ['1.2.3.4:80', '--pcap', '-', '--recv', 'x', '--write-out', 'x'],
+      ['1.2.3.4:80', '--send', tmpdir()],
       ['1.2.3.4:80', '--pcap', '-'],
       ['1.2.3.4:80', '--write-out', '%{nonsense}'],
     ]
@@ -114,6 +128,20 @@ describe('gotcp tcpclient refuses', () => {
       const { code, stderr } = await gotcp('tcpclient', ...argv)
       assert.equal(code, 2, argv.join(' '))
       assert.match(stderr, /^gotcp: .+\n$/)
+    }
+  })
+
+  it('to send the file that it would empty to receive', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gotcp-cli-'))
+    const file = join(folder, 'file')
+    try {
+      writeFileSync(file, 'precious')
+      symlinkSync(file, join(folder, 'link'))
+      const { code, stderr } = await gotcp('tcpclient', '1.2.3.4:80', '--send', file, '--recv', join(folder, 'link'))
+      assert.deepEqual([code, readFileSync(file, 'utf8')], [2, 'precious'])
+      assert.match(stderr, /^gotcp: --send and --recv name the same file; .+\n$/)
+    } finally {
+      rmSync(folder, { recursive: true })
     }
   })
 })

@@ -16,10 +16,12 @@ export function readEndpoint(
   flags: { readonly addr: string | undefined; readonly port: number | undefined },
   words: readonly string[],
 ): EndpointArgs {
+  // Two colons are an IPv6 address, which our stack does not speak.
+  const ipv6 = [...words, flags.addr ?? ''].find((word) => word.startsWith('[') || word.split(':').length > 2)
+  if (ipv6 !== undefined) throw new UsageError(`"${ipv6}" is not ${HOST.expects}`, HINT)
   const parts = words.flatMap((word) => word.split(':'))
   if (flags.addr !== undefined) {
-    const [host, port, ...rest] = flags.addr.split(':')
-    if (rest.length > 0) throw new UsageError(`"${flags.addr}" is not ${HOST.expects}`)
+    const [host, port] = flags.addr.split(':')
     if (port !== undefined) parts.unshift(port)
     parts.unshift(host!)
   }

@@ -31,6 +31,10 @@ export function stdinSource(stdin: Io['stdin']): Source {
 /** A file, read one chunk ahead of what is being sent. @throws ENOENT, EACCES, EISDIR */
 export async function fileSource(path: string): Promise<Source> {
   const file = await open(path, 'r')
+  if ((await file.stat()).isDirectory()) {
+    await file.close()
+    throw Object.assign(new Error(`cannot send ${path}: it is a directory (EISDIR)`), { code: 'EISDIR' })
+  }
   const buffers = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)]
   let turn = 0
   const fill = (): Promise<Uint8Array> => {

@@ -32,13 +32,19 @@ const VARIABLES: Readonly<Record<string, (finished: Finished) => string>> = {
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '\\': '\\' }
 const VARIABLE = /%\{([^}]*)\}/g
 
+const KNOWN = `%{${Object.keys(VARIABLES).join('}, %{')}}`
+
 /** A text with curl's variables and escapes. */
 export const WRITE_OUT: Kind<string> = {
   placeholder: 'FORMAT',
-  expects: `a text with %{${Object.keys(VARIABLES).join('}, %{')}}`,
-  parse: (text) =>
-    text !== '' && [...text.matchAll(VARIABLE)].every(([, name]) => Object.hasOwn(VARIABLES, name!)) ? text : undefined,
+  expects: `a text with ${KNOWN}`,
+  parse: (text) => (unknownVariable(text) === undefined ? text : undefined),
+  explain: (text) => `there is no ${unknownVariable(text)}; there are ${KNOWN}`,
 }
+
+/** The first `%{name}` of a text that is no variable. */
+const unknownVariable = (text: string): string | undefined =>
+  [...text.matchAll(VARIABLE)].find(([, name]) => !Object.hasOwn(VARIABLES, name!))?.[0]
 
 /** Fills the variables in; `%%` is a percent sign. */
 export const writeOut = (format: string, finished: Finished): string =>

@@ -1,4 +1,4 @@
-import { HOST_NAMES } from '../lab/topology.ts'
+import { DEFAULT_LAB, HOST_NAMES } from '../lab/topology.ts'
 import { defineCommand, type Flags, valueOr } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
 import type { Io } from './io.ts'
@@ -10,7 +10,9 @@ const NAME: Kind<string> = {
   expects: 'a name of letters, digits and dashes',
   parse: (text) => (/^[a-z0-9][a-z0-9-]{0,31}$/i.test(text) ? text : undefined),
 }
-const FLAGS = { name: valueOr(NAME, 'default', { summary: 'which lab, for more than one at a time' }) } satisfies Flags
+const FLAGS = {
+  name: valueOr(NAME, DEFAULT_LAB, { summary: 'which lab, for more than one at a time' }),
+} satisfies Flags
 
 /** What is done with a lab, and where it is written down; loaded only when it is wanted. */
 async function openStore(name: string, io: Io) {
@@ -34,7 +36,9 @@ const up = defineCommand({
       io.output.record('host', { name, address: address ?? null, pid: namespace.pid, up: true })
     }
     io.output.note(
-      isNew ? 'the lab is up; try: gotcp lab exec node1 gotcp ping -i eth0 -dest 172.20.0.3' : 'the lab was up already',
+      isNew
+        ? `the lab is up; try: gotcp lab exec${store.flag} node1 gotcp ping -i eth0 -dest 172.20.0.3`
+        : 'the lab was up already',
     )
     return Exit.OK
   },
@@ -51,7 +55,7 @@ const exec = defineCommand({
       command: 'gotcp lab exec node1 gotcp ping -i eth0 -dest 172.20.0.3',
       says: 'our stack pings the kernel of node2',
     },
-    { command: 'gotcp lab exec node2 tcpdump -n -i eth0', says: 'watch it from the other side' },
+    { command: 'gotcp lab exec node2 gotcp dump -n -i eth0', says: 'watch it from the other side' },
   ],
   flags: FLAGS,
   positionals: [
@@ -62,6 +66,9 @@ const exec = defineCommand({
   async run(args, io) {
     const { labExec, store } = await openStore(args.name, io)
     const [host = '', ...argv] = args._
+    if (argv[0]!.startsWith('-')) {
+      throw new UsageError(`"${argv[0]}" is no program`, `flags go before HOST: gotcp lab exec ${argv[0]} … ${host} …`)
+    }
     return labExec(store, host, argv)
   },
 })
@@ -80,7 +87,7 @@ const status = defineCommand({
       io.output.record('host', { name, address: address ?? null, pid, up: isUp })
     }
     const isUp = hosts.length > 0 && hosts.every((host) => host.isUp)
-    if (!isUp) io.output.note('the lab is not up; run: gotcp lab up')
+    if (!isUp) io.output.note(`the lab is not up; run: gotcp lab up${store.flag}`)
     return isUp ? Exit.OK : Exit.NETWORK
   },
 })

@@ -56,7 +56,7 @@ export function labStatus(store: LabStore): readonly HostStatus[] {
 /** Runs a program on a host with this terminal, and tells its exit code; `gotcp` is this very build. @throws LabError */
 export function labExec(store: LabStore, host: string, argv: readonly string[]): Promise<number> {
   const lab = store.load()
-  if (lab?.isUp !== true) throw new LabError('the lab is not up; run: gotcp lab up')
+  if (lab?.isUp !== true) throw new LabError(`the lab is not up; run: gotcp lab up${store.flag}`)
   const [program, ...args] = argv
   const command = program === 'gotcp' ? [...gotcpCommand(), ...args] : argv
   const env = { ...process.env, PATH: `${store.binFolder()}:${process.env['PATH'] ?? ''}` }

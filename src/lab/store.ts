@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LabError } from './error.ts'
 import { type Host, Lab } from './lab.ts'
+import { DEFAULT_LAB } from './topology.ts'
 
 /**
  * Where a lab that outlives its command is written down: one folder for each
@@ -11,6 +12,8 @@ import { type Host, Lab } from './lab.ts'
  */
 export class LabStore {
   readonly folder: string
+  /** The flag that chooses this lab, with a space before it; empty for the usual one. */
+  readonly flag: string
   readonly #file: string
 
   constructor(name: string, env: NodeJS.ProcessEnv = process.env) {
@@ -18,6 +21,7 @@ export class LabStore {
     const ours = join(env['XDG_RUNTIME_DIR'] ?? tmpdir(), `gotcp-lab-${uid}`)
     if (existsSync(ours) && statSync(ours).uid !== uid) throw new LabError(`${ours} belongs to another user`)
     this.folder = join(ours, name)
+    this.flag = name === DEFAULT_LAB ? '' : ` --name ${name}`
     this.#file = join(this.folder, 'lab.json')
   }
 
@@ -43,6 +47,11 @@ export class LabStore {
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true })
+    try {
+      rmdirSync(dirname(this.folder))
+    } catch {
+      // Another lab is written down there, or nothing ever was.
+    }
   }
 
   /** A folder for the PATH of the lab's hosts with a `gotcp` in it: this very build. */

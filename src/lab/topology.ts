@@ -6,6 +6,9 @@ export interface HostPlan {
   readonly mac: string
 }
 
+/** The lab that is meant when none is named. */
+export const DEFAULT_LAB = 'default'
+
 export const INTERFACE = 'eth0'
 export const PREFIX = 24
 

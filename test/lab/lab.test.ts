@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -68,9 +68,19 @@ describe('gotcp lab', { skip }, () => {
 
   it('labs of other names do not meet', () => {
     assert.equal(gotcp('lab', 'exec', '--name', 'other', 'node1', 'true').code, 2)
-    assert.equal(gotcp('lab', 'up', '--name', 'other').code, 0)
+    assert.match(gotcp('lab', 'exec', '--name', 'other', 'node1', 'true').stderr, /run: gotcp lab up --name other$/m)
+    assert.match(gotcp('lab', 'status', '--name', 'other').stderr, /run: gotcp lab up --name other$/m)
+    const up = gotcp('lab', 'up', '--name', 'other')
+    assert.equal(up.code, 0)
+    assert.match(up.stderr, /try: gotcp lab exec --name other node1 gotcp ping/)
     assert.equal(gotcp('lab', 'down', '--name', 'other').code, 0)
     assert.equal(gotcp('lab', 'status').code, 0)
+  })
+
+  it('exec says that flags go before the host', () => {
+    const { code, stderr } = gotcp('lab', 'exec', 'node1', '--name', 'other', 'ls')
+    assert.equal(code, 2)
+    assert.match(stderr, /^gotcp: "--name" is no program; flags go before HOST: gotcp lab exec --name … node1 …\n$/)
   })
 
   it('up mends a lab that lost a host', () => {
@@ -98,6 +108,7 @@ describe('gotcp lab', { skip }, () => {
     assert.equal(gotcp('lab', 'status').code, 1)
     assert.equal(gotcp('lab', 'down').code, 0)
     assert.equal(links(), linksBefore)
+    assert.deepEqual(readdirSync(folder), [])
   })
 })
 

@@ -2,21 +2,18 @@
 // Run: node dist/app/standard/tcp-client-big.js -addr 172.20.0.2 -port 8888
 import { createHash, randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
-  options: {
-    port: { type: 'string', default: '8888' },
-    addr: { type: 'string', default: '172.20.0.2' },
-    bytes: { type: 'string', default: '20480' },
-  },
+const values = readFlags('Sends random bytes and checks that they come back.', {
+  port: 8888,
+  addr: '172.20.0.2',
+  bytes: 20480,
 })
-const data = randomBytes(Number(values.bytes))
+const data = randomBytes(values.bytes)
 const back = createHash('sha256')
 let received = 0
 
-const socket = connect({ host: values.addr, port: Number(values.port), allowHalfOpen: true }, () => {
+const socket = connect({ host: values.addr, port: values.port, allowHalfOpen: true }, () => {
   console.log(`connected to ${values.addr}:${values.port}`)
   socket.end(data, () => console.log(`wrote ${data.length} bytes`))
 })

@@ -1,13 +1,10 @@
 // Sends what you type and prints what comes back. Run: node dist/app/standard/tcp-client.js -addr 172.20.0.3 -port 8888
 import { connect } from 'node:net'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
-  options: { port: { type: 'string', default: '8888' }, addr: { type: 'string', default: '172.20.0.3' } },
-})
+const values = readFlags('Sends what you type and prints what comes back.', { port: 8888, addr: '172.20.0.3' })
 
-const socket = connect({ host: values.addr, port: Number(values.port), allowHalfOpen: true }, () => {
+const socket = connect({ host: values.addr, port: values.port, allowHalfOpen: true }, () => {
   console.error(`connected to ${values.addr}:${values.port}`)
   process.stdin.pipe(socket)
 })

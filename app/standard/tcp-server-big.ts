@@ -1,18 +1,14 @@
 // Reads 20,480 bytes, sends them back and closes: the counterpart of `gotcp tcpclient`.
 // Run: node dist/app/standard/tcp-server-big.js -port 8888
 import { createServer } from 'node:net'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
-  options: {
-    port: { type: 'string', default: '8888' },
-    addr: { type: 'string', default: '0.0.0.0' },
-    bytes: { type: 'string', default: '20480' },
-    once: { type: 'boolean', default: false },
-  },
+const { port, addr, bytes, once } = readFlags('Reads so many bytes, sends them back and closes.', {
+  port: 8888,
+  addr: '0.0.0.0',
+  bytes: 20480,
+  once: false,
 })
-const wanted = Number(values.bytes)
 
 const server = createServer({ allowHalfOpen: true }, (socket) => {
   const peer = `${socket.remoteAddress}:${socket.remotePort}`
@@ -27,13 +23,13 @@ const server = createServer({ allowHalfOpen: true }, (socket) => {
     chunks.push(chunk)
     received += chunk.length
     console.log(`${peer}: read ${chunk.length} bytes`)
-    if (received >= wanted) answer()
+    if (received >= bytes) answer()
   })
   socket.on('end', answer)
   socket.on('error', (error) => console.log(`${peer}: ${error.message}`))
   socket.on('close', () => {
     console.log(`${peer} closed, ${received} bytes in all`)
-    if (values.once) server.close()
+    if (once) server.close()
   })
 })
 
@@ -41,5 +37,5 @@ server.on('error', (error) => {
   console.error(error.message)
   process.exitCode = 1
 })
-server.listen(Number(values.port), values.addr, () => console.log(`listening on ${values.addr}:${values.port}`))
+server.listen(port, addr, () => console.log(`listening on ${addr}:${port}`))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -1,11 +1,8 @@
 // A line echo on an ordinary kernel socket. Run: node dist/app/standard/tcp-server.js -port 8888
 import { createServer } from 'node:net'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
-  options: { port: { type: 'string', default: '8888' }, addr: { type: 'string', default: '0.0.0.0' } },
-})
+const values = readFlags('Echoes what comes, on an ordinary kernel socket.', { port: 8888, addr: '0.0.0.0' })
 
 const server = createServer({ allowHalfOpen: true }, (socket) => {
   const peer = `${socket.remoteAddress}:${socket.remotePort}`
@@ -25,5 +22,5 @@ server.on('error', (error) => {
   console.error(error.message)
   process.exitCode = 1
 })
-server.listen(Number(values.port), values.addr, () => console.log(`listening on ${values.addr}:${values.port}`))
+server.listen(values.port, values.addr, () => console.log(`listening on ${values.addr}:${values.port}`))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

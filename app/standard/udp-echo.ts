@@ -1,11 +1,8 @@
 // Sends every datagram back where it came from. Run: node dist/app/standard/udp-echo.js -port 8888
 import { createSocket } from 'node:dgram'
-import { parseArgs } from 'node:util'
+import { readFlags } from './flags.ts'
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z]{2})/, '--')),
-  options: { port: { type: 'string', default: '8888' }, addr: { type: 'string', default: '0.0.0.0' } },
-})
+const values = readFlags('Sends every datagram back where it came from.', { port: 8888, addr: '0.0.0.0' })
 
 const socket = createSocket('udp4')
 socket.on('message', (message, peer) => {
@@ -17,5 +14,5 @@ socket.on('error', (error) => {
   process.exitCode = 1
   socket.close()
 })
-socket.bind(Number(values.port), values.addr, () => console.log(`listening on ${values.addr}:${values.port}`))
+socket.bind(values.port, values.addr, () => console.log(`listening on ${values.addr}:${values.port}`))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => socket.close())

@@ -86,6 +86,22 @@ describe('app/standard', () => {
     }
   })
 
+  for (const name of ['tcp-client', 'tcp-client-big', 'tcp-server', 'tcp-server-big', 'udp-echo']) {
+    it(`${name} tells its flags, and a mistake in them`, async () => {
+      for (const flag of ['--help', '-help', '-h']) {
+        const help = start(name, flag)
+        assert.equal(await help.exit, 0, flag)
+        assert.match(help.text, /^[A-Z].*\.\n {2}-port \(default: 8888\)\n {2}-addr \(default: [\d.]+\)\n/)
+      }
+      for (const args of [['-nonsense'], ['-port', 'x'], ['-port', '65536'], ['stray']]) {
+        const mistake = start(name, ...args)
+        assert.equal(await mistake.exit, 2, args.join(' '))
+        assert.match(mistake.text, /-port \(default: 8888\)/)
+        assert.doesNotMatch(mistake.text, /^ {4}at /m)
+      }
+    })
+  }
+
   it('udp-echo sends datagrams back', async () => {
     const port = await freePort()
     const server = await serve('udp-echo', port)

@@ -16,7 +16,7 @@ import { HOST, resolveHost } from './network/host-name.ts'
 import { openNetwork, throwIfLost } from './network.ts'
 import type { Output } from './output.ts'
 import { PingTally } from './ping/tally.ts'
-import { errorLine, heading, reasonOf, replyLine } from './ping/words.ts'
+import { errorLine, heading, patternLine, reasonOf, replyLine } from './ping/words.ts'
 
 /** How long the last replies may take when nothing has come back yet, in seconds. */
 const LAST_WAIT = 10
@@ -121,7 +121,8 @@ class PingView {
   }
 
   #line(text: string): void {
-    this.#output.print(this.#args['print-time'] ? `[${(Date.now() / 1000).toFixed(6)}] ${text}` : text)
+    const seconds = (performance.timeOrigin + performance.now()) / 1000
+    this.#output.print(this.#args['print-time'] ? `[${seconds.toFixed(6)}] ${text}` : text)
   }
 }
 
@@ -168,6 +169,7 @@ async function run(args: PingArgs, io: Io): Promise<number> {
       })
       const tally = new PingTally()
       const address = formatIpv4(dest)
+      if (args.pattern !== undefined && !args.quiet) output.print(patternLine(args.pattern))
       output.print(heading(name, address, args.size, source === undefined ? undefined : formatIpv4(source)))
       output.record('start', {
         dest: address,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { PingTally } from '../../src/cli/ping/tally.ts'
-import { errorLine, heading, replyLine, roundTrip } from '../../src/cli/ping/words.ts'
+import { errorLine, heading, patternLine, replyLine, roundTrip } from '../../src/cli/ping/words.ts'
 import type { PingReply } from '../../src/stack/ping-events.ts'
 import { PingStats } from '../../src/stack/ping-stats.ts'
 import { gotcp } from './world.ts'
@@ -24,6 +24,10 @@ describe("ping's lines", () => {
     assert.equal(heading('a', '10.0.0.1', 0, '10.0.0.2'), 'PING a (10.0.0.1) from 10.0.0.2 : 0(28) bytes of data.')
   })
 
+  it('name the pattern in hexadecimal', () => {
+    assert.equal(patternLine(Uint8Array.of(0xff, 0, 0x0a)), 'PATTERN: 0xff000a')
+  })
+
   it('tell replies and what is odd about them', () => {
     const line = '64 bytes from 172.20.0.3: icmp_seq=1 ttl=64 time=0.412 ms'
     assert.equal(replyLine(REPLY, 56), line)
@@ -38,6 +42,8 @@ describe("ping's lines", () => {
     const cases = [
       [5, '0.005'],
       [999, '0.999'],
+      [49.6, '0.049'],
+      [999.9, '0.999'],
       [1000, '1.00'],
       [9994, '9.99'],
       [9995, '10.0'],

@@ -52,6 +52,20 @@ describe('gotcp ping as a process', { skip: labUnavailable() }, () => {
     assert.equal(normal(own.stdout), normal(its.stdout))
   })
 
+  it("says the same as the kernel's ping of a pattern", async () => {
+    const head = (text: Buffer): string => text.toString().split('\n').slice(0, 2).join('\n')
+    const its = await shell(ours, 'command -v ping > /dev/null && ping -c 1 -p ff00 172.20.0.3')
+    if (its.code !== 0) return
+    assert.equal(head((await gotcp(ours, 'ping', '172.20.0.3', '-c', '1', '-p', 'ff00')).stdout), head(its.stdout))
+  })
+
+  it('counts microseconds with -D', async () => {
+    const { stdout } = await gotcp(ours, 'ping', '172.20.0.3', '-c', '9', '--interval', '0', '-D')
+    const micros = [...stdout.toString().matchAll(/^\[\d+\.(\d{6})\] 64 bytes/gm)].map((match) => match[1]!)
+    assert.equal(micros.length, 9)
+    assert.ok(micros.some((digits) => !digits.endsWith('000')))
+  })
+
   for (const [kind, ...args] of [
     ['an address of its own', '--ip', '172.20.0.77/24', '172.20.0.3'],
     ['a TAP', '--tap', 'gotcp0', '--ip', '10.9.0.2/24', '10.9.0.1'],

@@ -29,6 +29,10 @@ export function heading(name: string, address: string, size: number, source: str
   return `PING ${name} (${address})${from} ${size}(${size + ICMP_HEADER_LEN + IPV4_HEADER_LEN}) bytes of data.`
 }
 
+/** `PATTERN: 0xff00` */
+export const patternLine = (pattern: Uint8Array): string =>
+  `PATTERN: 0x${[...pattern].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
+
 /** `64 bytes from 172.20.0.3: icmp_seq=1 ttl=64 time=0.412 ms` */
 export function replyLine(reply: PingReply, size: number): string {
   const { seq, from, ttl, bytes, rttUs } = reply
@@ -41,8 +45,9 @@ export function replyLine(reply: PingReply, size: number): string {
   return line
 }
 
-/** Milliseconds with three significant figures; below one, three decimals. */
-export function roundTrip(micros: number): string {
+/** Milliseconds with three significant figures; below one, three decimals. Parts of a microsecond do not count. */
+export function roundTrip(time: number): string {
+  const micros = Math.trunc(time)
   if (micros >= 99_950) return (micros / 1000).toFixed(0)
   if (micros >= 9995) return (micros / 1000).toFixed(1)
   return (micros / 1000).toFixed(micros >= 1000 ? 2 : 3)

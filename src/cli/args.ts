@@ -16,7 +16,10 @@ export const NETWORK_FLAGS = {
     group: NETWORK,
   }),
   ip: value(CIDR, { summary: 'use an address of our own instead of the interface address', group: NETWORK }),
-  gateway: value(IPV4, { summary: 'the router to other networks, with --ip', group: NETWORK }),
+  gateway: value(IPV4, {
+    summary: "the router to other networks; needs --ip, for without it the kernel's routes are used",
+    group: NETWORK,
+  }),
   tap: value(INTERFACE, { summary: 'use the TAP interface of that name, with --ip', group: NETWORK }),
   tun: value(INTERFACE, { summary: 'use the TUN interface of that name, with --ip', group: NETWORK }),
   pcap: value(FILE, { summary: 'write every frame to FILE as pcap; - is stdout', group: NETWORK }),
@@ -69,7 +72,8 @@ export function networkArgs(flags: Values<typeof NETWORK_FLAGS>): NetworkArgs {
   if (device !== undefined && ip === undefined) {
     throw new UsageError(`${wires[0]} needs an address of its own`, `try: ${wires[0]} ${device} --ip 10.0.0.2/24`)
   }
-  if (gateway !== undefined && ip === undefined) throw new UsageError('--gateway needs --ip')
+  if (gateway !== undefined && ip === undefined)
+    throw new UsageError('--gateway needs --ip', "without --ip the kernel's routes are used")
   if (gateway !== undefined && ip !== undefined && !inNetwork(gateway, ip)) {
     throw new UsageError(`the gateway ${formatIpv4(gateway)} is not on the network of ${formatCidr(ip)}`)
   }

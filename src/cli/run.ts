@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
+import { NetError } from '../base/errors.ts'
 import { Exit, exitCodeOf, UsageError } from './exit.ts'
 import { unknownCommand } from './help.ts'
 import type { Io } from './io.ts'
 import { type Logger, openLog } from './log.ts'
 import { Output, type Stream } from './output.ts'
 import { asksForHelp, parseArgs } from './parse.ts'
+import { aboutPermission } from './permission.ts'
 import { COMMAND_NAMES, descend, type Located, loadCommand, loadCommands } from './registry.ts'
 import { commandHelp, overview } from './usage.ts'
 
@@ -124,6 +126,7 @@ function report(error: unknown, output: Output, debug: boolean): number {
   if (code === Exit.INTERNAL) {
     output.error(`internal error: ${message}`, debug ? undefined : 'run it again with -debug for the stack trace')
   } else output.error(message, hint)
+  if (error instanceof NetError && error.code === 'EPERM') output.note(aboutPermission())
   // An error of the network or of the command line is explained by its message; only our own need the stack.
   if (debug && code === Exit.INTERNAL && error instanceof Error && error.stack !== undefined) output.note(error.stack)
   output.record('error', { code: (error as NodeJS.ErrnoException)?.code ?? null, message, exit_code: code })

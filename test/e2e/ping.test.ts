@@ -143,7 +143,10 @@ describe('gotcp ping as a process', { skip: labUnavailable() }, () => {
     assert.match(unroutable.stderr, /no route leads to that address \(ENETUNREACH\); name the interface/)
     const nobody = await shell(ours, 'setpriv --reuid 65534 --clear-groups --inh-caps=-all $GOTCP ping 172.20.0.3')
     assert.equal(nobody.code, 2)
-    assert.match(nobody.stderr, /permission denied\. Run as root, or once: sudo setcap .* \(EPERM\)\n$/)
+    assert.match(
+      nobody.stderr,
+      /permission denied\. Run as root, or once: sudo setcap .* \(EPERM\)\nsetcap gives .*\n$/,
+    )
     const lost = await gotcp(ours, 'ping')
     assert.deepEqual([lost.code, lost.stdout.length], [2, 0])
   })

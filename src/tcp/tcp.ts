@@ -1,4 +1,4 @@
-import { formatEndpoint, formatIp, type IpAddr, type Ipv4Addr, isIpv4 } from '../base/address.ts'
+import { formatEndpoint, formatIp, type IpAddr, type Ipv4Addr, isIpv4, isMulticast } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { Rng } from '../base/rng.ts'
 import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
@@ -128,7 +128,8 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   /**
-   * OPEN, active (RFC 9293 §3.10.1). The SYN goes out with the next poll.
+   * OPEN, active (RFC 9293 §3.10.1). The SYN goes out with the next poll. Only a single host can be at the
+   * other end (§3.9.1.1, MUST-46).
    * @throws {NetError} ENETUNREACH, EAFNOSUPPORT, EADDRINUSE or EADDRNOTAVAIL.
    */
   connect(
@@ -141,6 +142,10 @@ export class Tcp implements Transport, TcpOwner {
     const route = this.#ip.route(remote, options.local)
     if (route === undefined) {
       const message = `Cannot connect to ${formatEndpoint(remote, remotePort)}: no route leads there. Add a gateway`
+      throw new NetError('ENETUNREACH', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
+    }
+    if (route.isBroadcast || isMulticast(remote) || remote === 0) {
+      const message = `Cannot connect to ${formatEndpoint(remote, remotePort)}: it is no address of a single host`
       throw new NetError('ENETUNREACH', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
     }
     const local = options.local ?? route.src

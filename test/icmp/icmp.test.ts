@@ -85,7 +85,7 @@ describe('Icmp', () => {
     assert.deepEqual(shared.stack.counters.toJSON(), { 'icmp-shared-echo': 1 })
   })
 
-  it('hands errors to the transport they concern', () => {
+  it('hands errors to the transport they concern (RFC 9293 MUST-54)', () => {
     const { errors, feed } = ready()
     feed(icmp({ type: IcmpType.UNREACHABLE, code: IcmpCode.HOST_UNREACHABLE }, quote()), { src: ROUTER })
     feed(icmp({ type: IcmpType.TIME_EXCEEDED }, quote()), { src: ROUTER })

@@ -152,7 +152,7 @@ describe('IpInput', () => {
     assert.equal(feed(new Uint8Array(0)), 'ip-truncated')
   })
 
-  it('skips options that are harmless and refuses source routes and malformed ones', () => {
+  it('skips options that are harmless and refuses source routes and malformed ones (RFC 9293 MUST-50)', () => {
     const { link, heard, feed } = ready({}, 'ip')
     assert.equal(feed(withOptions([148, 4, 0, 0])), undefined)
     assert.equal(feed(withOptions([1, 1, 1, 0])), undefined)

@@ -50,7 +50,7 @@ describe('FIN-WAIT-1', () => {
     assert.equal(peer.tcb.state, 'FIN-WAIT-2')
   })
 
-  it('still takes data (half-close, MUST-16 of RFC 1122 §4.2.2.13)', () => {
+  it('still takes data (half-close, RFC 9293 §3.6)', () => {
     const peer = active()
     peer.do('close')
     peer.take()
@@ -127,7 +127,7 @@ describe('FIN-WAIT-2', () => {
     assert.equal(peer.stack.ports.size, 0)
   })
 
-  it('resets a peer that sends after both ways were closed (§3.6.1, RFC 2525 §2.17)', () => {
+  it('resets a peer that sends after both ways were closed (RFC 9293 §3.6.1, MAY-1, SHLD-3, RFC 2525 §2.17)', () => {
     const peer = active()
     peer.do('closeBoth')
     peer.take()

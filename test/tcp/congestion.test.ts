@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { active, passive } from './established.ts'
 
 describe('congestion control (RFC 5681)', () => {
-  it('starts with ten segments (RFC 6928)', () => {
+  it('starts with ten segments (RFC 6928 §2)', () => {
     const peer = active({ rtt: 100 })
     peer.write(20_000)
     assert.equal(peer.take().length, 10)
@@ -18,7 +18,7 @@ describe('congestion control (RFC 5681)', () => {
     )
   })
 
-  it('doubles in slow start, then grows by a segment for each window (§3.1)', () => {
+  it('doubles in slow start, then grows by a segment for each window (RFC 5681 §3.1, MUST-19)', () => {
     const peer = active({ rtt: 100 })
     const { congestion } = peer.tcb
     peer.write(1_000_000)

@@ -71,7 +71,7 @@ describe('ESTABLISHED, first: the sequence number (RFC 9293 §3.10.7.4)', () => 
 })
 
 describe('ESTABLISHED, second: the RST bit (RFC 5961 §3.2)', () => {
-  it('ends the connection when it stands exactly at RCV.NXT', () => {
+  it('ends the connection when it stands exactly at RCV.NXT, and the user is told (MUST-12)', () => {
     const peer = passive()
     peer.send('R 1:1(0)')
     peer.expectNothing()
@@ -136,7 +136,7 @@ describe('ESTABLISHED, fifth: the ACK field', () => {
     assert.equal(peer.received, 0)
   })
 
-  it('challenges an ACK older than any window that was ever offered (RFC 5961 §5.2)', () => {
+  it('challenges an ACK older than any window that was ever offered (MAY-12, RFC 5961 §5.2)', () => {
     const peer = passive({ window: 1000 })
     peer.write(500)
     peer.expect('P. 1:501(500) ack 1')
@@ -185,7 +185,7 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     assert.equal(peer.received, 100)
   })
 
-  it('acknowledges every second segment at once, a single one after 40 ms (MUST-58, MUST-59, RFC 5681 §4.2)', () => {
+  it('acknowledges every second segment at once, a single one after 40 ms (MUST-40, MUST-58, MUST-59, SHLD-18, SHLD-19, RFC 5681 §4.2)', () => {
     const peer = passive()
     peer.send('P. 1:1001(1000) ack 1')
     peer.expectNothing()
@@ -207,7 +207,7 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     peer.expectNothing()
   })
 
-  it('stores early data and acknowledges at once, for each segment where the peer counts (RFC 5681 §4.2)', () => {
+  it('stores early data and acknowledges at once, for each segment where the peer counts (MAY-13, RFC 5681 §4.2)', () => {
     const peer = passive({ syn: 'mss 1000' })
     peer.send('P. 1001:2001(1000) ack 1', 'P. 2001:3001(1000) ack 1', 'P. 3001:4001(1000) ack 1')
     for (let i = 0; i < 3; i++) peer.expect('. 1:1(0) ack 1')
@@ -216,7 +216,7 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     assert.equal(peer.received, 4000)
   })
 
-  it('takes overlapping pieces in any order, once (MUST-31)', () => {
+  it('takes overlapping pieces in any order, once (SHLD-31)', () => {
     const pieces = [
       [1, 300],
       [200, 700],

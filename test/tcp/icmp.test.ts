@@ -19,7 +19,7 @@ function forged(peer: Peer, change: number): Uint8Array {
 }
 
 describe('an ICMP error', () => {
-  it('ends a connection that is being opened, with its own code (RFC 9293 §3.9.2.2, RFC 5461 §4)', () => {
+  it('ends a connection that is being opened, with its own code (RFC 9293 §3.9.2.2, SHLD-26, RFC 5461 §4)', () => {
     const codes = [
       [HOST_UNREACHABLE, 'EHOSTUNREACH'],
       [PORT_UNREACHABLE, 'ECONNREFUSED'],
@@ -36,7 +36,7 @@ describe('an ICMP error', () => {
     }
   })
 
-  it('only explains the timeout of one that is open (MUST-56, RFC 5927 §5.2)', () => {
+  it('only explains the timeout of one that is open (MUST-47, MUST-56, SHLD-25, RFC 5927 §5.2)', () => {
     const peer = active({ tcp: { userTimeout: 5000 } })
     peer.write(10)
     for (const code of [HOST_UNREACHABLE, PORT_UNREACHABLE]) peer.icmp(UNREACHABLE, code, latest(peer))

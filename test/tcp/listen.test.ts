@@ -69,7 +69,7 @@ describe('LISTEN', () => {
     }
   })
 
-  it('goes on listening: many connections from one SYN each', () => {
+  it('goes on listening: many connections from one SYN each (MUST-41, MUST-42)', () => {
     const peer = listening()
     for (let port = 1; port <= 20; port++) {
       peer.sendFrom(port, 'S 0:0(0) <mss 1000>')
@@ -143,7 +143,7 @@ describe('SYN-RECEIVED', () => {
     assert.deepEqual(peer.states, ['SYN-RECEIVED'])
   })
 
-  it('returns to LISTEN by a reset, and nobody is told (§3.10.7.4 second)', () => {
+  it('returns to LISTEN by a reset, and nobody is told (RFC 9293 §3.10.7.4 second, MUST-11)', () => {
     const peer = half()
     peer.send('R 1:1(0)')
     peer.expectNothing()
@@ -209,7 +209,7 @@ describe('SYN-RECEIVED', () => {
     }
   })
 
-  it('needs no round-trip measurement of a repeated SYN,ACK (RFC 6298 §3, Karn; §5.7)', () => {
+  it('needs no round-trip measurement of a repeated SYN,ACK (RFC 6298 §3, Karn; §5.7; MUST-18)', () => {
     const peer = half()
     peer.expectAt(1000, 'S. 0:0(0) ack 1')
     peer.send('. 1:1(0) ack 1')

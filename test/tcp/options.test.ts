@@ -13,7 +13,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     peer.expect('P. 537:1001(464) ack 1')
   })
 
-  it('is what the peer names, less the options of each segment (MUST-16)', () => {
+  it('is what the peer names, less the options of each segment (MUST-14, MUST-16)', () => {
     const plain = passive({ syn: 'mss 1400' })
     plain.write(3000)
     plain.expect('. 1:1401(1400) ack 1')
@@ -174,14 +174,14 @@ describe('selective acknowledgments that we send (RFC 2018 §4)', () => {
 describe('keep-alive (RFC 9293 §3.8.4)', () => {
   const tcp = { keepAlive: 60_000, keepAliveInterval: 10_000, keepAliveProbes: 3 }
 
-  it('is off unless asked for (MUST-24)', () => {
+  it('is off unless asked for (MUST-24, MUST-25, MAY-5)', () => {
     const peer = passive()
     peer.at(DAY)
     peer.expectNothing()
     assert.equal(peer.stack.pollAt(), Number.POSITIVE_INFINITY)
   })
 
-  it('sends a segment that must be answered, and ends an unanswered connection (MUST-25, MUST-26)', () => {
+  it('sends a segment that must be answered, and ends an unanswered connection (MUST-26, MUST-27, MUST-29, SHLD-12)', () => {
     const peer = active({ tcp })
     for (const at of [60_000, 70_000, 80_000]) peer.expectAt(at, '. 0:0(0) ack 1')
     peer.at(90_000)

@@ -14,7 +14,7 @@ function flying(count: number, options: ConnectionOptions = {}): Peer {
 
 const starts = (peer: Peer): number[] => peer.take().map(({ seq }) => seq)
 
-describe('the retransmission timeout (RFC 6298)', () => {
+describe('the retransmission timeout (RFC 6298 §2)', () => {
   it('follows SRTT and RTTVAR (§2)', () => {
     const peer = active({ rtt: 800 })
     assert.equal(peer.tcb.rtt.srtt, 800_000)
@@ -38,7 +38,7 @@ describe('the retransmission timeout (RFC 6298)', () => {
     assert.equal(peer.tcb.rtt.rto, 200_000)
   })
 
-  it('sends the first segment again, doubles, and returns to its value with an ACK (§5.4 to §5.7)', () => {
+  it('sends the first segment again, doubles, and returns to its value with an ACK (RFC 6298 §5.4, §5.5, §5.6, MUST-19)', () => {
     const peer = flying(1, { syn: 'mss 1000' })
     const begin = peer.now
     for (const at of [300, 900, 2100, 4500]) peer.expectAt(begin + at, 'P. 1:1001(1000) ack 1')
@@ -49,7 +49,7 @@ describe('the retransmission timeout (RFC 6298)', () => {
     peer.expectAt(begin + 4800, 'P. 1001:2001(1000) ack 1')
   })
 
-  it('begins anew with every ACK of new data (§5.3)', () => {
+  it('begins anew with every ACK of new data (RFC 6298 §5.3)', () => {
     const peer = flying(3, { syn: 'mss 1000' })
     peer.wait(250)
     peer.send('. 1:1(0) ack 1001')
@@ -58,7 +58,7 @@ describe('the retransmission timeout (RFC 6298)', () => {
     peer.expectNothing()
   })
 
-  it('ends the connection after the user timeout (MUST-20)', () => {
+  it('ends the connection after the user timeout (MUST-20, MUST-21, SHLD-11)', () => {
     const peer = flying(1, { tcp: { userTimeout: 10_000 } })
     peer.at(20_000)
     assert.deepEqual(peer.told, ['ETIMEDOUT'])

@@ -15,7 +15,7 @@ function timeOf(iss: number): number {
   return (steps * 4) / 1000
 }
 
-describe('initial sequence numbers (RFC 6528, MUST-8)', () => {
+describe('initial sequence numbers (RFC 6528 §3, MUST-8, SHLD-1)', () => {
   it('grow with the clock for one pair of ends, and differ between pairs', () => {
     const issAt = (from: number, remotePort = LISTEN_PORT): number => {
       const peer = new Peer({ from })
@@ -29,7 +29,7 @@ describe('initial sequence numbers (RFC 6528, MUST-8)', () => {
     assert.ok(nearest.filter((distance) => distance < 10_000_000).length < 5, 'no pattern from port to port')
   })
 
-  it('differ between stacks with other secrets', () => {
+  it('differ between stacks with other secrets (MUST-9)', () => {
     assert.notEqual(new Peer({ seed: 1 }).connect().snd.iss, new Peer({ seed: 2 }).connect().snd.iss)
   })
 })

@@ -58,7 +58,7 @@ describe('SYN-SENT', () => {
     assert.deepEqual(peer.states, ['SYN-SENT', 'ESTABLISHED', 'CLOSE-WAIT'])
   })
 
-  it('sends the SYN again with back-off, and gives up after three minutes (RFC 6298 §5, MUST-20, MUST-23)', () => {
+  it('sends the SYN again with back-off, and gives up after three minutes (RFC 6298 §5, MUST-20, MUST-22, MUST-23)', () => {
     const peer = opening()
     for (const at of [1000, 3000, 7000, 15_000, 31_000, 63_000, 123_000]) peer.expectAt(at, 'S 0:0(0)')
     peer.at(179_900)
@@ -163,7 +163,7 @@ describe('simultaneous open (RFC 9293 §3.5, MUST-10)', () => {
     peer.expect('S. 0:0(0) ack 1')
   })
 
-  it('ends with ECONNREFUSED by a reset (§3.10.7.4 second)', () => {
+  it('ends with ECONNREFUSED by a reset (RFC 9293 §3.10.7.4 second, MUST-11)', () => {
     const peer = opening()
     peer.send('S 0:0(0) win 5000 <mss 1000>')
     peer.expect('S. 0:0(0) ack 1')

@@ -88,7 +88,7 @@ describe('TIME-WAIT', () => {
     assert.equal(peer.tcp.size, 1)
   })
 
-  it('gives way to a SYN with a later timestamp, whatever its sequence number (RFC 6191 §2)', () => {
+  it('gives way to a SYN with a later timestamp, whatever its sequence number (SHLD-4, RFC 6191 §2)', () => {
     const stamps = { later: 300, equal: 200, older: 100 }
     for (const [name, tsval] of Object.entries(stamps)) {
       for (const seq of [-1000, 5000]) {

@@ -131,7 +131,7 @@ describe('the send window', () => {
     peer.expect('. 301:451(150) ack 1')
   })
 
-  it('probes a closed window with back-off, for as long as the peer answers (MUST-35 to MUST-37)', () => {
+  it('probes a closed window with back-off, for as long as the peer answers (MUST-35, MUST-36, MUST-37, SHLD-29, SHLD-30)', () => {
     const peer = passive({ window: 1000 })
     peer.write(3000)
     peer.expect('. 1:1001(1000) ack 1')
@@ -216,7 +216,7 @@ describe('the send window', () => {
     assert.ok(peer.tcb.board.isEmpty)
   })
 
-  it('accepts a window that shrinks, and sends again what lies beyond it (MUST-34, SHLD-16, SHLD-17)', () => {
+  it('accepts a window that shrinks, and sends again what lies beyond it (MUST-34, MAY-7, SHLD-15, SHLD-16, SHLD-17)', () => {
     const peer = passive({ window: 5000 })
     peer.write(5000)
     assert.equal(peer.take().length, 5)

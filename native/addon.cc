@@ -3,6 +3,7 @@
 #include <napi.h>
 #include <time.h>
 
+#include "alarm.h"
 #include "checksum.h"
 #include "interface.h"
 #include "port.h"
@@ -41,6 +42,7 @@ napi_value WallClock(napi_env env, napi_callback_info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Alarm", Alarm::Define(env));
   exports.Set("Port", Port::Define(env));
   DefineInterface(env, exports);
   DefineSocket(env, exports);

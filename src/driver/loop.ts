@@ -1,8 +1,6 @@
-import { type Micros, NEVER, type Pollable } from '../base/types.ts'
+import type { Micros, Pollable } from '../base/types.ts'
+import { Alarm } from './alarm.ts'
 import { clock } from './clock.ts'
-
-/** A later deadline is looked at again when this has passed: the limit of setTimeout is 2^31 ms. */
-const LONGEST_SLEEP_MS = 86_400_000
 
 /**
  * Drives a stack in real time: polls it at once when frames arrive, soon after
@@ -11,8 +9,7 @@ const LONGEST_SLEEP_MS = 86_400_000
  */
 export class Loop {
   readonly #stack: Pollable
-  #timer: NodeJS.Timeout | undefined
-  #timerAt: Micros = NEVER
+  readonly #alarm = new Alarm(() => this.#poll())
   #immediate: NodeJS.Immediate | undefined
   #isPolling = false
   #isStopped = false
@@ -40,7 +37,7 @@ export class Loop {
   stop(): void {
     this.#isStopped = true
     clearImmediate(this.#immediate)
-    clearTimeout(this.#timer)
+    this.#alarm.close()
   }
 
   #poll(): void {
@@ -56,18 +53,7 @@ export class Loop {
   }
 
   #sleepUntil(at: Micros, now: Micros): void {
-    if (at <= now) {
-      this.soon()
-      return
-    }
-    // A timer that fires too early costs one idle poll; moving it with every segment would cost more.
-    if (at >= this.#timerAt) return
-    clearTimeout(this.#timer)
-    const sleep = Math.min(LONGEST_SLEEP_MS, Math.ceil((at - now) / 1000))
-    this.#timerAt = at
-    this.#timer = setTimeout(() => {
-      this.#timerAt = NEVER
-      this.#poll()
-    }, sleep)
+    if (at <= now) this.soon()
+    else this.#alarm.setBy(at, now)
   }
 }

@@ -94,8 +94,18 @@ export interface NativePort {
   send(count: number, payloads: readonly Uint8Array[]): number
 }
 
+/** A timer of the event loop; it keeps the process alive while it is set. */
+export interface NativeAlarm {
+  /** 0 or a negative errno. */
+  open(onAlarm: () => void): number
+  /** Rings once, so many microseconds from now, in place of what was set before; 0 or a negative errno. */
+  set(micros: number): number
+  close(): void
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
+  readonly Alarm: new () => NativeAlarm
   readonly Port: new () => NativePort
   netlinkDump(type: number, family: number): Uint8Array | number
   setUp(name: string, up: boolean): number

@@ -7,6 +7,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown
   tcpserver: () => import('./tcpserver.ts'),
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
+  impair: () => import('./impair.ts'),
   lab: () => import('./lab.ts'),
   commands: () => import('./commands.ts'),
   flags: () => import('./flags.ts'),

@@ -17,6 +17,7 @@ const MIN_SEND_LIMIT = 256 * 1024
  */
 export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const { snd } = tcb
+  tcb.push.isMoreComing = false
   const flight = tcb.flightSize
   const acked = seqDiff(seg.ack, snd.una)
   const echoed = seg.options.timestamps ? seg.options.tsecr : undefined
@@ -55,6 +56,7 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   }
   if (tcb.finSent && ack === snd.nxt) octets--
   tcb.sendBuffer.release(octets)
+  tcb.push.release(ack)
   tcb.stats.bytesAcked += octets
   snd.una = ack
   if (seqLt(snd.smallEnd, ack)) snd.smallEnd = ack

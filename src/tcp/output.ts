@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
+import { type Seq, seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import type { SentRange } from './scoreboard.ts'
@@ -7,8 +7,8 @@ import { armProbe } from './tail-timer.ts'
 import { AckOwed, type Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
-/** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance. */
-const SWS_OVERRIDE = micros(200_000)
+/** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance, 0.1 to 1 s. */
+const MAX_SWS_OVERRIDE = micros(1_000_000)
 const MAX_PERSIST = micros(60_000_000)
 
 /** Sends what may be sent now: what was lost first, then new data, then an ACK that is still owed. Arms the timers. */
@@ -80,7 +80,7 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   const data = withFin ? octets - 1 : octets
   let flags: number = TcpFlag.ACK
   if (withFin) flags |= TcpFlag.FIN
-  if (data > 0) flags |= TcpFlag.PSH
+  if (data > 0 && isPushed(tcb, start, data)) flags |= TcpFlag.PSH
   tcb.prr.onSent(octets)
   tcb.stats.retransmissions++
   tcb.stats.bytesRetransmitted += data
@@ -110,10 +110,10 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 /** Sends `count` bytes that were never sent, and with `withFin` the FIN behind them. */
 function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: boolean, now: Micros): void {
   let flags: number = TcpFlag.ACK
-  if (count > 0 && count === tcb.unsent) flags |= TcpFlag.PSH
+  const start = tcb.snd.nxt
+  if (count > 0 && isPushed(tcb, start, count)) flags |= TcpFlag.PSH
   if (withFin) flags |= TcpFlag.FIN
   if (tcb.board.isEmpty) tcb.waitingSince = now
-  const start = tcb.snd.nxt
   tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
   tcb.board.sent(start, tcb.snd.nxt, now)
   if (count < tcb.mss) tcb.snd.smallEnd = tcb.snd.nxt
@@ -124,6 +124,13 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
   sender.send(tcb, start, count, flags, now)
   if (withFin) tcb.finSent = true
 }
+
+/**
+ * RFC 9293 §3.9.1.2: whether a write ends here, or the user's last, on whose rest nobody waits. A super-segment has the
+ * bit as well, so that the peer's link hands up at once what it joins.
+ */
+const isPushed = (tcb: Tcb, start: Seq, count: number): boolean =>
+  count > tcb.mss || tcb.push.within(start, seqAdd(start, count))
 
 /** Sends one segment of new data whatever the congestion window says, for a tail loss probe; false when there is none. */
 export function sendOneNew(tcb: Tcb, sender: SegmentSender, now: Micros): boolean {
@@ -139,7 +146,7 @@ function maySendSmall(tcb: Tcb, count: number, unsent: number, offered: number):
   if (count === unsent && offered > 0) {
     // Nothing more will come to fill the segment.
     if (tcb.finQueued) return offered > count || count > 0
-    if (tcb.cork) return false
+    if (isHeld(tcb)) return false
     if (tcb.noDelay) return true
     // Not RFC: only a small segment in flight holds the next one back, see docs/deviations.md#nagle.
     return seqLe(tcb.snd.smallEnd, tcb.snd.una)
@@ -148,13 +155,19 @@ function maySendSmall(tcb: Tcb, count: number, unsent: number, offered: number):
   return count > 0 && count < unsent && count >= tcb.snd.maxWnd / 2
 }
 
+/** The user holds back what does not fill a segment. */
+const isHeld = (tcb: Tcb): boolean => tcb.cork || tcb.push.isMoreComing
+
 /** It is the cork, not the window, that holds back what is left. */
 const isCorked = (tcb: Tcb): boolean => tcb.cork && tcb.unsent < Math.min(tcb.mss, tcb.snd.wnd)
 
-/** The peer's window holds back what is queued, and nothing in flight will bring an ACK: probe for one. */
+/** The peer's window, or the user's promise of more, holds back what is queued, and nothing in flight will bring an ACK: probe for one. */
 function waitForWindow(tcb: Tcb, now: Micros): void {
   if (!tcb.board.isEmpty || tcb.deadlines.isArmed(Timer.PERSIST) || isCorked(tcb)) return
-  const delay = tcb.snd.wnd > 0 ? SWS_OVERRIDE : micros(Math.min(MAX_PERSIST, tcb.rtt.rto * 2 ** tcb.persistBackoff))
+  const delay =
+    tcb.snd.wnd > 0
+      ? Math.min(MAX_SWS_OVERRIDE, tcb.rtt.rto)
+      : micros(Math.min(MAX_PERSIST, tcb.rtt.rto * 2 ** tcb.persistBackoff))
   tcb.deadlines.arm(Timer.PERSIST, addMicros(now, delay))
 }
 
@@ -163,6 +176,7 @@ export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void 
   if (!tcb.board.isEmpty || (tcb.unsent === 0 && !(tcb.finQueued && !tcb.finSent))) return
   const count = Math.min(tcb.unsent, Math.max(1, tcb.snd.wnd), tcb.mss)
   tcb.waitingSince = now
+  tcb.push.force(seqAdd(tcb.snd.nxt, count))
   transmitNew(tcb, sender, count, count === 0, now)
 }
 

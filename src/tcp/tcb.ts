@@ -9,6 +9,7 @@ import type { CongestionControl } from './congestion/control.ts'
 import { NewReno } from './congestion/new-reno.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
 import { ProportionalRateReduction } from './prr.ts'
+import { PushMarks } from './push.ts'
 import { Rack } from './rack.ts'
 import { Reassembly } from './reassembly.ts'
 import { RttEstimator } from './rtt.ts'
@@ -78,7 +79,8 @@ export class Tcb {
   readonly remotePort: number
 
   readonly owner: TcpOwner
-  readonly settings: TcpSettings
+  /** What its user chose; another takes its place when the user changes something. */
+  settings: TcpSettings
   user: TcpUser | undefined
   route: Route
   /** True when it came from a listener: a reset in SYN-RECEIVED then concerns nobody (§3.10.7.4). */
@@ -127,6 +129,7 @@ export class Tcb {
   /** One retransmission may go regardless of the window: recovery begins with it (RFC 6675 §5 step 4.3). */
   mustRetransmit = false
   cork = false
+  readonly push = new PushMarks()
   noDelay: boolean
   /** Paces what goes out during fast recovery. */
   readonly prr = new ProportionalRateReduction()

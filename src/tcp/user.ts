@@ -1,3 +1,4 @@
+import { seqAdd } from '../base/seq.ts'
 import { addMicros, type Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { fail } from './ending.ts'
@@ -8,10 +9,15 @@ import { Timer } from './timers.ts'
 /** As long as Linux's. */
 const FIN_WAIT_2_TIMEOUT = 60_000_000
 
-/** SEND, RFC 9293 §3.10.2: copies what fits of `bytes[from, …)` and returns how much that is; 0 once closed for writing. */
-export function send(tcb: Tcb, bytes: Uint8Array, from: number): number {
+/**
+ * SEND, RFC 9293 §3.10.2: copies what fits of `bytes[from, …)` and returns how much that is; 0 once closed for writing.
+ * With `more` the user promises that the rest of a segment follows, and the end is not pushed.
+ */
+export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): number {
   if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return 0
+  const firstUnsent = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length - tcb.unsent)
   const count = tcb.sendBuffer.write(bytes, from)
+  if (count > 0) tcb.push.wrote(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length), firstUnsent, more)
   if (count < bytes.length - from) tcb.writeBlocked = true
   if (count > 0) tcb.owner.changed(tcb)
   return count

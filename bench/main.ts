@@ -1,16 +1,15 @@
-// Our stack beside the kernel, on the same wire, in one run. Run: npm run bench [-- --quick]
+// Our stack beside the kernel, on the same wire, in one run. Run: npm run bench [-- --quick], npm run bench -- line
 import { type ChildProcess, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, cpus, release, tmpdir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
-import { createLab, firstLine, type Lab, type LabHost, labUnavailable, outputOf } from '../test/real/netns.ts'
+import { firstLine, type Lab, type LabHost, outputOf } from '../test/real/netns.ts'
 import type { Attachment, Order, Result } from './result.ts'
+import { machine, withRig } from './rig.ts'
 import { MEASUREMENTS, type Measurement, PORT_OF } from './rows.ts'
 import { Table } from './table.ts'
 
 const CLIENT = join(import.meta.dirname, 'client.js')
-const PEER_SOURCE = join(import.meta.dirname, '../../bench/peer.c')
 const KERNEL = 'kernel'
 /** The peer on the client's processor, and the one on the other. */
 const PORTS = { together: 7000, apart: 7100 } as const
@@ -30,20 +29,6 @@ interface Subject {
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-c', '0,1', 'true']).status === 0
 const pin = (cpu: number): string[] => (canPin ? ['taskset', '-c', String(cpu)] : [])
-
-function refuse(reason: string): never {
-  console.error(`bench: ${reason}`)
-  process.exit(2)
-}
-
-/** Compiles the peer; the path of the program. */
-function compilePeer(folder: string): string {
-  const program = join(folder, 'peer')
-  const result = spawnSync('cc', ['-O2', '-o', program, PEER_SOURCE], { encoding: 'utf8' })
-  if (result.error !== undefined) refuse('there is no C compiler for the peer. Run: apt-get install gcc libc6-dev')
-  if (result.status !== 0) refuse(`the peer does not compile: ${result.stderr}`)
-  return program
-}
 
 function spawnAt(host: LabHost, command: readonly string[]): ChildProcess {
   const [program, ...args] = command
@@ -103,9 +88,8 @@ function print(subjects: readonly Subject[], plan: Plan, results: readonly Map<s
       table.add(row, new Map(samples))
     }
   })
-  const model = cpus()[0]?.model ?? 'processor unknown'
   const pinned = canPin ? 'client on processor 0' : 'not pinned'
-  console.log(`Linux ${release()}, ${availableParallelism()} × ${model}, Node ${process.version}`)
+  console.log(machine())
   console.log(
     `veth, MTU 1500, offloads as they come; congestion control: kernel cubic, ours newreno; ${pinned}; ` +
       `median [min–max] of ${plan.rounds} × ${plan.ms} ms, interleaved; a ratio above 1 is better than the kernel`,
@@ -113,8 +97,7 @@ function print(subjects: readonly Subject[], plan: Plan, results: readonly Map<s
   console.log(`\n${table}`)
 }
 
-async function bench(lab: Lab, plan: Plan, folder: string): Promise<void> {
-  const peer = compilePeer(folder)
+async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
   lab.veth('client', 'peer', { client: '10.0.0.1/24', peer: '10.0.0.2/24' })
   for (const name of ['client', 'peer', 'tap']) lab.host(name).sysctl('ipv4.tcp_max_tw_buckets', 500)
   await servePeers(lab.host('peer'), peer)
@@ -130,14 +113,12 @@ async function bench(lab: Lab, plan: Plan, folder: string): Promise<void> {
   print(chosen, plan, await runAll(chosen, plan, peer))
 }
 
-const isQuick = process.argv.includes('--quick')
-const why = labUnavailable()
-if (why !== undefined) refuse(why)
-const folder = mkdtempSync(join(tmpdir(), 'gotcp-bench-'))
-const lab = createLab({ hosts: ['client', 'peer', 'tap'] })
-try {
-  await bench(lab, isQuick ? { rounds: 1, ms: 150, isQuick } : { rounds: 5, ms: 1000, isQuick }, folder)
-} finally {
-  lab.close()
-  rmSync(folder, { recursive: true, force: true })
+const args = process.argv.slice(2)
+if (args[0] === 'line') {
+  const { compareBehindLine } = await import('./line.ts')
+  await compareBehindLine(args.slice(1))
+} else {
+  const isQuick = args.includes('--quick')
+  const plan = isQuick ? { rounds: 1, ms: 150, isQuick } : { rounds: 5, ms: 1000, isQuick }
+  await withRig(['client', 'peer', 'tap'], (lab, peer) => bench(lab, peer, plan))
 }

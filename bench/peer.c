@@ -1,5 +1,5 @@
 // The kernel's side of the benchmark, and the client of its kernel-to-kernel rows: blocking sockets, one connection at
-// a time, cubic congestion control.
+// a time, cubic congestion control where nothing else is said.
 //
 //   peer serve PORT              sink on PORT, source on PORT+1, echo on PORT+2, until standard input ends
 //   peer send HOST PORT MS       bytes to a sink for so long
@@ -7,11 +7,16 @@
 //   peer rr HOST PORT MS         one byte there, one byte back, again and again
 //   peer crr HOST PORT MS        connect, one byte there, one byte back, close, again and again
 //
-// A client prints one line of JSON. Byte n of a stream is known for every n that 4096 divides; both ends see to it.
+//   peer take PORT MS            for one connection: count for so long what comes, then reset it
+//   peer give PORT CONTROL       for one connection: send until it is reset, with that congestion control
+//   peer pour HOST PORT CONTROL  the same from the client's side
+//
+// A client, and each of the last three, prints one line of JSON. Byte n of a stream is known for every n that 4096 divides; both ends see to it.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +40,7 @@ struct tally {
 };
 
 static char *buffer;
+static const char *control = "cubic";
 
 static void die(const char *what) {
   perror(what);
@@ -62,7 +68,7 @@ static void check(struct tally *t, const char *data, size_t length) {
 }
 
 static void prepare(int fd) {
-  if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) < 0) die("cubic");
+  if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, strlen(control)) < 0) die(control);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
@@ -116,12 +122,17 @@ static void echo(int fd) {
     ;
 }
 
-static void serve(int port, void (*handle)(int)) {
+static int open_listener(int port) {
   struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   int listener = socket(AF_INET, SOCK_STREAM, 0);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
   if (bind(listener, (struct sockaddr *)&any, sizeof any) < 0 || listen(listener, 1024) < 0) die("listen");
   prepare(listener);
+  return listener;
+}
+
+static void serve(int port, void (*handle)(int)) {
+  int listener = open_listener(port);
   if (fork() != 0) {
     close(listener);
     return;
@@ -173,6 +184,42 @@ static void bulk(struct tally (*run)(const char *, int, uint64_t), const char *h
          (cpu_seconds() - cpu) / (t.bytes / 1e9), t.bytes, t.wrong);
 }
 
+// One connection to a port that then hears nobody else.
+static int accept_one(int port) {
+  int listener = open_listener(port);
+  puts("ready");
+  fflush(stdout);
+  int fd = accept(listener, NULL, NULL);
+  if (fd < 0) die("accept");
+  close(listener);
+  return fd;
+}
+
+static void take(int fd, uint64_t ms) {
+  struct tally t = {0, 0};
+  uint64_t begin = now_ns(), end = begin + ms * 1000000;
+  struct pollfd readable = {.fd = fd, .events = POLLIN};
+  for (uint64_t now; (now = now_ns()) < end;) {
+    if (poll(&readable, 1, (int)((end - now) / 1000000) + 1) <= 0) continue;
+    ssize_t n = recv(fd, buffer, RECEIVE_SIZE, 0);
+    if (n <= 0) break;
+    check(&t, buffer, (size_t)n);
+  }
+  printf("{\"mbps\":%f,\"bytes\":%lu,\"wrong\":%lu}\n", t.bytes * 8e3 / (now_ns() - begin), t.bytes, t.wrong);
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+  close(fd);
+}
+
+static void give(int fd) {
+  pour(fd, UINT64_MAX / 1000000000);
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+  printf("{\"retransmits\":%u,\"rtt\":%f,\"cwnd\":%u,\"wrong\":0}\n", info.tcpi_total_retrans,
+         info.tcpi_rtt / 1e3, info.tcpi_snd_cwnd);
+  close(fd);
+}
+
 static int ascending(const void *a, const void *b) {
   uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
   return x < y ? -1 : x > y;
@@ -222,9 +269,23 @@ int main(int argc, char **argv) {
       ;
     return 0;
   }
+  if (strcmp(mode, "take") == 0 && argc == 4) {
+    take(accept_one(atoi(argv[2])), strtoull(argv[3], NULL, 10));
+    return 0;
+  }
+  if (strcmp(mode, "give") == 0 && argc == 4) {
+    control = argv[3];
+    give(accept_one(atoi(argv[2])));
+    return 0;
+  }
   if (argc != 5) {
-    fputs("usage: peer serve PORT | peer send|receive|rr|crr HOST PORT MS\n", stderr);
+    fputs("usage: see the top of peer.c\n", stderr);
     return 2;
+  }
+  if (strcmp(mode, "pour") == 0) {
+    control = argv[4];
+    give(dial(argv[2], atoi(argv[3])));
+    return 0;
   }
   int port = atoi(argv[3]);
   uint64_t ms = strtoull(argv[4], NULL, 10);

@@ -17,3 +17,20 @@ export interface Order {
   readonly port: number
   readonly ms: number
 }
+
+/** The congestion controls that both sides know. */
+export const CONGESTIONS = ['cubic', 'bbr'] as const
+export type Congestion = (typeof CONGESTIONS)[number]
+
+/** What our side of a flow behind a bad line is told to do. */
+export interface FlowOrder {
+  readonly role: 'send' | 'receive'
+  readonly host: string
+  /** Our own, with its prefix. */
+  readonly address: string
+  readonly port: number
+  readonly ms: number
+  readonly congestion: Congestion
+  /** Where the sender's variables go as CSV. */
+  readonly tracePath?: string | undefined
+}

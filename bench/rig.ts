@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, cpus, release, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { createLab, type Lab, labUnavailable } from '../test/real/netns.ts'
+
+const PEER_SOURCE = join(import.meta.dirname, '../../bench/peer.c')
+
+export function refuse(reason: string): never {
+  console.error(`bench: ${reason}`)
+  process.exit(2)
+}
+
+/** Compiles the peer; the path of the program. */
+function compilePeer(folder: string): string {
+  const program = join(folder, 'peer')
+  const result = spawnSync('cc', ['-O2', '-o', program, PEER_SOURCE], { encoding: 'utf8' })
+  if (result.error !== undefined) refuse('there is no C compiler for the peer. Run: apt-get install gcc libc6-dev')
+  if (result.status !== 0) refuse(`the peer does not compile: ${result.stderr}`)
+  return program
+}
+
+/** What a table was measured on. */
+export const machine = (): string =>
+  `Linux ${release()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'processor unknown'}, Node ${process.version}`
+
+/** Makes the hosts and the peer for the time of `work`. */
+export async function withRig(
+  hosts: readonly string[],
+  work: (lab: Lab, peer: string) => Promise<void>,
+): Promise<void> {
+  const why = labUnavailable()
+  if (why !== undefined) refuse(why)
+  const folder = mkdtempSync(join(tmpdir(), 'gotcp-bench-'))
+  const lab = createLab({ hosts })
+  try {
+    await work(lab, compilePeer(folder))
+  } finally {
+    lab.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

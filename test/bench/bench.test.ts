@@ -30,6 +30,18 @@ describe('npm run bench -- --quick', { skip: labUnavailable() ?? noCompiler }, (
   })
 })
 
+describe('npm run bench -- line', { skip: labUnavailable() ?? noCompiler }, () => {
+  it('puts both kernels and us behind the line of each cell', { timeout: 60_000 }, () => {
+    const args = ['line', '--cells', '0%/2ms,5%/2ms', '--runs', '1', '--seconds', '0.5', '--at-once', '2']
+    const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const lines = stdout.split('\n').filter((line) => line.startsWith('| '))
+    assert.match(lines[0]!, /kernel -> kernel .*ours -> kernel .*ratio .*kernel -> ours .*ratio/)
+    assert.match(lines[1]!, /^\| 0%\/2ms, Mbit\/s +(\| +\d+\.\d\d ){5}\|$/)
+    assert.equal(lines.length, 3)
+  })
+})
+
 describe('Table', () => {
   const row = (up: boolean): Row => ({ title: 'speed', figure: 'gbps', unit: 'Gbit/s', digits: 1, up })
   const samples = new Map([

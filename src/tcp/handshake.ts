@@ -13,7 +13,7 @@ export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
   tcb.peerMss = Math.max(MIN_MSS, options.mss === 0 ? DEFAULT_MSS : options.mss)
   tcb.sackPermitted &&= options.sackPermitted
   // RFC 7323 §2.2: scaling is on only when both SYNs carry the option.
-  tcb.scaling = options.windowScale >= 0
+  tcb.scaling = tcb.settings.windowScale && options.windowScale >= 0
   if (tcb.scaling) tcb.sndScale = options.windowScale
   else tcb.rcvScale = 0
   // RFC 7323 §3.2.

@@ -79,27 +79,30 @@ export function arrivesAtListener(
 function answerWithCookie(context: ListenContext, listener: Listener, arrival: Arrival): void {
   const { seg, ends, route, now } = arrival
   const { options } = seg
+  const { settings } = listener
   listener.stats.cookiesSent++
   const peerMss = options.mss === 0 ? 536 : options.mss
   const mss = Math.min(peerMss, route.mtu - 40)
   const seq = makeCookie(context.key, ends, seg.seq, mss, now)
   const tsval = timestampAt(timestampOffset(context.key, ends), now)
-  const window = Math.min(MAX_UNSCALED, listener.settings.receiveBuffer)
+  const window = Math.min(MAX_UNSCALED, settings.receiveBuffer)
   const peerTsval = options.tsval
-  const { timestamps, sackPermitted, windowScale } = options
+  const timestamps = settings.timestamps && options.timestamps
+  const sackPermitted = settings.sack && options.sackPermitted
+  const windowScale = settings.windowScale ? options.windowScale : -1
   context.sender.bare(
     route,
     ends,
     { seq, ack: seqAdd(seg.seq, 1), flags: TcpFlag.SYN | TcpFlag.ACK, window },
     now,
     (answer) => {
-      answer.mss = Math.min(route.mtu - 40, listener.settings.maxSegment)
+      answer.mss = Math.min(route.mtu - 40, settings.maxSegment)
       if (!timestamps) return
       answer.timestamps = true
       answer.tsval = stampOffer(tsval, windowScale, sackPermitted)
       answer.tsecr = peerTsval
       answer.sackPermitted = sackPermitted
-      if (windowScale >= 0) answer.windowScale = windowScaleFor(listener.settings.receiveBuffer)
+      if (windowScale >= 0) answer.windowScale = windowScaleFor(settings.receiveBuffer)
     },
   )
 }

@@ -156,7 +156,7 @@ function maySendSmall(tcb: Tcb, count: number, unsent: number, offered: number):
 }
 
 /** The user holds back what does not fill a segment. */
-const isHeld = (tcb: Tcb): boolean => tcb.cork || tcb.push.isMoreComing
+const isHeld = (tcb: Tcb): boolean => (tcb.cork && !tcb.push.isReleased) || tcb.push.isMoreComing
 
 /** It is the cork, not the window, that holds back what is left. */
 const isCorked = (tcb: Tcb): boolean => tcb.cork && tcb.unsent < Math.min(tcb.mss, tcb.snd.wnd)

@@ -8,6 +8,8 @@ import { type Seq, seqGt, seqLe, seqLt } from '../base/seq.ts'
 export class PushMarks {
   /** The user promised more: what does not fill a segment may wait, until an ACK comes or for as long as a cork holds. */
   isMoreComing = false
+  /** What is held back goes all the same, until the next write. */
+  isReleased = false
   readonly #marks: Seq[] = []
 
   /** A write ended at `end` while everything from `nxt` on was unsent. */
@@ -16,6 +18,7 @@ export class PushMarks {
     while (marks.length > 0 && seqGt(marks[marks.length - 1]!, nxt)) marks.pop()
     if (!more) marks.push(end)
     this.isMoreComing = more
+    this.isReleased = false
   }
 
   /** What goes up to `end` goes for good: the user who promised more has kept it waiting too long. */

@@ -156,7 +156,7 @@ export class SegmentSender {
     const answering = (flags & TcpFlag.ACK) !== 0
     options.mss = tcb.localMss
     options.sackPermitted = tcb.sackPermitted
-    if (!answering || tcb.scaling) options.windowScale = tcb.rcvScale
+    if (answering ? tcb.scaling : tcb.settings.windowScale) options.windowScale = tcb.rcvScale
   }
 
   /** The window field; moves the promised right edge. A window in a SYN is never scaled (RFC 7323 §2.2). */

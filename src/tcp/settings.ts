@@ -25,6 +25,12 @@ export interface TcpOptionsInit {
   readonly timeWait?: number
   /** Announces a smaller maximum segment size than the link would allow. */
   readonly maxSegment?: number
+  /** Offers timestamps (RFC 7323 §3). Default true. */
+  readonly timestamps?: boolean
+  /** Offers to scale windows (RFC 7323 §2). Default true. */
+  readonly windowScale?: boolean
+  /** Offers selective acknowledgments (RFC 2018). Default true. */
+  readonly sack?: boolean
   /** IPv4 time to live. Default 64. */
   readonly ttl?: number
   /** The differentiated-services byte. Default 0. */
@@ -44,6 +50,9 @@ export interface TcpSettings {
   readonly delayedAck: Micros
   readonly timeWait: Micros
   readonly maxSegment: number
+  readonly timestamps: boolean
+  readonly windowScale: boolean
+  readonly sack: boolean
   readonly ttl: number
   readonly tos: number
 }
@@ -70,6 +79,9 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
     maxSegment: within('maxSegment', 65_495, 88, 65_495),
+    timestamps: init.timestamps ?? true,
+    windowScale: init.windowScale ?? true,
+    sack: init.sack ?? true,
     ttl: within('ttl', DEFAULT_TTL, 1, 255),
     tos: within('tos', 0, 0, 255),
   }

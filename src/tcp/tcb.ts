@@ -106,8 +106,8 @@ export class Tcb {
   /** Shifts of the windows we receive and send (RFC 7323 §2.2); 0 unless both offered. */
   sndScale = 0
   rcvScale: number
-  sackPermitted = true
-  timestamps = true
+  sackPermitted: boolean
+  timestamps: boolean
   /** Both sides offered a window scale. */
   scaling = false
   /** TS.Recent and when it was taken (RFC 7323 §4.3). */
@@ -231,7 +231,9 @@ export class Tcb {
     this.congestion = new NewReno(this.mss)
     this.noDelay = init.settings.noDelay
     this.receiveLimit = Math.min(init.settings.receiveBuffer, FIRST_RECEIVE_WINDOW)
-    this.rcvScale = windowScaleFor(init.settings.receiveBuffer)
+    this.sackPermitted = init.settings.sack
+    this.timestamps = init.settings.timestamps
+    this.rcvScale = init.settings.windowScale ? windowScaleFor(init.settings.receiveBuffer) : 0
     this.openedAt = init.now
     this.lastSent = init.now
     this.lastReceived = init.now

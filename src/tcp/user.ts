@@ -23,6 +23,13 @@ export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): n
   return count
 }
 
+/** Sends now what a cork or the promise of more has held back. */
+export function release(tcb: Tcb): void {
+  tcb.push.isMoreComing = false
+  tcb.push.isReleased = true
+  tcb.owner.changed(tcb)
+}
+
 /** CLOSE, RFC 9293 §3.10.4: no more will be sent; what was written still goes, then the FIN. Receiving goes on. */
 export function close(tcb: Tcb): void {
   if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return

@@ -217,3 +217,32 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
     peer.expect('. 1:1(0) ack 1')
   })
 })
+
+describe('options that the user does not want', () => {
+  const NONE = { timestamps: false, sack: false, windowScale: false }
+
+  it('are not offered, and not taken from an answer that has them (RFC 7323 §2.2, §3.2, RFC 2018 §2)', () => {
+    const peer = new Peer()
+    peer.connect(NONE)
+    peer.expect('S 0:0(0) <mss 1460>')
+    peer.send('S. 0:0(0) ack 1 <mss 1000,sackOK,TS val 5 ecr 0,wscale 7>')
+    peer.expect('. 1:1(0) ack 1 <>')
+    assert.equal(peer.tcb.sndScale, 0)
+    peer.send('. 1001:2001(1000) ack 1')
+    peer.expect('. 1:1(0) ack 1 <>')
+  })
+
+  it('are not in the answer to a SYN, nor in one with a cookie', () => {
+    for (const backlog of [10, 1]) {
+      const peer = new Peer()
+      peer.listen({ ...NONE, backlog })
+      if (backlog === 1) {
+        peer.sendFrom(4999, 'S 0:0(0) <mss 1000>')
+        peer.take()
+        peer.forget()
+      }
+      peer.send('S 0:0(0) <mss 1000,sackOK,TS val 5 ecr 0,wscale 7>')
+      peer.expect('S. 0:0(0) ack 1 <mss 1460>')
+    }
+  })
+})

@@ -1,5 +1,5 @@
 import { describe, it } from 'node:test'
-import { send } from '../../src/tcp/user.ts'
+import { release, send } from '../../src/tcp/user.ts'
 import { passive } from './established.ts'
 import { patternOf } from './notation.ts'
 import type { Peer } from './peer.ts'
@@ -55,5 +55,12 @@ describe('the PSH bit', () => {
     peer.expectNothing()
     peer.wait(999)
     peer.expect('P. 1:41(40) ack 1')
+  })
+
+  it('or without one, when the user no longer wants to hold it back', () => {
+    const peer = passive()
+    writeMore(peer, 1, 40)
+    peer.do(release)
+    peer.expect('. 1:41(40) ack 1')
   })
 })

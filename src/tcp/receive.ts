@@ -5,12 +5,11 @@ import { end } from './ending.ts'
 import type { Segment, SegmentSender } from './segment.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 
-/** RFC 9293 §3.8.6.3 (SHLD-19): an ACK for at least every second full-sized segment. */
-const ACK_EVERY = 2
-
 /** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */
 export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   const { rcv } = tcb
+  const each = Math.ceil(seg.dataLength / seg.count)
+  tcb.ackPace.measure(Math.min(each, tcb.localMss), seg.has(TcpFlag.PSH))
   const behind = Math.max(0, seqDiff(rcv.nxt, seg.seq))
   const at = seg.dataAt + behind
   let length = seg.dataLength - behind
@@ -46,8 +45,11 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   tcb.receiveRing.extend(received)
   tcb.stats.bytesReceived += received
   tcb.note(UserEvent.READABLE)
-  tcb.segmentsUnacked += seg.count
-  if (filled || tcb.segmentsUnacked >= ACK_EVERY) tcb.ackOwed = AckOwed.NOW
+  const { ackPace } = tcb
+  ackPace.received(tcb.receiveWindow, tcb.settings.quickAcks, tcb.rtt.rto, now)
+  // RFC 9293 §3.8.6.3 (SHLD-19): an ACK for at least every second full-sized segment.
+  const isSecond = seqDiff(rcv.nxt, rcv.lastAck) > ackPace.peerSegment
+  if (filled || isSecond || ackPace.isQuick) tcb.ackOwed = AckOwed.NOW
   else if (tcb.ackOwed === AckOwed.NONE) tcb.ackOwed = AckOwed.DELAYED
 }
 
@@ -98,6 +100,7 @@ function growWindow(tcb: Tcb, count: number, now: Micros): void {
 
 /** The delayed ACK's time has come. */
 export function onDelayedAck(tcb: Tcb): void {
+  tcb.ackPace.delayed()
   if (tcb.ackOwed !== AckOwed.NONE) tcb.ackOwed = AckOwed.NOW
 }
 

@@ -102,11 +102,14 @@ export class SegmentSender {
     }
     this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos, now)
     tcb.lastSent = now
-    if (length > 0) tcb.lastDataSent = now
+    if (length > 0) {
+      tcb.lastDataSent = now
+      tcb.ackPace.sent(now)
+    }
     tcb.stats.segmentsOut += length > tcb.mss ? Math.ceil(length / tcb.mss) : 1
     if (flags & TcpFlag.ACK) {
+      if (tcb.ackOwed !== AckOwed.NONE) tcb.ackPace.acknowledged()
       tcb.ackOwed = AckOwed.NONE
-      tcb.segmentsUnacked = 0
       tcb.rcv.lastAck = tcb.rcv.nxt
     }
     this.onSegment?.(tcb, header, length, now)

@@ -21,6 +21,8 @@ export interface TcpOptionsInit {
   readonly receiveBuffer?: number
   /** How long an ACK may wait for data to ride on (RFC 9293 MUST-40: below 500). Default 40. */
   readonly delayedAck?: number
+  /** ACKs that go at once as data begins to flow, and after a pause, so that the peer's window opens quickly. Default 16, as Linux's. */
+  readonly quickAcks?: number
   /** How long TIME-WAIT lasts, twice the maximum segment lifetime. Default 60,000. */
   readonly timeWait?: number
   /** Announces a smaller maximum segment size than the link would allow. */
@@ -48,6 +50,7 @@ export interface TcpSettings {
   readonly sendBuffer: number
   readonly receiveBuffer: number
   readonly delayedAck: Micros
+  readonly quickAcks: number
   readonly timeWait: Micros
   readonly maxSegment: number
   readonly timestamps: boolean
@@ -77,6 +80,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     sendBuffer: within('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
     receiveBuffer: within('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
     delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
+    quickAcks: within('quickAcks', 16, 0, 255),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
     maxSegment: within('maxSegment', 65_495, 88, 65_495),
     timestamps: init.timestamps ?? true,

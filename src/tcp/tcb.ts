@@ -5,6 +5,7 @@ import { type Seq, seqAdd, seqDiff } from '../base/seq.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
+import { AckPace } from './ack-pace.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { NewReno } from './congestion/new-reno.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
@@ -156,8 +157,7 @@ export class Tcb {
   /** The user closed both ways: data that still comes is answered with a reset (RFC 9293 §3.6.1, half-duplex close). */
   readClosed = false
   ackOwed: AckOwed = AckOwed.NONE
-  /** Full-sized segments received since the last ACK. */
-  segmentsUnacked = 0
+  readonly ackPace = new AckPace()
   /** What the user read, and since when, for sizing the window. */
   readonly drain = { since: micros(0), bytes: 0 }
 

@@ -140,6 +140,7 @@ describe('FIN-WAIT-2', () => {
     const peer = active()
     peer.reads = false
     peer.send('P. 1:11(10) ack 1')
+    peer.take()
     peer.do('closeBoth')
     assert.equal(peer.next()?.flags, 'R.')
     assert.equal(peer.tcp.size, 0)

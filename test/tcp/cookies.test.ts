@@ -39,6 +39,7 @@ describe('a SYN flood', () => {
     peer.wait(100)
     peer.send('P. 1:11(10) ack 1')
     peer.accept()
+    peer.expect('. 1:1(0) ack 11')
     assert.equal(peer.read(), 10)
     assert.equal(peer.tcb.peerMss, 1400)
     assert.equal(peer.tcb.sackPermitted, false)
@@ -169,7 +170,8 @@ describe('the accept queue', () => {
       peer.forget()
       peer.theirPort = port
       peer.send('S 0:0(0) <mss 1000>')
-      peer.next()
+      peer.send('P. 1:11(10) ack 1')
+      peer.take()
       peer.send('P. 1:11(10) ack 1')
     }
     peer.send('R 11:11(0)')

@@ -186,7 +186,7 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
   })
 
   it('acknowledges every second segment at once, a single one after 40 ms (MUST-40, MUST-58, MUST-59, SHLD-18, SHLD-19, RFC 5681 §4.2)', () => {
-    const peer = passive()
+    const peer = passive({ tcp: { quickAcks: 0 } })
     peer.send('P. 1:1001(1000) ack 1')
     peer.expectNothing()
     peer.send('P. 1001:2001(1000) ack 1')
@@ -197,8 +197,38 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     peer.expectNothing()
   })
 
-  it('lets the ACK ride on data', () => {
+  it('acknowledges at once while data begins to flow, and again after a pause', () => {
+    const peer = passive({ tcp: { quickAcks: 3 }, syn: 'mss 1000,sackOK' })
+    for (const from of [1, 1001, 2001]) {
+      peer.send(`. ${from}:${from + 1000}(1000) ack 1`)
+      peer.expect(`. 1:1(0) ack ${from + 1000}`)
+    }
+    peer.send('. 3001:4001(1000) ack 1')
+    peer.expectNothing()
+    peer.wait(2000)
+    peer.expect('. 1:1(0) ack 4001')
+    peer.send('. 4001:5001(1000) ack 1')
+    peer.expect('. 1:1(0) ack 5001')
+  })
+
+  it('waits for data to ride on when the two talk by turns', () => {
     const peer = passive()
+    peer.send('P. 1:11(10) ack 1')
+    peer.expect('. 1:1(0) ack 11')
+    peer.write(5)
+    peer.expect('P. 1:6(5) ack 11')
+    peer.send('P. 11:21(10) ack 6')
+    peer.expectNothing()
+    peer.write(5)
+    peer.expect('P. 6:11(5) ack 21')
+    peer.send('P. 21:31(10) ack 11')
+    peer.expectAt(40, '. 11:11(0) ack 31')
+    peer.send('P. 31:41(10) ack 11')
+    peer.expect('. 11:11(0) ack 41')
+  })
+
+  it('lets the ACK ride on data', () => {
+    const peer = passive({ tcp: { quickAcks: 0 } })
     peer.send('P. 1:11(10) ack 1')
     peer.expectNothing()
     peer.write(5)

@@ -55,7 +55,7 @@ describe('the segment (RFC 9293 §3.1)', () => {
   })
 
   it('may carry any option, and a maximum segment size has no meaning outside a SYN (MUST-5)', () => {
-    const peer = passive()
+    const peer = passive({ tcp: { quickAcks: 0 } })
     peer.send('P. 1:101(100) ack 1 <mss 100>')
     assert.equal(peer.received, 100)
     peer.write(1000)

@@ -1,6 +1,7 @@
 import { type Seq, seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
+import { burst } from './burst.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
 import { armProbe } from './tail-timer.ts'
@@ -64,7 +65,7 @@ function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     let room = tcb.allowance
     if (tcb.mustRetransmit || tcb.pipe <= 0) room = Math.max(room, mss)
     if (room < Math.min(mss, size)) break
-    const most = Math.min(size, sender.maxPayload(tcb), Math.max(mss, room - (room % mss)))
+    const most = Math.min(size, sender.maxPayload(tcb), burst(tcb), Math.max(mss, room - (room % mss)))
     const octets = most < size && most % mss !== 0 ? Math.max(mss, most - (most % mss)) : most
     tcb.mustRetransmit = false
     retransmit(tcb, sender, range, Math.min(octets, size), now)
@@ -97,7 +98,7 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
     const allowed = tcb.allowance
     if (allowed < Math.min(mss, unsent)) return
-    let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb))
+    let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb), burst(tcb))
     if (count > mss) count -= count % mss
     if (count < mss && !maySendSmall(tcb, count, unsent, offered)) {
       waitForWindow(tcb, now)

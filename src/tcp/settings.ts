@@ -27,6 +27,10 @@ export interface TcpOptionsInit {
   readonly timeWait?: number
   /** Announces a smaller maximum segment size than the link would allow. */
   readonly maxSegment?: number
+  /** The fewest segments that one super-segment gathers, however slow the connection, when they are there to be sent. Default 2. */
+  readonly minBurst?: number
+  /** The most; 1 sends no super-segments. Default 65,535, which leaves it to the rate. */
+  readonly maxBurst?: number
   /** Offers timestamps (RFC 7323 §3). Default true. */
   readonly timestamps?: boolean
   /** Offers to scale windows (RFC 7323 §2). Default true. */
@@ -53,6 +57,8 @@ export interface TcpSettings {
   readonly quickAcks: number
   readonly timeWait: Micros
   readonly maxSegment: number
+  readonly minBurst: number
+  readonly maxBurst: number
   readonly timestamps: boolean
   readonly windowScale: boolean
   readonly sack: boolean
@@ -83,6 +89,8 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     quickAcks: within('quickAcks', 16, 0, 255),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
     maxSegment: within('maxSegment', 65_495, 88, 65_495),
+    minBurst: within('minBurst', 2, 1, 65_535),
+    maxBurst: within('maxBurst', 65_535, 1, 65_535),
     timestamps: init.timestamps ?? true,
     windowScale: init.windowScale ?? true,
     sack: init.sack ?? true,

@@ -252,7 +252,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
   })
 
   it('marks whole segments only, however odd the edges', () => {
-    const peer = active({ offload: true, rtt: 100 })
+    const peer = active({ offload: true, rtt: 100, tcp: { minBurst: 4 } })
     peer.write(4000)
     assert.equal(peer.take().length, 1)
     peer.send('. 1:1(0) ack 1 <sack 1501:3500>')

@@ -32,6 +32,33 @@ describe('super-segments', () => {
     ])
   })
 
+  it('makes them no larger than a millisecond of its rate, two segments at least, where the path is long', () => {
+    const far = passive({ offload: true, rtt: 100 })
+    far.write(5500)
+    assert.deepEqual(sent(far), [
+      [1, 2000],
+      [2001, 2000],
+      [4001, 1000],
+      [5001, 500],
+    ])
+    const near = passive({ offload: true, rtt: 1 })
+    near.write(5500)
+    assert.deepEqual(sent(near), [
+      [1, 5000],
+      [5001, 500],
+    ])
+  })
+
+  it('sends none when the user wants none', () => {
+    const peer = passive({ offload: true, tcp: { maxBurst: 1 } })
+    peer.write(2500)
+    assert.deepEqual(sent(peer), [
+      [1, 1000],
+      [1001, 1000],
+      [2001, 500],
+    ])
+  })
+
   it('takes an ACK in the middle of one', () => {
     const peer = passive({ offload: true })
     peer.write(5000)

@@ -1,13 +1,14 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import type { Micros } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
-import { IPV4_MAX_LEN, type Ipv4Header } from '../wire/ipv4.ts'
+import { ECN_MASK, EcnCodepoint, IPV4_MAX_LEN, type Ipv4Header } from '../wire/ipv4.ts'
 
 /** Enough for 64 KiB through the smallest MTU that is common (576); more pieces are an attack. */
 const MAX_FRAGMENTS = 256
 /** What an object costs beyond its bytes, roughly. */
 const FRAGMENT_OVERHEAD = 128
 const DATAGRAM_OVERHEAD = 512
+const TOS = 1
 const TOTAL_LEN = 2
 const FLAGS_OFFSET = 6
 
@@ -28,6 +29,9 @@ export class PartialDatagram {
   charge = DATAGRAM_OVERHEAD
   /** The IP header of the fragment at offset 0; its options are the datagram's (RFC 791 §3.2). */
   #header: Uint8Array | undefined
+  /** RFC 3168 §5.3: some fragment met congestion; some fragment could not have said so. */
+  #isMarked = false
+  #isUnmarkable = false
   /** Sorted, disjoint. */
   readonly #fragments: Fragment[] = []
   #received = 0
@@ -75,6 +79,10 @@ export class PartialDatagram {
       if (this.#total >= 0 || (last !== undefined && last.to > to)) return 'ip-fragment-inconsistent'
       this.#total = to
     } else if (this.#total >= 0 && to > this.#total) return 'ip-fragment-inconsistent'
+    const codepoint = header.tos & ECN_MASK
+    this.#isMarked ||= codepoint === EcnCodepoint.CE
+    this.#isUnmarkable ||= codepoint === EcnCodepoint.NOT_ECT
+    if (this.#isMarked && this.#isUnmarkable) return 'ip-fragment-inconsistent'
     if (this.#fragments.length >= MAX_FRAGMENTS) return 'ip-fragment-too-many'
     const copy = bytes.slice(header.payloadAt, header.end)
     this.#fragments.splice(index, 0, { from, to, bytes: copy })
@@ -90,6 +98,7 @@ export class PartialDatagram {
   writeTo(frame: InFrame): number {
     const header = this.#header!
     frame.bytes.set(header)
+    if (this.#isMarked) frame.view.setUint8(TOS, header[TOS]! | EcnCodepoint.CE)
     for (const { from, bytes } of this.#fragments) frame.bytes.set(bytes, header.length + from)
     const totalLen = header.length + this.#total
     frame.view.setUint16(TOTAL_LEN, totalLen)

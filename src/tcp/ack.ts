@@ -1,7 +1,7 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts'
 import { type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { afterAck } from './recovery.ts'
+import { afterAck, reduceForMark } from './recovery.ts'
 import type { SentRange } from './scoreboard.ts'
 import { type Segment, timestampAt } from './segment.ts'
 import { probeRepairedLoss } from './tail-probe.ts'
@@ -42,6 +42,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   updateWindow(tcb, seg)
   if (probeRepairedLoss(tcb, seg, isDuplicate)) tcb.congestion.onLoss(flight, tcb.mss)
   const delivered = tcb.board.delivered - deliveredBefore
+  if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, flight)
   if (delivered > 0 || isDuplicate) afterAck(tcb, { acked, isDuplicate, delivered, flight }, now)
 }
 

@@ -9,6 +9,7 @@ const MIN_MSS = 88
 /** What the peer's SYN offers, taken where we offer it too. */
 export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
   const { options } = seg
+  tcb.ecn.agree(seg.flags, seg.codepoint)
   // RFC 9293 MUST-15: no option means 536.
   tcb.peerMss = Math.max(MIN_MSS, options.mss === 0 ? DEFAULT_MSS : options.mss)
   tcb.sackPermitted &&= options.sackPermitted

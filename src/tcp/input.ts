@@ -83,6 +83,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   const { snd, rcv } = tcb
   if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.has(TcpFlag.ACK) && seg.seq === rcv.irs) {
     // Simultaneous open: the SYN has been taken already, the ACK has not (§3.5, Figure 8).
+    tcb.ecn.agree(seg.flags, seg.codepoint)
     seg.flags &= ~TcpFlag.SYN
     seg.seq = rcv.nxt
   }
@@ -165,6 +166,7 @@ function sixthAndLater(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     return
   }
   if (mayReceive(tcb)) {
+    if (seg.dataLength > 0 && tcb.ecn.received(seg.flags, seg.codepoint)) tcb.ackOwed = AckOwed.NOW
     receiveText(tcb, seg, sender, now)
     receiveFin(tcb, seg, sender, now)
   } else tcb.ackOwed = AckOwed.NOW

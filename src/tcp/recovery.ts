@@ -23,7 +23,12 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   else detectByDuplicates(tcb, news)
   if (tcb.recovery !== 'none' && seqGe(tcb.snd.una, tcb.recoveryPoint)) leave(tcb)
   if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) enterFast(tcb, news.flight)
-  else if (news.acked > 0 && tcb.recovery !== 'fast' && wasLimitedByWindow(tcb, news)) {
+  else if (
+    news.acked > 0 &&
+    tcb.recovery !== 'fast' &&
+    !tcb.ecn.isReducing(tcb.snd.una) &&
+    wasLimitedByWindow(tcb, news)
+  ) {
     tcb.congestion.onAck(news.acked, tcb.mss)
   }
   if (tcb.recovery === 'fast') tcb.prr.onAck(news.delivered, tcb.board.pipe, tcb.congestion.ssthresh, tcb.mss)
@@ -71,7 +76,15 @@ function enterFast(tcb: Tcb, flight: number): void {
   tcb.mustRetransmit = true
   tcb.stats.fastRecoveries++
   tcb.prr.begin(flight)
+  // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
+  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onLoss(flight, tcb.mss)
+  tcb.ecn.reduced(tcb.snd.nxt)
+}
+
+/** RFC 3168 §6.1.2: the peer saw a mark on our packets; the window answers as to a loss. */
+export function reduceForMark(tcb: Tcb, flight: number): void {
   tcb.congestion.onLoss(flight, tcb.mss)
+  tcb.ecn.reduced(tcb.snd.nxt)
 }
 
 function leave(tcb: Tcb): void {
@@ -87,6 +100,7 @@ export function afterTimeout(tcb: Tcb): void {
   if (first?.sacked) tcb.board.forgetSacks()
   tcb.board.markAllLost()
   if (tcb.synAcked) tcb.congestion.onTimeout(tcb.flightSize, tcb.mss, tcb.rtt.backoff === 0)
+  tcb.ecn.reduced(tcb.snd.nxt)
   forgetProbe(tcb)
   tcb.recovery = 'timeout'
   tcb.recoveryPoint = tcb.snd.nxt

@@ -28,6 +28,8 @@ export class Segment {
   wnd = 0
   dataAt = 0
   dataLength = 0
+  /** The congestion mark of its packet (RFC 3168 §5). */
+  codepoint = 0
   /** How many segments the sender made of it: more than one when the link joined them. */
   count = 1
 
@@ -92,7 +94,7 @@ export class SegmentSender {
     header.dstPort = tcb.remotePort
     header.seq = seq
     header.ack = flags & TcpFlag.ACK ? tcb.rcv.nxt : (0 as Seq)
-    header.flags = flags
+    header.flags = flags | tcb.ecn.outgoing(seq, length, flags, tcb.snd.wnd === 0)
     header.window = this.#announce(tcb, isSyn)
     header.headerLen = TCP_HEADER_LEN + options.length()
     if (length > 0) {
@@ -100,7 +102,7 @@ export class SegmentSender {
       const mss = tcb.mss
       if (length > mss) frame.segmentSize = mss
     }
-    this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos, now)
+    this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos | tcb.ecn.codepoint, now)
     tcb.lastSent = now
     if (length > 0) {
       tcb.lastDataSent = now

@@ -1,5 +1,7 @@
 import { fromMs, type Micros } from '../base/types.ts'
 import { DEFAULT_TTL } from '../ip/output.ts'
+import { ECN_MASK } from '../wire/ipv4.ts'
+import type { EcnMode } from './ecn.ts'
 
 /** What a program may choose for a connection or a listener. Times are milliseconds, sizes are bytes. */
 export interface TcpOptionsInit {
@@ -37,9 +39,14 @@ export interface TcpOptionsInit {
   readonly windowScale?: boolean
   /** Offers selective acknowledgments (RFC 2018). Default true. */
   readonly sack?: boolean
+  /**
+   * Explicit congestion notification (RFC 3168): `accept` uses it where the peer asks for it, `request` asks as well.
+   * Default `accept`, as Linux does.
+   */
+  readonly ecn?: EcnMode
   /** IPv4 time to live. Default 64. */
   readonly ttl?: number
-  /** The differentiated-services byte. Default 0. */
+  /** The differentiated-services byte; its two low bits are congestion control's own. Default 0. */
   readonly tos?: number
 }
 
@@ -62,6 +69,7 @@ export interface TcpSettings {
   readonly timestamps: boolean
   readonly windowScale: boolean
   readonly sack: boolean
+  readonly ecn: EcnMode
   readonly ttl: number
   readonly tos: number
 }
@@ -94,7 +102,15 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     timestamps: init.timestamps ?? true,
     windowScale: init.windowScale ?? true,
     sack: init.sack ?? true,
+    ecn: oneOf('ecn', init.ecn, ['accept', 'off', 'request']),
     ttl: within('ttl', DEFAULT_TTL, 1, 255),
-    tos: within('tos', 0, 0, 255),
+    tos: within('tos', 0, 0, 255) & ~ECN_MASK,
   }
+}
+
+/** The first of `choices` where nothing was chosen. */
+function oneOf<T extends string>(name: keyof TcpOptionsInit, value: T | undefined, choices: readonly [T, ...T[]]): T {
+  const chosen = value ?? choices[0]
+  if (choices.includes(chosen)) return chosen
+  throw new RangeError(`Cannot use ${name} ${chosen}: it must be one of ${choices.join(', ')}`)
 }

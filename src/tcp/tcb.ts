@@ -8,6 +8,7 @@ import type { Route } from '../ip/output.ts'
 import { AckPace } from './ack-pace.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { NewReno } from './congestion/new-reno.ts'
+import { Ecn } from './ecn.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
 import { ProportionalRateReduction } from './prr.ts'
 import { PushMarks } from './push.ts'
@@ -122,6 +123,7 @@ export class Tcb {
   readonly rtt = new RttEstimator()
   readonly rack: Rack
   readonly congestion: CongestionControl
+  readonly ecn: Ecn
   /** The user closed; the FIN stands behind the last byte of the send buffer. */
   finQueued = false
   finSent = false
@@ -229,6 +231,7 @@ export class Tcb {
     this.rack = new Rack(iss)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
     this.congestion = new NewReno(this.mss)
+    this.ecn = new Ecn(init.settings.ecn, iss)
     this.noDelay = init.settings.noDelay
     this.receiveLimit = Math.min(init.settings.receiveBuffer, FIRST_RECEIVE_WINDOW)
     this.sackPermitted = init.settings.sack

@@ -7,7 +7,7 @@ import { TimerQueue } from '../base/timer-queue.ts'
 import { type Micros, micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import type { IcmpError, IpPacket, Transport } from '../ip/transport.ts'
-import { IpProtocol } from '../wire/ipv4.ts'
+import { ECN_MASK, IpProtocol } from '../wire/ipv4.ts'
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { fail } from './ending.ts'
@@ -231,6 +231,7 @@ export class Tcp implements Transport, TcpOwner {
     seg.seq = header.seq
     seg.ack = header.ack
     seg.flags = header.flags
+    seg.codepoint = ip.tos & ECN_MASK
     seg.dataAt = header.payloadAt
     seg.dataLength = header.payloadLen
     seg.count = frame.segmentSize > 0 ? Math.max(1, Math.ceil(header.payloadLen / frame.segmentSize)) : 1

@@ -56,6 +56,21 @@ export const IpProtocol = {
   SCTP: 132,
 } as const
 
+/** The two low bits of the former Type of Service (RFC 3168 §5). */
+export const EcnCodepoint = {
+  /** The sender knows nothing of congestion marks. */
+  NOT_ECT: 0,
+  ECT_1: 1,
+  /** A router that is congested may mark the packet. */
+  ECT_0: 2,
+  /** It has. */
+  CE: 3,
+} as const
+export type EcnCodepoint = (typeof EcnCodepoint)[keyof typeof EcnCodepoint]
+
+/** The bits of the codepoint within the byte. */
+export const ECN_MASK = 3
+
 /** Why a packet was refused. Also the name of the drop counter. */
 export type Ipv4Drop = 'ip-truncated' | 'ip-bad-version' | 'ip-bad-header-length' | 'ip-bad-total-length'
 

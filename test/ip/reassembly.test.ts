@@ -19,6 +19,7 @@ interface Piece {
   more: boolean
   id?: number
   src?: Ipv4Addr
+  tos?: number
   protocol?: number
 }
 
@@ -29,8 +30,8 @@ function reassembly() {
     (datagram) => expired.push(datagram.start),
     (reason, count) => drops.push([reason, count]),
   )
-  const add = ({ offset, data, more, id = 1, src = SRC, protocol = 17 }: Piece, now = 0) => {
-    const bytes = packet({ src, dst: DST, id, protocol, fragmentOffset: offset, moreFragments: more }, data)
+  const add = ({ offset, data, more, id = 1, src = SRC, protocol = 17, tos = 0 }: Piece, now = 0) => {
+    const bytes = packet({ src, dst: DST, id, protocol, tos, fragmentOffset: offset, moreFragments: more }, data)
     const frame = new InFrame(bytes)
     const header = new Ipv4Header()
     assert.equal(header.parse(frame.view, 0, bytes.length), undefined)
@@ -41,6 +42,27 @@ function reassembly() {
 }
 
 const bytes = (length: number, from = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => from + i)
+
+describe('congestion marks of fragments (RFC 3168 §5.3)', () => {
+  const whole = (first: number, second: number) => {
+    const { add, machine } = reassembly()
+    add({ offset: 0, data: new Uint8Array(8), more: true, tos: first })
+    const result = add({ offset: 8, data: new Uint8Array(8), more: false, tos: second })
+    return result === true ? machine.frame.bytes[1] : result
+  }
+
+  it('a mark on any of them is the mark of the datagram', () => {
+    assert.equal(whole(0b10, 0b11), 0b11)
+    assert.equal(whole(0b11, 0b10), 0b11)
+    assert.equal(whole(0b1000_0010, 0b1000_0010), 0b1000_0010)
+    assert.equal(whole(0, 0), 0)
+  })
+
+  it('a mark among fragments that cannot be marked is somebody else’s work, and the datagram goes', () => {
+    assert.equal(whole(0b00, 0b11), 'ip-fragment-inconsistent')
+    assert.equal(whole(0b11, 0b00), 'ip-fragment-inconsistent')
+  })
+})
 
 describe('Reassembly', () => {
   it('puts fragments together in whatever order they come, duplicates among them', () => {

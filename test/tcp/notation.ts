@@ -16,10 +16,18 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ['P', TcpFlag.PSH],
   ['U', TcpFlag.URG],
   ['.', TcpFlag.ACK],
+  ['E', TcpFlag.ECE],
+  ['W', TcpFlag.CWR],
 ]
+
+/** In the order of the codepoints of RFC 3168 §5. */
+const ECN_NAMES = ['noecn', 'ect1', 'ect0', 'ce'] as const
+type EcnName = (typeof ECN_NAMES)[number]
 
 /** One segment as a script says or sees it. */
 export interface Notation {
+  /** The congestion mark of the packet; undefined: none, or the script does not care. */
+  ecn?: EcnName | undefined
   flags: string
   seq: number
   length: number
@@ -38,15 +46,17 @@ export interface OptionNotation {
   sack?: (readonly [number, number])[]
 }
 
-const SEGMENT = /^([SFRPU.]+) (-?\d+):(-?\d+)\((\d+)\)(?: ack (-?\d+))?(?: win (\d+))?(?: <(.*)>)?$/
+const SEGMENT =
+  /^(?:\[(noecn|ect0|ect1|ce)\] )?([SFRPUEW.]+) (-?\d+):(-?\d+)\((\d+)\)(?: ack (-?\d+))?(?: win (\d+))?(?: <(.*)>)?$/
 
 export function parseSegment(text: string): Notation {
   const match = SEGMENT.exec(text)
   if (match === null) throw new Error(`Not a segment: ${text}`)
-  const [, flags = '', from, to, length, ack, window, options] = match
+  const [, ecn, flags = '', from, to, length, ack, window, options] = match
   if (Number(to) - Number(from) !== Number(length)) throw new Error(`Length and range differ: ${text}`)
   const number = (value: string | undefined): number | undefined => (value === undefined ? undefined : Number(value))
   return {
+    ecn: ecn as EcnName | undefined,
     flags,
     seq: Number(from),
     length: Number(length),
@@ -124,6 +134,7 @@ export function encode(segment: Notation, from: End, to: End): Uint8Array {
   const view = new DataView(bytes.buffer)
   const ip = Object.assign(new Ipv4Header(), { ttl: 64, protocol: IpProtocol.TCP, src: from.addr, dst: to.addr })
   ip.totalLen = bytes.length
+  ip.tos = ECN_NAMES.indexOf(segment.ecn ?? 'noecn')
   const at = ip.write(view, 0)
   options.write(view, header.write(view, at))
   bytes.set(patternOf(segment.seq + (segment.flags.includes('S') ? 1 : 0), segment.length), at + header.headerLen)
@@ -189,6 +200,7 @@ export function decode(bytes: Uint8Array, from: End, to: End): SeenSegment | und
     ])
   }
   return {
+    ecn: ECN_NAMES[ip.tos & 3],
     flags: LETTERS.map(([letter, bit]) => (header.flags & bit ? letter : '')).join(''),
     seq: (header.seq - from.iss) | 0,
     length: header.payloadLen,
@@ -205,8 +217,12 @@ export function decode(bytes: Uint8Array, from: End, to: End): SeenSegment | und
 }
 
 export function formatSegment(segment: Notation): string {
-  const { flags, seq: from, length, ack, window, options = {} } = segment
-  const words = [flags, `${from}:${from + length}(${length})`]
+  const { ecn, flags, seq: from, length, ack, window, options = {} } = segment
+  const words = [
+    ...(ecn === undefined || ecn === 'noecn' ? [] : [`[${ecn}]`]),
+    flags,
+    `${from}:${from + length}(${length})`,
+  ]
   if (ack !== undefined) words.push(`ack ${ack}`)
   if (window !== undefined) words.push(`win ${window}`)
   const named: string[] = []
@@ -223,6 +239,7 @@ export function formatSegment(segment: Notation): string {
 export function difference(expected: Notation, seen: SeenSegment): string | undefined {
   const flags = expected.flags.includes('P') ? seen.flags : seen.flags.replace('P', '')
   if ([...flags].sort().join('') !== [...expected.flags].sort().join('')) return 'flags'
+  if (expected.ecn !== undefined && seen.ecn !== expected.ecn) return 'congestion mark'
   if (seen.seq !== expected.seq) return 'sequence number'
   if (seen.length !== expected.length) return 'length'
   if (expected.ack !== undefined && seen.ack !== expected.ack) return 'acknowledgment number'

@@ -54,9 +54,18 @@ async function receive(socket: TcpSocket, ms: number): Promise<MarkChecker> {
   return seen
 }
 
-async function run({ host, address, port, ms, role, congestion, tracePath }: FlowOrder): Promise<object> {
+async function run({
+  interface: name,
+  host,
+  address,
+  port,
+  ms,
+  role,
+  congestion,
+  tracePath,
+}: FlowOrder): Promise<object> {
   const stack = createStack()
-  stack.addInterface(openPacketLink({ interface: 'left', addresses: [address] }), { address })
+  stack.addInterface(openPacketLink({ interface: name, addresses: [address] }), { address })
   try {
     const socket = await stack.tcp.connect({ host, port, ...{ congestion } })
     socket.closed.catch(() => undefined)

@@ -13,7 +13,8 @@ const FLOW = join(import.meta.dirname, 'flow.js')
 const GOTCP = join(import.meta.dirname, '../src/cli/main.js')
 const PORT = 7000
 const RATE = 50_000_000
-const KERNEL = '10.0.0.2'
+const SENDER = '10.0.0.1'
+const RECEIVER = '10.0.0.2'
 
 const SUBJECTS = ['kernel -> kernel', 'ours -> kernel', 'kernel -> ours'] as const
 type Subject = (typeof SUBJECTS)[number]
@@ -48,11 +49,11 @@ class Lane {
     this.#lab = lab
     this.#peer = peer
     this.#index = index
-    lab.veth(this.#name('sender'), this.#name('middle'), { [this.#name('sender')]: '10.0.0.1/24' }, { name: 'left' })
+    lab.veth(this.#name('sender'), this.#name('middle'), { [this.#name('sender')]: `${SENDER}/24` }, { name: 'left' })
     lab.veth(
       this.#name('receiver'),
       this.#name('middle'),
-      { [this.#name('receiver')]: `${KERNEL}/24` },
+      { [this.#name('receiver')]: `${RECEIVER}/24` },
       { name: 'right' },
     )
     // What one connection learned would be the next one's start.
@@ -97,25 +98,28 @@ class Lane {
 
   async #flow(subject: Subject, cell: Cell, plan: Plan, round: number): Promise<readonly Result[]> {
     const { congestion, ms, traces } = plan
-    const sender = this.#lab.host(this.#name('sender'))
-    const receiver = this.#lab.host(this.#name('receiver'))
-    const role = subject === 'kernel -> ours' ? ['give', `${PORT}`, congestion] : ['take', `${PORT}`, `${ms}`]
-    const far = receiver.spawn(this.#peer, ...role)
-    await firstLine(far)
+    const [from, to] = [this.#lab.host(this.#name('sender')), this.#lab.host(this.#name('receiver'))]
+    // The data always goes the same way, so that the same packets are lost; who connects depends on who we are.
+    const isReceiver = subject === 'kernel -> ours'
+    const peer = isReceiver
+      ? from.spawn(this.#peer, 'give', `${PORT}`, congestion)
+      : to.spawn(this.#peer, 'take', `${PORT}`, `${ms}`)
+    await firstLine(peer)
     const order: FlowOrder = {
-      role: subject === 'kernel -> ours' ? 'receive' : 'send',
-      host: KERNEL,
+      role: isReceiver ? 'receive' : 'send',
+      interface: isReceiver ? 'right' : 'left',
+      host: isReceiver ? SENDER : RECEIVER,
       address: '10.0.0.3/24',
       port: PORT,
       ms,
       congestion,
-      tracePath: traces && join(traces, `${cell.title.replace('/', '-')}-${congestion}-${round}.csv`),
+      tracePath: traces && join(traces, `${subject}-${cell.title}-${congestion}-${round}.csv`.replace(/[ >/]+/g, '')),
     }
-    const near =
+    const client =
       subject === 'kernel -> kernel'
-        ? sender.spawn(this.#peer, 'pour', KERNEL, `${PORT}`, congestion)
-        : sender.spawn(process.execPath, FLOW, JSON.stringify(order))
-    const said = await Promise.all([outputOf(near), outputOf(far)])
+        ? from.spawn(this.#peer, 'pour', RECEIVER, `${PORT}`, congestion)
+        : (isReceiver ? to : from).spawn(process.execPath, FLOW, JSON.stringify(order))
+    const said = await Promise.all([outputOf(client), outputOf(peer)])
     return said.map((text) => JSON.parse(text) as Result)
   }
 }

@@ -25,6 +25,7 @@ export type Congestion = (typeof CONGESTIONS)[number]
 /** What our side of a flow behind a bad line is told to do. */
 export interface FlowOrder {
   readonly role: 'send' | 'receive'
+  readonly interface: string
   readonly host: string
   /** Our own, with its prefix. */
   readonly address: string

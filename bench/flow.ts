@@ -2,13 +2,30 @@
 // line of JSON with the figures. With a trace, the sender's variables go to a CSV file every so often.
 import { closeSync, openSync, writeSync } from 'node:fs'
 
-import { createStack, openPacketLink, type TcpSocket } from '../src/index.ts'
+import { Cable, createStack, openPacketLink, type TcpSocket } from '../src/index.ts'
 import { MarkChecker, markAll } from './mark.ts'
-import type { FlowOrder } from './result.ts'
+import type { FlowOrder, Result } from './result.ts'
 
 const CHUNK = 64 * 1024
+const WARM_UP_MS = 500
+const PORT = 7
 const TRACE_EVERY_MS = 10
 const COLUMNS = ['cwnd', 'ssthresh', 'unacked', 'lost', 'rtt', 'rto', 'retrans', 'timeouts', 'bytes_acked'] as const
+
+/** As a program does that has run for a while: every path of the code is compiled before it is measured. */
+async function warmUp(): Promise<void> {
+  const cable = new Cable()
+  const [a, b] = [createStack(), createStack()]
+  a.addInterface(cable.a, { address: '10.0.1.1/24' })
+  b.addInterface(cable.b, { address: '10.0.1.2/24' })
+  const accepted = b.tcp.listen({ port: PORT }).accept()
+  const sender = await a.tcp.connect({ host: '10.0.1.2', port: PORT })
+  const sent = send(sender)
+  await receive((await accepted)!, WARM_UP_MS)
+  await sent
+  a.close()
+  b.close()
+}
 
 /** Writes the variables of a connection until it is told to stop. */
 function trace(socket: TcpSocket, path: string): () => void {
@@ -25,7 +42,8 @@ function trace(socket: TcpSocket, path: string): () => void {
   }
 }
 
-async function send(socket: TcpSocket): Promise<number> {
+/** Writes until the peer has enough. */
+async function send(socket: TcpSocket): Promise<Result> {
   const chunk = new Uint8Array(CHUNK)
   try {
     for (let sent = 0; ; sent += CHUNK) {
@@ -33,25 +51,25 @@ async function send(socket: TcpSocket): Promise<number> {
       await socket.write(chunk)
     }
   } catch {
-    return 0
+    return { wrong: 0 }
   }
 }
 
-async function receive(socket: TcpSocket, ms: number): Promise<MarkChecker> {
+/** Reads for so long from the first byte on; then resets the connection. */
+async function receive(socket: TcpSocket, ms: number): Promise<Result> {
   const memory = new Uint8Array(CHUNK)
   const seen = new MarkChecker()
+  seen.take(memory, await socket.readInto(memory))
+  const begin = performance.now()
   const signal = AbortSignal.timeout(ms)
   try {
-    for (;;) {
-      const count = await socket.readInto(memory, { signal })
-      if (count === 0) break
-      seen.take(memory, count)
-    }
+    for (let count = 1; count > 0; seen.take(memory, count)) count = await socket.readInto(memory, { signal })
   } catch {
     // The time is over.
   }
+  const elapsed = performance.now() - begin
   socket.abort()
-  return seen
+  return { mbps: (seen.bytes * 8) / 1e3 / elapsed, wrong: seen.wrong }
 }
 
 async function run({
@@ -63,7 +81,8 @@ async function run({
   role,
   congestion,
   tracePath,
-}: FlowOrder): Promise<object> {
+}: FlowOrder): Promise<Result> {
+  await warmUp()
   const stack = createStack()
   stack.addInterface(openPacketLink({ interface: name, addresses: [address] }), { address })
   try {
@@ -72,24 +91,19 @@ async function run({
     const cpu = process.cpuUsage()
     const begin = performance.now()
     const stop = tracePath === undefined ? () => undefined : trace(socket, tracePath)
-    const seen = role === 'send' ? undefined : await receive(socket, ms)
-    if (seen === undefined) await send(socket)
-    const elapsed = performance.now() - begin
+    const result = await (role === 'send' ? send(socket) : receive(socket, ms))
     stop()
     const { user, system } = process.cpuUsage(cpu)
-    const { retrans, timeouts, rtt, cwnd, segs_out, rcv_space } = socket.info()
-    const figures = {
-      retransmits: retrans,
+    const { retrans: retransmits, timeouts, rtt, cwnd, rcv_space } = socket.info()
+    return {
+      ...result,
+      retransmits,
       timeouts,
       rtt,
       cwnd,
-      segs_out,
       rcv_space,
-      cpu: (user + system) / 1e3 / elapsed,
+      cpu: (user + system) / 1e3 / (performance.now() - begin),
     }
-    return seen === undefined
-      ? { ...figures, wrong: 0 }
-      : { ...figures, mbps: (seen.bytes * 8) / 1e3 / elapsed, wrong: seen.wrong }
   } finally {
     stack.close()
   }

@@ -7,7 +7,7 @@
 //   peer rr HOST PORT MS         one byte there, one byte back, again and again
 //   peer crr HOST PORT MS        connect, one byte there, one byte back, close, again and again
 //
-//   peer take PORT MS            for one connection: count for so long what comes, then reset it
+//   peer take PORT MS            for one connection: count for so long from the first byte what comes, then reset it
 //   peer give PORT CONTROL       for one connection: send until it is reset, with that congestion control
 //   peer pour HOST PORT CONTROL  the same from the client's side
 //
@@ -197,8 +197,9 @@ static int accept_one(int port) {
 
 static void take(int fd, uint64_t ms) {
   struct tally t = {0, 0};
-  uint64_t begin = now_ns(), end = begin + ms * 1000000;
   struct pollfd readable = {.fd = fd, .events = POLLIN};
+  poll(&readable, 1, -1);
+  uint64_t begin = now_ns(), end = begin + ms * 1000000;
   for (uint64_t now; (now = now_ns()) < end;) {
     if (poll(&readable, 1, (int)((end - now) / 1000000) + 1) <= 0) continue;
     ssize_t n = recv(fd, buffer, RECEIVE_SIZE, 0);

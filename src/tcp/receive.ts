@@ -2,7 +2,7 @@ import { seqAdd, seqDiff, seqGt } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { end } from './ending.ts'
-import type { Segment, SegmentSender } from './segment.ts'
+import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 
 /** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */
@@ -10,6 +10,10 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   const { rcv } = tcb
   const each = Math.ceil(seg.dataLength / seg.count)
   tcb.ackPace.measure(Math.min(each, tcb.localMss), seg.has(TcpFlag.PSH))
+  if (tcb.timestamps && each >= tcb.ackPace.peerSegment) {
+    const echo = seg.options.tsecr
+    tcb.sizing.measure(echo, (timestampAt(tcb.tsOffset, now) - echo) | 0)
+  }
   const behind = Math.max(0, seqDiff(rcv.nxt, seg.seq))
   const at = seg.dataAt + behind
   let length = seg.dataLength - behind
@@ -76,7 +80,8 @@ export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: M
 export function consumed(tcb: Tcb, count: number, now: Micros): void {
   tcb.receiveRing.consume(count)
   if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty && tcb.peerClosed) tcb.receiveRing.clear()
-  growWindow(tcb, count, now)
+  const wanted = tcb.sizing.wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
+  if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, Math.round(wanted))
   const promised = seqDiff(tcb.rcv.adv, tcb.rcv.nxt)
   const open = tcb.receiveWindow
   // Linux's rule, within RFC 9293 §3.8.6.2.2: an update is worth a segment when it doubles what the peer may send.
@@ -84,18 +89,6 @@ export function consumed(tcb: Tcb, count: number, now: Micros): void {
     tcb.ackOwed = AckOwed.NOW
     tcb.owner.changed(tcb)
   }
-}
-
-/** Dynamic right-sizing: a user who reads half the buffer in a round trip is limited by the buffer. */
-function growWindow(tcb: Tcb, count: number, now: Micros): void {
-  const { drain } = tcb
-  drain.bytes += count
-  if (now - drain.since < (tcb.rtt.srtt ?? 0)) return
-  if (2 * drain.bytes >= tcb.receiveLimit) {
-    tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, 2 * tcb.receiveLimit)
-  }
-  drain.since = now
-  drain.bytes = 0
 }
 
 /** The delayed ACK's time has come. */

@@ -14,6 +14,7 @@ import { ProportionalRateReduction } from './prr.ts'
 import { PushMarks } from './push.ts'
 import { Rack } from './rack.ts'
 import { Reassembly } from './reassembly.ts'
+import { RightSizing } from './right-sizing.ts'
 import { RttEstimator } from './rtt.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { SendBuffer } from './send-buffer.ts'
@@ -160,8 +161,7 @@ export class Tcb {
   readClosed = false
   ackOwed: AckOwed = AckOwed.NONE
   readonly ackPace = new AckPace()
-  /** What the user read, and since when, for sizing the window. */
-  readonly drain = { since: micros(0), bytes: 0 }
+  readonly sizing = new RightSizing()
 
   // Time.
   readonly deadlines = new Deadlines()

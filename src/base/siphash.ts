@@ -56,6 +56,17 @@ function absorb(low: number, high: number): void {
  * pairs of 32-bit halves. Returns the low 32 bits of the 64-bit tag, unsigned.
  */
 export function sipHash(key: SipKey, message: readonly number[]): number {
+  absorbAll(key, message)
+  return (state[V0]! ^ state[V1]! ^ state[V2]! ^ state[V3]!) >>> 0
+}
+
+/** The whole tag: its low half, then its high one, both unsigned. */
+export function sipHash64(key: SipKey, message: readonly number[]): readonly [number, number] {
+  const low = sipHash(key, message)
+  return [low, (state[V0 + 1]! ^ state[V1 + 1]! ^ state[V2 + 1]! ^ state[V3 + 1]!) >>> 0]
+}
+
+function absorbAll(key: SipKey, message: readonly number[]): void {
   state[V0] = key[0] ^ 0x70736575
   state[V0 + 1] = key[1] ^ 0x736f6d65
   state[V1] = key[2] ^ 0x6e646f6d
@@ -71,5 +82,4 @@ export function sipHash(key: SipKey, message: readonly number[]): number {
   else absorb(0, length)
   state[V2]! ^= 0xff
   rounds(4)
-  return (state[V0]! ^ state[V1]! ^ state[V2]! ^ state[V3]!) >>> 0
 }

@@ -15,6 +15,8 @@ export interface TcpInfo {
   readonly wscale: readonly [number, number]
   readonly ts: boolean
   readonly sack: boolean
+  /** Data of the SYN was acknowledged with it (RFC 7413). */
+  readonly fastopen: boolean
   readonly rto: number
   readonly rtt: number
   readonly rttvar: number
@@ -56,6 +58,7 @@ export function infoOf(tcb: Tcb): TcpInfo {
     wscale: [tcb.sndScale, tcb.rcvScale],
     ts: tcb.timestamps,
     sack: tcb.sackPermitted,
+    fastopen: tcb.fastOpen?.isDataAcked ?? false,
     rto: ms(rtt.rto),
     rtt: ms(rtt.srtt ?? 0),
     rttvar: ms(rtt.rttvar),
@@ -87,6 +90,7 @@ export function formatInfo(info: TcpInfo): string {
   const words = [info.congestion]
   if (info.ts) words.push('ts')
   if (info.sack) words.push('sack')
+  if (info.fastopen) words.push('fastopen')
   words.push(`wscale:${info.wscale.join(',')}`, `rto:${info.rto}`, `rtt:${info.rtt}/${info.rttvar}`, `mss:${info.mss}`)
   words.push(`pmtu:${info.pmtu}`, `cwnd:${info.cwnd}`)
   if (info.ssthresh !== undefined) words.push(`ssthresh:${info.ssthresh}`)

@@ -3,6 +3,7 @@ import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { acknowledge } from './ack.ts'
 import { end, fail, mayReceive } from './ending.ts'
+import { afterSynAck } from './fast-open-client.ts'
 import { isSynchronized } from './fsm.ts'
 import { acceptSynOptions, afterHandshake } from './handshake.ts'
 import { receiveFin, receiveText } from './receive.ts'
@@ -66,6 +67,7 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   acknowledge(tcb, seg, now)
   setWindow(tcb, seg)
   afterHandshake(tcb)
+  afterSynAck(tcb, seg, now)
   tcb.become('rcv SYN,ACK')
   // A CLOSE that was queued in SYN-SENT (§3.10.4).
   if (tcb.finQueued) tcb.become('close')
@@ -95,13 +97,15 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     else if (stale === 'tcp-paws') challenge(tcb, sender, now)
     return stale
   }
+  // A SYN that repeats the one we answer: our SYN,ACK was lost. Its data, if it has any, is not asked for.
+  if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs && !seg.has(TcpFlag.RST)) {
+    tcb.ackOwed = AckOwed.NOW
+    takeTimestamp(tcb, seg, now)
+    return 'tcp-out-of-window'
+  }
   if (!isAcceptable(tcb, seg)) {
     if (seg.has(TcpFlag.RST)) return 'tcp-out-of-window'
-    // A SYN that repeats the one we answer: our SYN,ACK was lost.
-    if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.seq === rcv.irs) {
-      tcb.ackOwed = AckOwed.NOW
-      takeTimestamp(tcb, seg, now)
-    } else acknowledgeUnacceptable(tcb, seg, sender, now)
+    acknowledgeUnacceptable(tcb, seg, sender, now)
     return 'tcp-out-of-window'
   }
   takeTimestamp(tcb, seg, now)
@@ -111,15 +115,16 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   // Second, check the RST bit (RFC 5961 §3.2).
   if (seg.has(TcpFlag.RST)) {
     if (seg.seq !== rcv.nxt) return challenge(tcb, sender, now)
-    if (tcb.state === 'SYN-RECEIVED' && tcb.passive) end(tcb, 'rcv RST')
-    else if (tcb.state === 'SYN-RECEIVED') fail(tcb, 'rcv RST', 'ECONNREFUSED', 'the peer refused the connection')
+    if (tcb.state === 'SYN-RECEIVED' && tcb.passive && !tcb.isUsable) end(tcb, 'rcv RST')
+    else if (tcb.state === 'SYN-RECEIVED' && !tcb.passive)
+      fail(tcb, 'rcv RST', 'ECONNREFUSED', 'the peer refused the connection')
     else if (tcb.state === 'CLOSING' || tcb.state === 'LAST-ACK') end(tcb, 'rcv RST')
     else fail(tcb, 'rcv RST', 'ECONNRESET', 'the peer reset the connection')
     return undefined
   }
   // Third, the security: none. Fourth, check the SYN bit (RFC 5961 §4.2).
   if (seg.has(TcpFlag.SYN)) {
-    if (tcb.state !== 'SYN-RECEIVED' || !tcb.passive) return challenge(tcb, sender, now)
+    if (tcb.state !== 'SYN-RECEIVED' || !tcb.passive || tcb.isUsable) return challenge(tcb, sender, now)
     end(tcb, 'rcv SYN')
     return undefined
   }
@@ -132,7 +137,8 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
       return 'tcp-bad-ack'
     }
     tcb.become('rcv ACK of SYN')
-    tcb.note(UserEvent.ESTABLISHED)
+    if (!tcb.isUsable) tcb.note(UserEvent.ESTABLISHED)
+    tcb.fastOpen?.leave(false, now)
     setWindow(tcb, seg)
     acknowledge(tcb, seg, now)
     afterHandshake(tcb)

@@ -4,6 +4,8 @@ import type { Micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { makeCookie, readCookie, readOffer, stampOffer } from './cookies.ts'
+import type { TcpFastOpen } from './fast-open.ts'
+import { judgeSyn, openBySyn } from './fast-open-server.ts'
 import { acceptSynOptions } from './handshake.ts'
 import type { FourTuple } from './iss.ts'
 import { timestampOffset } from './iss.ts'
@@ -21,6 +23,7 @@ export type TcpListenDrop = 'tcp-listen-overflow' | 'tcp-bad-cookie' | 'tcp-clos
 export interface ListenContext {
   readonly key: SipKey
   readonly sender: SegmentSender
+  readonly fastOpen: TcpFastOpen
   /** Makes a block for these ends and files it; its ISN is the cookie's, where one was sent. */
   create(listener: Listener, arrival: Arrival, cookie?: Seq): Tcb
   /** Answers with a reset, as for a port where nobody listens. */
@@ -61,7 +64,9 @@ export function arrivesAtListener(
     answerWithCookie(context, listener, arrival)
     return undefined
   }
+  const fastOpen = judgeSyn(context.fastOpen, listener.fastOpen, arrival)
   const tcb = context.create(listener, arrival)
+  tcb.fastOpen = fastOpen
   tcb.rcv.irs = seg.seq
   tcb.rcv.nxt = seqAdd(seg.seq, 1)
   tcb.rcv.adv = tcb.rcv.nxt
@@ -70,7 +75,10 @@ export function arrivesAtListener(
   tcb.snd.wl1 = seg.seq
   acceptSynOptions(tcb, seg, now)
   tcb.become('rcv SYN')
-  listener.begins(tcb)
+  if (fastOpen?.isOpen) {
+    listener.completes(tcb)
+    openBySyn(tcb, arrival, context.sender)
+  } else listener.begins(tcb)
   tcb.owner.changed(tcb)
   return undefined
 }

@@ -1,4 +1,5 @@
 import type { IpAddr } from '../base/address.ts'
+import { FastOpenQueue } from './fast-open-queue.ts'
 import type { TcpSettings } from './settings.ts'
 import type { Tcb } from './tcb.ts'
 
@@ -6,6 +7,11 @@ import type { Tcb } from './tcb.ts'
 export interface ListenOptions {
   /** Connections that may wait to be accepted, one at least. Default 511. */
   readonly backlog?: number
+  /**
+   * Connections that may be opened by the data of a SYN and not yet be confirmed (TCP Fast Open, RFC 7413 §5.1): such
+   * data can arrive twice, so only a service for which that is harmless should ask for it. Default 0: none.
+   */
+  readonly fastOpen?: number
 }
 
 /** More half-open connections than this and the SYN is answered with a cookie, whatever the backlog. */
@@ -20,16 +26,18 @@ export class Listener {
   /** Told when `accept` has something. */
   onConnection: (() => void) | undefined = undefined
   /** Counters for `ss`-like display and for tests. */
+  readonly fastOpen: FastOpenQueue
   readonly stats = { accepted: 0, cookiesSent: 0, cookiesAccepted: 0, overflows: 0 }
   readonly #halfOpen = new Set<Tcb>()
   readonly #completing = new Set<Tcb>()
   readonly #ready: Tcb[] = []
 
-  constructor(local: IpAddr, localPort: number, settings: TcpSettings, backlog: number) {
+  constructor(local: IpAddr, localPort: number, settings: TcpSettings, options: Required<ListenOptions>) {
     this.local = local
     this.localPort = localPort
     this.settings = settings
-    this.backlog = Math.max(1, backlog)
+    this.backlog = Math.max(1, options.backlog)
+    this.fastOpen = new FastOpenQueue(options.fastOpen)
   }
 
   get halfOpen(): number {
@@ -54,7 +62,7 @@ export class Listener {
     this.#halfOpen.add(tcb)
   }
 
-  /** A cookie came back: the handshake is complete, and the next poll will say so. */
+  /** A cookie came back, that of a SYN or of Fast Open: the connection can be used, and the next poll will say so. */
   completes(tcb: Tcb): void {
     this.#completing.add(tcb)
   }

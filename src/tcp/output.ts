@@ -2,6 +2,7 @@ import { type Seq, seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { burst } from './burst.ts'
+import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
 import { armProbe } from './tail-timer.ts'
@@ -22,6 +23,8 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     case 'SYN-SENT':
     case 'SYN-RECEIVED':
       sendSyn(tcb, sender, now)
+      // RFC 7413 §4.2.2: an answer need not wait for the end of the handshake.
+      if (tcb.fastOpen?.isOpen) sendNew(tcb, sender, now)
       break
     default:
       // RFC 5681 §4.1: after an idle time the ACK clock is gone.
@@ -43,16 +46,34 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */
 function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const flags = tcb.state === 'SYN-RECEIVED' ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN
-  const lost = tcb.board.firstLost()
-  if (lost !== undefined) tcb.board.retransmitted(lost, 1, now)
-  else if (tcb.board.isEmpty) {
-    tcb.snd.nxt = seqAdd(tcb.snd.iss, 1)
-    tcb.board.sent(tcb.snd.iss, tcb.snd.nxt, now)
-    tcb.openedAt = now
-    tcb.waitingSince = now
-  } else if (tcb.ackOwed === AckOwed.NOW) tcb.board.retransmitted(tcb.board.ranges[0]!, 1, now)
-  else return
+  const first = tcb.board.ranges[0]
+  if (first === undefined) {
+    sendFirstSyn(tcb, flags, sender, now)
+    return
+  }
+  if (!first.lost && tcb.ackOwed !== AckOwed.NOW) return
+  tcb.board.retransmitted(first, 1, now)
+  if (tcb.fastOpen !== undefined) tcb.fastOpen.wasRepeated = true
   sender.send(tcb, tcb.snd.iss, 0, flags, now)
+}
+
+/** The first SYN, or SYN,ACK. Data rides only on the SYN of Fast Open, and if that is lost, on none (RFC 7413 §4.1.3.1). */
+function sendFirstSyn(tcb: Tcb, flags: number, sender: SegmentSender, now: Micros): void {
+  if (isSynHeld(tcb)) return
+  const { snd } = tcb
+  const count = Math.min(tcb.sendBuffer.length, synDataRoom(tcb))
+  snd.nxt = seqAdd(snd.iss, 1)
+  tcb.board.sent(snd.iss, snd.nxt, now)
+  if (count > 0) {
+    snd.nxt = seqAdd(snd.nxt, count)
+    tcb.board.sent(seqAdd(snd.iss, 1), snd.nxt, now)
+    tcb.push.force(snd.nxt)
+    tcb.stats.bytesSent += count
+  }
+  tcb.openedAt = now
+  tcb.waitingSince = now
+  synIsSent(tcb, count)
+  sender.send(tcb, snd.iss, count, flags, now)
 }
 
 /** RFC 6675 §5 (C): retransmits while the window has room for it. */
@@ -95,7 +116,7 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const finWaits = tcb.finQueued && !tcb.finSent
     if (unsent === 0 && !finWaits) break
     const mss = tcb.mss
-    const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
+    const offered = seqDiff(seqAdd(tcb.bufferSeq, tcb.snd.wnd), tcb.snd.nxt)
     const allowed = tcb.allowance
     if (allowed < Math.min(mss, unsent)) return
     let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb), burst(tcb))

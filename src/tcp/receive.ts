@@ -2,6 +2,7 @@ import { seqAdd, seqDiff, seqGt } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { end } from './ending.ts'
+import { isSynchronized } from './fsm.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 
@@ -82,6 +83,8 @@ export function consumed(tcb: Tcb, count: number, now: Micros): void {
   if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty && tcb.peerClosed) tcb.receiveRing.clear()
   const wanted = tcb.sizing.wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
   if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, Math.round(wanted))
+  // Before the handshake is complete, any ACK of ours would be another SYN,ACK.
+  if (!isSynchronized(tcb.state)) return
   const promised = seqDiff(tcb.rcv.adv, tcb.rcv.nxt)
   const open = tcb.receiveWindow
   // Linux's rule, within RFC 9293 §3.8.6.2.2: an update is worth a segment when it doubles what the peer may send.

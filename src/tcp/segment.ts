@@ -1,6 +1,6 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { foldSum, pseudoSum } from '../base/checksum.ts'
-import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
+import { type Seq, seqAdd, seqDiff, seqMax } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import { HEADROOM, OutFrame } from '../link/link.ts'
@@ -98,7 +98,7 @@ export class SegmentSender {
     header.window = this.#announce(tcb, isSyn)
     header.headerLen = TCP_HEADER_LEN + options.length()
     if (length > 0) {
-      tcb.sendBuffer.lend(frame, (seq - tcb.bufferSeq) | 0, length)
+      tcb.sendBuffer.lend(frame, seqDiff(isSyn ? seqAdd(seq, 1) : seq, tcb.bufferSeq), length)
       const mss = tcb.mss
       if (length > mss) frame.segmentSize = mss
     }
@@ -161,6 +161,11 @@ export class SegmentSender {
     const answering = (flags & TcpFlag.ACK) !== 0
     options.mss = tcb.localMss
     options.sackPermitted = tcb.sackPermitted
+    const cookie = tcb.fastOpen?.takeOption()
+    if (cookie !== undefined) {
+      options.cookie = cookie.bytes
+      options.cookieIsExperimental = cookie.isExperimental
+    }
     if (answering ? tcb.scaling : tcb.settings.windowScale) options.windowScale = tcb.rcvScale
   }
 

@@ -1,3 +1,4 @@
+import type { Ipv4Addr } from '../base/address.ts'
 import { fromMs, type Micros } from '../base/types.ts'
 import { DEFAULT_TTL } from '../ip/output.ts'
 import { ECN_MASK } from '../wire/ipv4.ts'
@@ -50,7 +51,19 @@ export interface TcpOptionsInit {
   readonly tos?: number
 }
 
-/** The same, checked, with every default filled in and times in microseconds. */
+/** What a program may choose for a connection it opens, besides. */
+export interface ConnectOptions {
+  /** Our end: an address of this stack, and a free port. By default those that fit. */
+  readonly local?: Ipv4Addr
+  readonly localPort?: number
+  /**
+   * TCP Fast Open (RFC 7413): once a cookie for the server is known, the SYN waits for the first data and carries it. The
+   * server's program may then see that data twice, so only a request that may be repeated should go this way. Default false.
+   */
+  readonly fastOpen?: boolean
+}
+
+/** TcpOptionsInit, checked, with every default filled in and times in microseconds. */
 export interface TcpSettings {
   readonly noDelay: boolean
   readonly keepAlive: Micros | 0

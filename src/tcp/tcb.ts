@@ -9,6 +9,7 @@ import { AckPace } from './ack-pace.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { NewReno } from './congestion/new-reno.ts'
 import { Ecn } from './ecn.ts'
+import type { FastOpen } from './fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
 import { ProportionalRateReduction } from './prr.ts'
 import { PushMarks } from './push.ts'
@@ -128,7 +129,7 @@ export class Tcb {
   /** The user closed; the FIN stands behind the last byte of the send buffer. */
   finQueued = false
   finSent = false
-  /** Our SYN has been acknowledged; until then no data is sent. */
+  /** Our SYN has been acknowledged; until then data is sent only by Fast Open. */
   synAcked = false
   /** One retransmission may go regardless of the window: recovery begins with it (RFC 6675 §5 step 4.3). */
   mustRetransmit = false
@@ -147,6 +148,9 @@ export class Tcb {
   dupAcks = 0
   /** Set once the user wrote less than was offered. */
   writeBlocked = false
+
+  /** Where TCP Fast Open has a part in it (RFC 7413). */
+  fastOpen: FastOpen | undefined = undefined
 
   // Receiving.
   readonly receiveRing = new ByteRing()
@@ -290,10 +294,14 @@ export class Tcb {
     return this.synAcked ? this.snd.una : seqAdd(this.snd.iss, 1)
   }
 
+  /** The user may read and write: the handshake is complete, or Fast Open does without it. */
+  get isUsable(): boolean {
+    return this.synAcked || this.fastOpen?.isOpen === true
+  }
+
   /** Bytes written and never sent. */
   get unsent(): number {
-    if (this.finSent || !this.synAcked) return this.finSent ? 0 : this.sendBuffer.length
-    return this.sendBuffer.length - this.flightSize
+    return this.finSent ? 0 : this.sendBuffer.length - Math.max(0, seqDiff(this.snd.nxt, this.bufferSeq))
   }
 
   /**

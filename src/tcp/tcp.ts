@@ -11,6 +11,8 @@ import { ECN_MASK, IpProtocol } from '../wire/ipv4.ts'
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { fail } from './ending.ts'
+import { TcpFastOpen } from './fast-open.ts'
+import { prepareFastOpen } from './fast-open-client.ts'
 import type { TcpEvent, TcpState } from './fsm.ts'
 import { segmentArrives } from './input.ts'
 import { initialSequenceNumber, timestampOffset } from './iss.ts'
@@ -21,7 +23,7 @@ import { onNetworkError } from './network-errors.ts'
 import { output } from './output.ts'
 import { Refusal } from './refusal.ts'
 import { Segment, SegmentSender } from './segment.ts'
-import { resolveTcpOptions, type TcpOptionsInit } from './settings.ts'
+import { type ConnectOptions, resolveTcpOptions, type TcpOptionsInit } from './settings.ts'
 import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'
@@ -67,6 +69,8 @@ export interface TcpInit {
 export class Tcp implements Transport, TcpOwner {
   readonly protocol = IpProtocol.TCP
   readonly sender: SegmentSender
+  /** TCP Fast Open of this stack: its options, keys and counters. */
+  readonly fastOpen: TcpFastOpen
   #watcher: TcpWatcher | undefined = undefined
   readonly #ip: IpOutput
   readonly #ports: PortPool
@@ -92,12 +96,14 @@ export class Tcp implements Transport, TcpOwner {
     this.#ports = init.ports
     this.#work = init.work
     this.#key = sipKey(init.rng)
+    this.fastOpen = new TcpFastOpen(init.rng)
     this.#table = new ConnectionTable(init.rng)
     this.sender = new SegmentSender(init.ip)
     this.#refusal = new Refusal(this.sender)
     this.#listenContext = {
       key: this.#key,
       sender: this.sender,
+      fastOpen: this.fastOpen,
       create: (listener, arrival, iss) => this.#accepting(listener, arrival, iss),
       refuse: (arrival) => this.#refusal.send(arrival),
     }
@@ -128,15 +134,11 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   /**
-   * OPEN, active (RFC 9293 §3.10.1). The SYN goes out with the next poll. Only a single host can be at the
+   * OPEN, active (RFC 9293 §3.10.1). The SYN goes out with the next poll, or waits for data to carry (`fastOpen`). Only a single host can be at the
    * other end (§3.9.1.1, MUST-46).
    * @throws {NetError} ENETUNREACH, EAFNOSUPPORT, EADDRINUSE or EADDRNOTAVAIL.
    */
-  connect(
-    remote: IpAddr,
-    remotePort: number,
-    options: TcpOptionsInit & { local?: Ipv4Addr; localPort?: number } = {},
-  ): Tcb {
+  connect(remote: IpAddr, remotePort: number, options: TcpOptionsInit & ConnectOptions = {}): Tcb {
     const settings = resolveTcpOptions(options)
     if (!isIpv4(remote)) throw new NetError('EAFNOSUPPORT', `Cannot connect to ${remote}: IPv6 is not supported yet`)
     const route = this.#ip.route(remote, options.local)
@@ -161,6 +163,7 @@ export class Tcp implements Transport, TcpOwner {
     const iss = this.#chooseIss(ends, replaces, this.#now)
     const tcb = this.#create(ends, route, iss, settings, false, this.#now)
     this.#claims.set(tcb, claim)
+    if (options.fastOpen) prepareFastOpen(tcb, this.fastOpen, this.#now)
     tcb.become('active open')
     this.changed(tcb)
     return tcb
@@ -187,7 +190,9 @@ export class Tcp implements Transport, TcpOwner {
       port === 0
         ? this.#ports.claimEphemeral(this.protocol, local, isFree)
         : this.#ports.claim(this.protocol, local, port)
-    const listener = new Listener(local, claim.port, settings, options.backlog ?? DEFAULT_BACKLOG)
+    const backlog = options.backlog ?? DEFAULT_BACKLOG
+    const fastOpen = options.fastOpen ?? (this.fastOpen.everyListener ? backlog : 0)
+    const listener = new Listener(local, claim.port, settings, { backlog, fastOpen })
     this.#claims.set(listener, claim)
     this.#listeners.add(listener)
     return listener
@@ -285,6 +290,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   ended(tcb: Tcb): void {
+    tcb.fastOpen?.leave(tcb.failure?.code === 'ECONNRESET', this.#now)
     this.#table.remove(tcb)
     this.#timers.remove(tcb)
     this.#origins.get(tcb)?.ended(tcb)

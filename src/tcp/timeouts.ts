@@ -2,6 +2,7 @@ import { seqAdd } from '../base/seq.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { end, fail } from './ending.ts'
+import { afterFastOpenTimeout } from './fast-open-client.ts'
 import { probeWindow, retransmit } from './output.ts'
 import { onDelayedAck } from './receive.ts'
 import { afterTimeout, onReorderTimer } from './recovery.ts'
@@ -40,7 +41,9 @@ export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micr
 
 /** RFC 6298 §5.4 to 5.7; R2 of RFC 9293 §3.8.3 is a time here, not a count. */
 function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
-  if (now >= tcb.givesUpAt) {
+  const isEnd = now >= tcb.givesUpAt
+  afterFastOpenTimeout(tcb, isEnd, now)
+  if (isEnd) {
     giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')
     return
   }
@@ -54,7 +57,7 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 }
 
 function giveUp(tcb: Tcb, why: string): void {
-  if (tcb.passive && !tcb.synAcked) end(tcb, 'timeout')
+  if (tcb.passive && !tcb.isUsable) end(tcb, 'timeout')
   else fail(tcb, 'timeout', tcb.softError ?? 'ETIMEDOUT', why)
 }
 

@@ -2,6 +2,7 @@ import { seqAdd } from '../base/seq.ts'
 import { addMicros, type Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { fail } from './ending.ts'
+import { isSynHeld, releaseSyn } from './fast-open-client.ts'
 import type { SegmentSender } from './segment.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
@@ -35,6 +36,7 @@ export function close(tcb: Tcb): void {
   if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
   tcb.finQueued = true
   tcb.cork = false
+  releaseSyn(tcb)
   // In SYN-SENT and SYN-RECEIVED the CLOSE is queued until the connection is established.
   tcb.become('close')
   tcb.owner.changed(tcb)
@@ -43,7 +45,8 @@ export function close(tcb: Tcb): void {
 /** Closes both ways: nothing more will be read, either. Unread data means that data was lost, and the peer is told (RFC 2525 §2.17). */
 export function closeBoth(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (tcb.readClosed || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
-  if (tcb.receiveRing.length > 0) {
+  // What was received and not read is lost; a SYN that still waits for data opens nothing.
+  if (tcb.receiveRing.length > 0 || isSynHeld(tcb)) {
     abort(tcb, sender, now)
     return
   }

@@ -14,6 +14,8 @@ export const TcpOptionKind = {
   AUTHENTICATION: 29,
   MPTCP: 30,
   FAST_OPEN: 34,
+  /** RFC 4727; the 16 bits behind the length say whose experiment (RFC 6994 §3). */
+  EXPERIMENT: 254,
 } as const
 
 const MSS_LEN = 4
@@ -23,6 +25,12 @@ const SACK_BASE_LEN = 2
 const SACK_BLOCK_LEN = 8
 const TIMESTAMPS_LEN = 10
 const FAST_OPEN_BASE_LEN = 2
+/** The form Fast Open had before it was given a kind of its own: an experiment under this number (RFC 7413 §2). */
+const FAST_OPEN_EXPERIMENT = 0xf989
+const FAST_OPEN_EXPERIMENT_BASE_LEN = 4
+/** RFC 7413 §4.1.1: a cookie has 4 to 16 bytes, an even number; none asks for one. */
+export const MIN_COOKIE_LEN = 4
+export const MAX_COOKIE_LEN = 16
 /** The four bytes before a timestamp or a list of SACK blocks, with their two NOPs. */
 const NOP_NOP_TIMESTAMPS = 0x0101080a
 const NOP_NOP = 0x0101
@@ -57,6 +65,10 @@ export class TcpOptions {
   /** Where the Fast Open cookie stands in the view that was parsed, and its length (RFC 7413 §4.1.1); -1 when absent. */
   cookieAt = -1
   cookieLen = -1
+  /** It came, or goes, in the experimental option. */
+  cookieIsExperimental = false
+  /** The Fast Open cookie to write; empty asks for one. */
+  cookie: Uint8Array | undefined = undefined
 
   reset(): void {
     this.mss = 0
@@ -68,6 +80,8 @@ export class TcpOptions {
     this.sackCount = 0
     this.cookieAt = -1
     this.cookieLen = -1
+    this.cookieIsExperimental = false
+    this.cookie = undefined
   }
 
   /**
@@ -124,13 +138,22 @@ export class TcpOptions {
       case TcpOptionKind.SACK:
         return this.#readSack(view, at, length)
       case TcpOptionKind.FAST_OPEN:
-        this.cookieAt = at + FAST_OPEN_BASE_LEN
-        this.cookieLen = length - FAST_OPEN_BASE_LEN
-        return true
+        return this.#readCookie(at + FAST_OPEN_BASE_LEN, length - FAST_OPEN_BASE_LEN, false)
+      case TcpOptionKind.EXPERIMENT:
+        if (length < FAST_OPEN_EXPERIMENT_BASE_LEN || view.getUint16(at + 2) !== FAST_OPEN_EXPERIMENT) return true
+        return this.#readCookie(at + FAST_OPEN_EXPERIMENT_BASE_LEN, length - FAST_OPEN_EXPERIMENT_BASE_LEN, true)
       default:
         // RFC 9293 §3.1 (MUST-6): ignore without error what is not implemented.
         return true
     }
+  }
+
+  #readCookie(at: number, length: number, isExperimental: boolean): boolean {
+    if (length !== 0 && (length < MIN_COOKIE_LEN || length > MAX_COOKIE_LEN || length % 2 !== 0)) return false
+    this.cookieAt = at
+    this.cookieLen = length
+    this.cookieIsExperimental = isExperimental
+    return true
   }
 
   #readTimestamps(view: DataView, at: number): void {
@@ -158,8 +181,15 @@ export class TcpOptions {
     return (
       (this.mss === 0 ? 0 : MSS_LEN) +
       (this.timestamps ? ALIGNED_TIMESTAMPS_LEN : this.sackPermitted ? 4 : 0) +
-      (this.windowScale < 0 ? 0 : 4)
+      (this.windowScale < 0 ? 0 : 4) +
+      this.#cookieOptionLength()
     )
+  }
+
+  #cookieOptionLength(): number {
+    if (this.cookie === undefined) return 0
+    const base = this.cookieIsExperimental ? FAST_OPEN_EXPERIMENT_BASE_LEN : FAST_OPEN_BASE_LEN
+    return (base + this.cookie.length + 3) & ~3
   }
 
   #blocksThatFit(fixed: number): number {
@@ -191,6 +221,7 @@ export class TcpOptions {
       view.setUint32(i, (NOP_WINDOW_SCALE << 8) | this.windowScale)
       i += 4
     }
+    if (this.cookie !== undefined) i = this.#writeCookie(view, i, this.cookie)
     const blocks = this.#blocksThatFit(i - at)
     if (blocks > 0) {
       view.setUint16(i, NOP_NOP)
@@ -198,6 +229,25 @@ export class TcpOptions {
       view.setUint8(i + 3, SACK_BASE_LEN + SACK_BLOCK_LEN * blocks)
       i += 4
       for (let edge = 0; edge < 2 * blocks; edge++, i += 4) view.setInt32(i, this.sack[edge]!)
+    }
+    return i
+  }
+
+  /** The cookie with its kind in front and, where that is not aligned, two NOPs behind. */
+  #writeCookie(view: DataView, at: number, cookie: Uint8Array): number {
+    let i = at
+    if (this.cookieIsExperimental) {
+      view.setUint16(i, (TcpOptionKind.EXPERIMENT << 8) | (FAST_OPEN_EXPERIMENT_BASE_LEN + cookie.length))
+      view.setUint16(i + 2, FAST_OPEN_EXPERIMENT)
+      i += FAST_OPEN_EXPERIMENT_BASE_LEN
+    } else {
+      view.setUint16(i, (TcpOptionKind.FAST_OPEN << 8) | (FAST_OPEN_BASE_LEN + cookie.length))
+      i += FAST_OPEN_BASE_LEN
+    }
+    for (const byte of cookie) view.setUint8(i++, byte)
+    if ((i - at) % 4 !== 0) {
+      view.setUint16(i, NOP_NOP)
+      i += 2
     }
     return i
   }

@@ -1,4 +1,3 @@
-import type { ListenOptions } from '../../src/tcp/listener.ts'
 import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
 import { Peer, type PeerOptions } from './peer.ts'
 
@@ -9,7 +8,7 @@ export interface ConnectionOptions extends PeerOptions {
   readonly window?: number
   /** How long the handshake took, in milliseconds: the first measurement of the round trip. Default 0. */
   readonly rtt?: number
-  readonly tcp?: TcpOptionsInit & ListenOptions
+  readonly tcp?: TcpOptionsInit
 }
 
 /** A connection that the peer opened; what the handshake sent has been seen. */

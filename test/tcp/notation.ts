@@ -44,6 +44,9 @@ export interface OptionNotation {
   /** Undefined fields are not compared. */
   ts?: { val: number | undefined; ecr: number | undefined }
   sack?: (readonly [number, number])[]
+  /** The Fast Open cookie in hexadecimal, empty for a request, in the option of RFC 7413 or in the older one. */
+  FO?: string
+  FOEXP?: string
 }
 
 const SEGMENT =
@@ -75,6 +78,7 @@ function parseOptions(text: string): OptionNotation {
     else if (name === 'sackOK') options.sackOK = true
     else if (name === 'TS') options.ts = { val: named(args, 'val'), ecr: named(args, 'ecr') }
     else if (name === 'sack') options.sack = args.map((block) => block.split(':').map(Number) as [number, number])
+    else if (name === 'FO' || name === 'FOEXP') options[name] = args[0] ?? ''
     else if (name !== 'nop' && name !== '') throw new Error(`Not an option: ${option}`)
   }
   return options
@@ -120,6 +124,11 @@ export function encode(segment: Notation, from: End, to: End): Uint8Array {
     options.sack[2 * options.sackCount] = seq(to.iss + left)
     options.sack[2 * options.sackCount + 1] = seq(to.iss + right)
     options.sackCount++
+  }
+  const cookie = asked.FO ?? asked.FOEXP
+  if (cookie !== undefined) {
+    options.cookie = Buffer.from(cookie, 'hex')
+    options.cookieIsExperimental = asked.FOEXP !== undefined
   }
   const header = new TcpHeader()
   header.srcPort = from.port
@@ -199,6 +208,10 @@ export function decode(bytes: Uint8Array, from: End, to: End): SeenSegment | und
       (parsed.sack[2 * i + 1]! - to.iss) | 0,
     ])
   }
+  if (parsed.cookieLen >= 0) {
+    const cookie = bytes.subarray(parsed.cookieAt, parsed.cookieAt + parsed.cookieLen)
+    options[parsed.cookieIsExperimental ? 'FOEXP' : 'FO'] = Buffer.from(cookie).toString('hex')
+  }
   return {
     ecn: ECN_NAMES[ip.tos & 3],
     flags: LETTERS.map(([letter, bit]) => (header.flags & bit ? letter : '')).join(''),
@@ -231,6 +244,8 @@ export function formatSegment(segment: Notation): string {
   if (options.ts !== undefined) named.push(`TS val ${options.ts.val} ecr ${options.ts.ecr}`)
   if (options.wscale !== undefined) named.push(`wscale ${options.wscale}`)
   if (options.sack !== undefined) named.push(`sack ${options.sack.map((block) => block.join(':')).join(' ')}`)
+  if (options.FO !== undefined) named.push(`FO ${options.FO}`)
+  if (options.FOEXP !== undefined) named.push(`FOEXP ${options.FOEXP}`)
   if (named.length > 0) words.push(`<${named.join(',')}>`)
   return words.join(' ')
 }
@@ -250,12 +265,15 @@ export function difference(expected: Notation, seen: SeenSegment): string | unde
     if (wscale !== seen.options.wscale) return 'wscale option'
     if (sackOK !== seen.options.sackOK) return 'sackOK option'
     if (JSON.stringify(sack) !== JSON.stringify(seen.options.sack)) return 'sack option'
+    if (expected.options.FO !== seen.options.FO) return 'FO option'
+    if (expected.options.FOEXP !== seen.options.FOEXP) return 'FOEXP option'
     if ((ts === undefined) !== (seen.options.ts === undefined)) return 'TS option'
     if (ts?.val !== undefined && ts.val !== seen.options.ts?.val) return 'TS val'
     if (ts?.ecr !== undefined && ts.ecr !== seen.options.ts?.ecr) return 'TS ecr'
   }
+  const first = seen.seq + (seen.flags.includes('S') ? 1 : 0)
   for (let i = 0; i < seen.length; i++) {
-    if (seen.payload[i] !== octetAt(seen.seq + i)) return `octet ${seen.seq + i} of the data`
+    if (seen.payload[i] !== octetAt(first + i)) return `octet ${first + i} of the data`
   }
   return undefined
 }

@@ -8,7 +8,7 @@ import type { TcpState } from '../../src/tcp/fsm.ts'
 import { formatInfo, infoOf } from '../../src/tcp/info.ts'
 import type { Listener, ListenOptions } from '../../src/tcp/listener.ts'
 import { consumed } from '../../src/tcp/receive.ts'
-import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
+import type { ConnectOptions, TcpOptionsInit } from '../../src/tcp/settings.ts'
 import type { Tcb } from '../../src/tcp/tcb.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
 import { TIMER_NAMES, type Timer } from '../../src/tcp/timers.ts'
@@ -124,7 +124,7 @@ export class Peer {
   }
 
   /** OPEN by the stack. */
-  connect(options: TcpOptionsInit = {}): Tcb {
+  connect(options: TcpOptionsInit & ConnectOptions = {}): Tcb {
     const ends = { localPort: CONNECT_PORT, local: US }
     this.#tcb = this.tcp.connect(THEM, LISTEN_PORT, { ...options, ...ends })
     this.theirPort = LISTEN_PORT

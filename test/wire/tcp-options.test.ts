@@ -114,6 +114,40 @@ describe('TcpOptions', () => {
     assert.deepEqual([options.cookieAt, options.cookieLen], [4, 4])
     parse(options, 34, 2)
     assert.deepEqual([options.cookieAt, options.cookieLen], [2, 0])
+    assert.equal(parse(options, 254, 8, 0xf9, 0x89, 1, 2, 3, 4), undefined)
+    assert.deepEqual([options.cookieAt, options.cookieLen, options.cookieIsExperimental], [4, 4, true])
+  })
+
+  it('passes over a cookie that is too short, too long or odd, and other experiments (RFC 7413 §4.1.1, RFC 6994 §3)', () => {
+    const options = new TcpOptions()
+    for (const length of [1, 2, 3, 5, 17, 18]) {
+      assert.equal(parse(options, 34, 2 + length, ...new Array(length).fill(7)), 'tcp-bad-option')
+      assert.equal(options.cookieLen, -1)
+      assert.equal(parse(options, 254, 4 + length, 0xf9, 0x89, ...new Array(length).fill(7)), 'tcp-bad-option')
+      assert.equal(options.cookieLen, -1)
+    }
+    for (const other of [
+      [254, 2],
+      [254, 4, 0xf9, 0x8a],
+      [253, 4, 0xf9, 0x89],
+    ]) {
+      assert.equal(parse(options, ...other, 3, 3, 7), undefined)
+      assert.deepEqual([options.cookieLen, options.windowScale], [-1, 7])
+    }
+  })
+
+  it('writes a cookie behind the other options, aligned; the longest fits beside all a SYN offers (RFC 7413 §4.1.1)', () => {
+    const options = new TcpOptions()
+    Object.assign(options, { mss: 1460, windowScale: 7, sackPermitted: true })
+    options.cookie = Uint8Array.of(0xab, 0xcd, 0x12, 0x34)
+    assert.equal(written(options), '020405b401010402010303072206abcd12340101')
+    options.cookieIsExperimental = true
+    assert.equal(written(options), '020405b40101040201030307fe08f989abcd1234')
+    options.cookie = new Uint8Array(0)
+    assert.equal(written(options), '020405b40101040201030307fe04f989')
+    options.timestamps = true
+    options.cookie = new Uint8Array(16)
+    assert.equal(options.length(), 40)
   })
 
   it('takes random bytes without throwing and without reading behind the end', () => {

@@ -1,7 +1,8 @@
 import { seqGt } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import { TCP_MAX_OPTIONS_LEN } from '../wire/tcp-options.ts'
-import { cookieOf, FastOpen, type TcpFastOpen } from './fast-open.ts'
+import { FastOpen, type TcpFastOpen } from './fast-open.ts'
+import { cookieOf } from './fast-open-keys.ts'
 import type { Segment } from './segment.ts'
 import type { Tcb } from './tcb.ts'
 

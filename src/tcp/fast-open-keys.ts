@@ -1,6 +1,7 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import type { Rng } from '../base/rng.ts'
 import { type SipKey, sipHash64, sipKey } from '../base/siphash.ts'
+import type { TcpOptions } from '../wire/tcp-options.ts'
 
 // RFC 7413 §4.1.2: a server's cookie authenticates the address of a client, and
 // is computed afresh for each SYN, so that nothing is remembered. Ours is the
@@ -18,6 +19,16 @@ const KEY_LEN = 16
 
 const swapBytes = (word: number): number =>
   ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
+
+/** The cookie of a segment, in memory of its own; undefined when it has none, empty when it asks for one. */
+export function cookieOf(seg: {
+  readonly options: TcpOptions
+  readonly bytes: Uint8Array
+}): FastOpenCookie | undefined {
+  const { cookieAt, cookieLen, cookieIsExperimental } = seg.options
+  if (cookieLen < 0) return undefined
+  return { bytes: seg.bytes.slice(cookieAt, cookieAt + cookieLen), isExperimental: cookieIsExperimental }
+}
 
 /** The keys of a server: cookies are made with the first, and those of the second are still taken (§6.3.2 lets keys rotate). */
 export class FastOpenKeys {

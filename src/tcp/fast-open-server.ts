@@ -1,17 +1,25 @@
+import type { Ipv4Addr } from '../base/address.ts'
+import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { cookieOf, FastOpen, type TcpFastOpen } from './fast-open.ts'
-import type { FastOpenCookie } from './fast-open-keys.ts'
+import { FastOpen, type TcpFastOpen } from './fast-open.ts'
+import { cookieOf, type FastOpenCookie } from './fast-open-keys.ts'
 import type { FastOpenQueue } from './fast-open-queue.ts'
-import type { Arrival } from './listen.ts'
 import { receiveText } from './receive.ts'
-import type { SegmentSender } from './segment.ts'
+import type { Segment, SegmentSender } from './segment.ts'
 import { type Tcb, UserEvent } from './tcb.ts'
+
+/** A SYN for a listener. */
+interface Syn {
+  readonly seg: Segment
+  readonly ends: { readonly local: Ipv4Addr; readonly remote: Ipv4Addr }
+  readonly now: Micros
+}
 
 /**
  * RFC 7413 §4.2.2, server, on a SYN: with a valid cookie it opens a connection at once, which then counts in `queue`;
  * to a request and to any other cookie the SYN,ACK answers with a good one. Undefined: the SYN is like any other.
  */
-export function judgeSyn(stack: TcpFastOpen, queue: FastOpenQueue, { seg, ends, now }: Arrival): FastOpen | undefined {
+export function judgeSyn(stack: TcpFastOpen, queue: FastOpenQueue, { seg, ends, now }: Syn): FastOpen | undefined {
   const cookie = cookieOf(seg)
   if (queue.limit === 0 || !stack.server || (cookie === undefined && seg.dataLength === 0)) return undefined
   if (cookie?.bytes.length === 0) stack.stats.cookieRequests++
@@ -46,7 +54,7 @@ function admitted(stack: TcpFastOpen, queue: FastOpenQueue, answer: FastOpenCook
  * Makes the connection of an admitted SYN usable and takes the SYN's data, so that the SYN,ACK acknowledges it. A FIN on
  * the SYN is not taken: the peer sends it again.
  */
-export function openBySyn(tcb: Tcb, { seg, now }: Arrival, sender: SegmentSender): void {
+export function openBySyn(tcb: Tcb, { seg, now }: Syn, sender: SegmentSender): void {
   const { fastOpen } = tcb
   if (fastOpen?.isOpen !== true) return
   tcb.note(UserEvent.ESTABLISHED)

@@ -3,7 +3,6 @@ import { fromMs, type Micros } from '../base/types.ts'
 import { FastOpenCache } from './fast-open-cache.ts'
 import { type FastOpenCookie, FastOpenKeys } from './fast-open-keys.ts'
 import type { FastOpenQueue } from './fast-open-queue.ts'
-import type { Segment } from './segment.ts'
 
 /** What a stack does of TCP Fast Open (RFC 7413), for all its connections and listeners. */
 export interface FastOpenOptions {
@@ -120,11 +119,4 @@ export class FastOpen {
     this.queue?.leave(wasReset, now)
     this.queue = undefined
   }
-}
-
-/** The cookie of a segment, in memory of its own; undefined when it has none, empty when it asks for one. */
-export function cookieOf(seg: Segment): FastOpenCookie | undefined {
-  const { cookieAt, cookieLen, cookieIsExperimental } = seg.options
-  if (cookieLen < 0) return undefined
-  return { bytes: seg.bytes.slice(cookieAt, cookieAt + cookieLen), isExperimental: cookieIsExperimental }
 }

@@ -7,14 +7,17 @@ const layout = new FrameLayout()
 
 /**
  * Flips one bit of a frame where its receiver can notice: anywhere in the IPv4
- * header, and in all that follows where a checksum covers it. False, with
- * nothing done, for a frame that only Ethernet's own check sequence protects.
+ * header, which IPv6 has no checksum for, and in all that follows where one covers
+ * it. False, with nothing done, for a frame that only Ethernet's own check sequence protects.
  */
 export function flipBit(frame: InFrame, medium: Link['medium'], rng: Rng): boolean {
   const { bytes, start, end } = frame
   if (!layout.locate(medium, bytes, start, end, end - start)) return false
-  const bit = below(rng, ((covered(bytes) ? layout.end : layout.transport) - layout.ip) * 8)
-  let at = layout.ip + (bit >>> 3)
+  const from = layout.version === 4 ? layout.ip : layout.transport
+  const length = (covered(bytes) ? layout.end : layout.transport) - from
+  if (length === 0) return false
+  const bit = below(rng, length * 8)
+  let at = from + (bit >>> 3)
   let mask = 1 << (bit & 7)
   // Two fields say how far a checksum reaches and one whether there is any: wrong, they could hide themselves.
   if (at === layout.ip && mask < 0x10) mask <<= 4

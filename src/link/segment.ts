@@ -1,4 +1,4 @@
-import { addSum, checksum, finishSum, foldSum, pseudoSum } from '../base/checksum.ts'
+import { addSum, checksum, finishSum, foldSum } from '../base/checksum.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { FrameLayout } from './layout.ts'
 import { type InFrame, type Link, OutFrame } from './link.ts'
@@ -31,14 +31,16 @@ export function segmentCount(frame: OutFrame): number {
 }
 
 /** The sum of the pseudo-header of a TCP or UDP segment of `length` bytes: what a partial checksum field holds. */
-export function pseudoSumOf(view: DataView, layout: FrameLayout, length: number): number {
-  return foldSum(pseudoSum(view.getUint32(layout.ip + 12), view.getUint32(layout.ip + 16), layout.protocol, length))
+export function pseudoSumOf(bytes: Uint8Array, layout: FrameLayout, length: number): number {
+  const isV4 = layout.version === 4
+  const addresses = layout.ip + (isV4 ? 12 : 8)
+  return foldSum(addSum(layout.protocol + length, bytes, addresses, addresses + (isV4 ? 8 : 32)))
 }
 
 /**
  * Cuts TCP super-segments as a network card does (TCP segmentation offload).
  *
- * Each piece has the headers of the whole with its own lengths, the identification
+ * Each piece has the headers of the whole with its own lengths, IPv4's identification
  * and the sequence number counted on, FIN and PSH only on the last (they mean
  * "after all of this"), CWR only on the first (RFC 3168 §6.1.2: once per window).
  * The payload is never copied: a piece points into that of the whole.
@@ -49,7 +51,7 @@ export class Segmenter {
   #whole: OutFrame = this.#piece
   #count = 0
 
-  /** Takes a super-segment; the number of pieces it makes, 0 when it is not TCP over IPv4 and so cannot be cut. */
+  /** Takes a super-segment; the number of pieces it makes, 0 when it is not TCP and so cannot be cut. */
   begin(frame: OutFrame, medium: Link['medium']): number {
     const layout = this.#layout
     const known = layout.locate(medium, frame.bytes, frame.start, frame.end, frame.length)
@@ -91,19 +93,22 @@ export class Segmenter {
   }
 
   #writeHeaders(index: number, size: number): void {
-    const { ip, transport } = this.#layout
+    const { version, ip, transport } = this.#layout
     const { bytes, view } = this.#piece
     const length = this.#piece.end - transport + this.#piece.payloadLength
-    view.setUint16(ip + 2, transport - ip + length)
-    view.setUint16(ip + 4, (view.getUint16(ip + 4) + index) & 0xffff)
-    view.setUint16(ip + 10, 0)
-    view.setUint16(ip + 10, checksum(bytes, ip, transport))
+    if (version === 6) view.setUint16(ip + 4, length)
+    else {
+      view.setUint16(ip + 2, transport - ip + length)
+      view.setUint16(ip + 4, (view.getUint16(ip + 4) + index) & 0xffff)
+      view.setUint16(ip + 10, 0)
+      view.setUint16(ip + 10, checksum(bytes, ip, transport))
+    }
     view.setUint32(transport + 4, (view.getUint32(transport + 4) + index * size) >>> 0)
     let flags = bytes[transport + 13]!
     if (index < this.#count - 1) flags &= ~(TcpFlag.FIN | TcpFlag.PSH)
     if (index > 0) flags &= ~TcpFlag.CWR
     bytes[transport + 13] = flags
-    view.setUint16(this.#layout.checksumAt, pseudoSumOf(view, this.#layout, length))
+    view.setUint16(this.#layout.checksumAt, pseudoSumOf(bytes, this.#layout, length))
   }
 }
 
@@ -129,6 +134,6 @@ export function describeArrival(frame: InFrame, medium: Link['medium'], layout: 
   target.payloadTo = layout.end
   target.checksumStart = layout.transport - start
   target.checksumOffset = layout.checksumAt - layout.transport
-  const sum = pseudoSumOf(frame.view, layout, layout.end - layout.transport)
+  const sum = pseudoSumOf(bytes, layout, layout.end - layout.transport)
   target.view.setUint16(layout.checksumAt - start, sum)
 }

@@ -7,7 +7,7 @@ import { afterSynAck } from './fast-open-client.ts'
 import { isSynchronized } from './fsm.ts'
 import { acceptSynOptions, afterHandshake } from './handshake.ts'
 import { receiveFin, receiveText } from './receive.ts'
-import type { Segment, SegmentSender } from './segment.ts'
+import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 
 /** Why a segment was not processed further. Also the name of the counter. */
@@ -15,6 +15,7 @@ export type TcpInputDrop =
   | 'tcp-bad-ack'
   | 'tcp-out-of-window'
   | 'tcp-paws'
+  | 'tcp-bad-timestamp'
   | 'tcp-no-timestamp'
   | 'tcp-challenge'
   | 'tcp-no-ack'
@@ -43,6 +44,10 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   if (hasAck && (seqLe(seg.ack, snd.iss) || seqGt(seg.ack, snd.nxt))) {
     if (!seg.has(TcpFlag.RST)) sendReset(tcb, seg, sender, now)
     return 'tcp-bad-ack'
+  }
+  if (hasAck && !echoesOurSyn(tcb, seg, now)) {
+    if (!seg.has(TcpFlag.RST)) sendReset(tcb, seg, sender, now)
+    return 'tcp-bad-timestamp'
   }
   // Second, check the RST bit.
   if (seg.has(TcpFlag.RST)) {
@@ -220,6 +225,14 @@ function checkTimestamp(tcb: Tcb, seg: Segment, now: Micros): TcpInputDrop | und
   if (!seg.options.timestamps) return isSynchronized(tcb.state) ? 'tcp-no-timestamp' : undefined
   const older = ((seg.options.tsval - tcb.tsRecent) | 0) < 0
   return older && now - tcb.tsRecentAt < TS_RECENT_VALID ? 'tcp-paws' : undefined
+}
+
+/** RFC 7323 §3.2: a timestamp in the answer to a SYN is the echo of one that we sent with it, or of a repetition of it. */
+function echoesOurSyn(tcb: Tcb, seg: Segment, now: Micros): boolean {
+  const { timestamps, tsecr } = seg.options
+  if (!tcb.timestamps || !timestamps || tsecr === 0) return true
+  const first = timestampAt(tcb.tsOffset, tcb.openedAt)
+  return ((tsecr - first) | 0) >= 0 && ((timestampAt(tcb.tsOffset, now) - tsecr) | 0) >= 0
 }
 
 /** RFC 7323 §4.3 (2): only a segment at the left edge of what was acknowledged moves TS.Recent. */

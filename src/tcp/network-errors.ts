@@ -3,7 +3,7 @@ import type { Micros } from '../base/types.ts'
 import type { IpOutput } from '../ip/output.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { IcmpCode } from '../wire/icmp.ts'
-import { fail } from './ending.ts'
+import { end, fail } from './ending.ts'
 import type { Tcb } from './tcb.ts'
 
 /** A SYN goes through this many rounds of neighbour resolution, 45 seconds in all, before its host is called absent. */
@@ -14,6 +14,7 @@ export function onNetworkError(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Mi
   const quoted = (error.seq | 0) as Seq
   if (!error.local && !(seqGe(quoted, tcb.snd.una) && seqLt(quoted, tcb.snd.nxt))) return false
   if (error.kind === 'unreachable' && error.code === IcmpCode.FRAGMENTATION_NEEDED) lowerMtu(tcb, error, ip, now)
+  else if (isUnwatched(tcb) && !error.local) forsake(tcb, error)
   else if (tcb.state !== 'SYN-SENT') tcb.softError = error.errorCode
   else if (error.local && ++tcb.unresolved < UNRESOLVED_ROUNDS) {
     // On a lossy link the questions for the neighbour are lost as well: the SYN asks again at once.
@@ -24,6 +25,15 @@ export function onNetworkError(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Mi
     fail(tcb, 'abort', error.errorCode, 'the network reports that the peer cannot be reached')
   }
   return true
+}
+
+/** A connection of a listener that is not confirmed, and that nobody has accepted. */
+const isUnwatched = (tcb: Tcb): boolean => tcb.state === 'SYN-RECEIVED' && tcb.passive && tcb.user === undefined
+
+/** RFC 5461 §4: a half-open connection holds a place that others could use. If Fast Open has delivered data, that stays. */
+function forsake(tcb: Tcb, error: IcmpError): void {
+  if (tcb.isUsable) fail(tcb, 'abort', error.errorCode, 'the network reports that the peer cannot be reached')
+  else end(tcb, 'abort')
 }
 
 /** RFC 1191 §6.3: what was too large goes again in smaller segments, and this is no sign of congestion. */

@@ -159,7 +159,8 @@ export class SegmentSender {
   #offer(tcb: Tcb, flags: number): void {
     const options = this.#options
     const answering = (flags & TcpFlag.ACK) !== 0
-    options.mss = tcb.localMss
+    // Not RFC: by the path, not by what we can take, see docs/deviations.md#announced-mss.
+    options.mss = Math.min(tcb.localMss, tcb.pathMtu - 40)
     options.sackPermitted = tcb.sackPermitted
     const cookie = tcb.fastOpen?.takeOption()
     if (cookie !== undefined) {

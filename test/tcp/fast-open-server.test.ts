@@ -5,6 +5,7 @@ import { fastOpenOptionsOf } from '../../src/tcp/fast-open.ts'
 import { FastOpenKeys, fastOpenKeysOf, parseFastOpenKey } from '../../src/tcp/fast-open-keys.ts'
 import { infoOf } from '../../src/tcp/info.ts'
 import type { ListenOptions } from '../../src/tcp/listener.ts'
+import { IcmpCode, IcmpType } from '../../src/wire/icmp.ts'
 import { Peer, THEM, US } from './peer.ts'
 
 const KEY = parseFastOpenKey('a0bf63f7-ed803d81-cd641d30-cebc4a90')
@@ -253,6 +254,19 @@ describe('Fast Open, a server in SYN-RECEIVED', () => {
     peer.accept()
     assert.equal(peer.tcb.failure?.code, 'ECONNRESET')
     assert.equal(peer.read(), 10)
+  })
+
+  it('keeps its data for the user when the network gives the peer up, and after that only listens to such news', () => {
+    for (const accepts of [false, true]) {
+      const peer = server()
+      peer.send(syn(10))
+      peer.next()
+      if (accepts) peer.accept()
+      peer.icmp(IcmpType.UNREACHABLE, IcmpCode.HOST_UNREACHABLE, peer.link.sent.at(-1)!.bytes)
+      if (!accepts) peer.accept()
+      assert.equal(peer.tcb.failure?.code, accepts ? undefined : 'EHOSTUNREACH')
+      assert.equal(peer.read(), 10)
+    }
   })
 
   it('resets the peer when the data is thrown away, or the listener closes', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { IcmpCode, IcmpType } from '../../src/wire/icmp.ts'
 import { active } from './established.ts'
-import { Peer } from './peer.ts'
+import { Peer, THEM } from './peer.ts'
 
 const { UNREACHABLE, TIME_EXCEEDED, SOURCE_QUENCH } = IcmpType
 const { FRAGMENTATION_NEEDED, HOST_UNREACHABLE, PORT_UNREACHABLE } = IcmpCode
@@ -44,6 +44,18 @@ describe('an ICMP error', () => {
     assert.deepEqual(peer.told, [])
     peer.at(10_000)
     assert.deepEqual(peer.told, ['EHOSTUNREACH'])
+  })
+
+  it('ends a half-open connection of a listener, so that a late ACK meets nobody (RFC 5461 §4)', () => {
+    const peer = new Peer()
+    peer.listen()
+    peer.send('S 0:0(0) <mss 1000>')
+    peer.expect('S. 0:0(0) ack 1')
+    peer.icmp(UNREACHABLE, HOST_UNREACHABLE, latest(peer))
+    assert.equal(peer.tcp.size, 0)
+    assert.equal(peer.listener?.halfOpen, 0)
+    peer.send('. 1:1(0) ack 1')
+    peer.expect('R 1:1(0)')
   })
 
   it('is not believed when it quotes what is not in flight (RFC 5927 §4.1)', () => {
@@ -93,6 +105,21 @@ describe('path MTU discovery (RFC 1191)', () => {
     assert.ok(peer.tcb.board.isEmpty)
     assert.equal(peer.tcb.stats.fastRecoveries, 0)
     assert.equal(peer.tcb.stats.timeouts, 0)
+  })
+
+  it('repeats a SYN at once, without its data and announcing what fits the path (RFC 7413 §4.1.3.1)', () => {
+    const peer = new Peer()
+    const cookie = { bytes: new Uint8Array(8), isExperimental: false }
+    peer.tcp.fastOpen.cache.learn(THEM, { mss: 1040, cookie, wasLost: false, ignored: 0 }, peer.tcp.now)
+    peer.connect({ fastOpen: true })
+    peer.write(9999)
+    peer.expect('S 0:1000(1000)')
+    peer.icmp(UNREACHABLE, FRAGMENTATION_NEEDED, latest(peer), 840)
+    peer.expect('S 0:0(0) <mss 800,sackOK,TS,wscale 7>')
+    peer.send('S. 0:0(0) ack 1 <mss 1040>')
+    peer.expect('. 1:801(800) ack 1')
+    peer.expect('P. 801:1001(200) ack 1')
+    assert.equal(peer.tcb.recovery, 'none')
   })
 
   it('believes nobody below the floor, and then lets routers fragment', () => {

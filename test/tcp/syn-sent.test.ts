@@ -31,6 +31,20 @@ describe('SYN-SENT', () => {
     }
   })
 
+  it('answers a SYN,ACK that echoes no timestamp of ours with a reset and stays (RFC 7323 §3.2)', () => {
+    for (const change of [-1, 31]) {
+      const peer = new Peer()
+      peer.connect()
+      const stamp = peer.next()!.options.ts!.val!
+      peer.wait(30)
+      peer.send(`S. 0:0(0) ack 1 <mss 1000,TS val 7 ecr ${stamp + change}>`)
+      peer.expect('R 1:1(0)')
+      assert.equal(peer.tcb.state, 'SYN-SENT')
+      peer.send(`S. 0:0(0) ack 1 <mss 1000,TS val 7 ecr ${stamp + 30}>`)
+      peer.expect('. 1:1(0) ack 1')
+    }
+  })
+
   it('believes a reset only with an acceptable ACK (§3.10.7.3 second, RFC 5961 §3.2)', () => {
     const peer = opening()
     peer.send('R. 0:0(0) ack 0', 'R. 0:0(0) ack 2', 'R 0:0(0)')

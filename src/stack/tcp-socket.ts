@@ -174,7 +174,7 @@ export class TcpSocket {
 
   /** The state of the connection in the words of `ss -ti`. */
   info(): TcpInfo {
-    return infoOf(this.#tcb)
+    return infoOf(this.#tcb, this.#tcp.now)
   }
 
   /** Waits for bytes; false at the end of the stream. */

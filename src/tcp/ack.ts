@@ -17,6 +17,7 @@ const MIN_SEND_LIMIT = 256 * 1024
  */
 export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const { snd } = tcb
+  tcb.lastAckReceived = now
   tcb.push.isMoreComing = false
   const flight = tcb.flightSize
   const acked = seqDiff(seg.ack, snd.una)

@@ -27,7 +27,9 @@ export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
 }
 
 /** Our SYN has been acknowledged: what its loss, if it was lost, means for the data that follows. */
-export function afterHandshake(tcb: Tcb): void {
+export function afterHandshake(tcb: Tcb, now: Micros): void {
+  tcb.lastDataSent = now
+  tcb.lastDataReceived = now
   tcb.recovery = 'none'
   const { timeouts } = tcb.stats
   if (timeouts > 0) tcb.rtt.synWasLost()

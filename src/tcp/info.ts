@@ -1,5 +1,8 @@
 import { formatIp } from '../base/address.ts'
+import { seqDiff } from '../base/seq.ts'
+import type { Micros } from '../base/types.ts'
 import type { TcpState } from './fsm.ts'
+import type { SentRange } from './scoreboard.ts'
 import type { Tcb } from './tcb.ts'
 
 /** A connection's state for people, in the words of `ss -ti`. Times are milliseconds, sizes bytes, cwnd segments. */
@@ -17,11 +20,19 @@ export interface TcpInfo {
   readonly sack: boolean
   /** Data of the SYN was acknowledged with it (RFC 7413). */
   readonly fastopen: boolean
+  /** Both ends use explicit congestion notification, and a marked packet of the peer has been seen. */
+  readonly ecn: boolean
+  readonly ecnseen: boolean
   readonly rto: number
+  /** How often the timer that runs has doubled since the last progress. */
+  readonly backoff: number
   readonly rtt: number
   readonly rttvar: number
   readonly minrtt: number
   readonly mss: number
+  /** The peer's segments as far as it has shown them, and what we told it that we take. */
+  readonly rcvmss: number
+  readonly advmss: number
   readonly pmtu: number
   readonly cwnd: number
   /** Segments; undefined before the first loss. */
@@ -32,11 +43,24 @@ export interface TcpInfo {
   readonly bytes_retrans: number
   readonly segs_out: number
   readonly segs_in: number
-  /** Segments in flight, and those thought lost. */
+  /** Segments that are not acknowledged; of these, the ones that the peer says it holds, and those thought lost. */
   readonly unacked: number
+  readonly sacked: number
   readonly lost: number
+  /** Retransmissions in all, and those still on their way. */
   readonly retrans: number
+  readonly retrans_out: number
   readonly timeouts: number
+  /** Probes without an answer: of a closed window, or to keep the connection alive. */
+  readonly probes: number
+  /** Since data was last sent and received, and an ACK received. */
+  readonly lastsnd: number
+  readonly lastrcv: number
+  readonly lastack: number
+  /** How long there was anything to send or unacknowledged; of this, how long the peer's window or the send buffer held back more. */
+  readonly busy: number
+  readonly rwnd_limited: number
+  readonly sndbuf_limited: number
   readonly rcv_space: number
   readonly snd_wnd: number
   /** Bytes waiting: received and unread, written and unacknowledged, written and unsent. */
@@ -45,8 +69,8 @@ export interface TcpInfo {
   readonly notsent: number
 }
 
-export function infoOf(tcb: Tcb): TcpInfo {
-  const { rtt, stats, congestion, board, mss } = tcb
+export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
+  const { rtt, stats, congestion, mss } = tcb
   const ms = (micros: number): number => Math.round(micros) / 1000
   return {
     state: tcb.state,
@@ -59,11 +83,16 @@ export function infoOf(tcb: Tcb): TcpInfo {
     ts: tcb.timestamps,
     sack: tcb.sackPermitted,
     fastopen: tcb.fastOpen?.isDataAcked ?? false,
+    ecn: tcb.ecn.isOn,
+    ecnseen: tcb.ecn.seen,
     rto: ms(rtt.rto),
+    backoff: Math.max(rtt.backoff, tcb.persistBackoff),
     rtt: ms(rtt.srtt ?? 0),
     rttvar: ms(rtt.rttvar),
     minrtt: ms(rtt.minRtt),
     mss,
+    rcvmss: tcb.ackPace.peerSegment,
+    advmss: tcb.localMss - (tcb.timestamps ? 12 : 0),
     pmtu: tcb.pathMtu,
     cwnd: Math.floor(congestion.cwnd / mss),
     ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh / mss) : undefined,
@@ -73,10 +102,16 @@ export function infoOf(tcb: Tcb): TcpInfo {
     bytes_retrans: stats.bytesRetransmitted,
     segs_out: stats.segmentsOut,
     segs_in: stats.segmentsIn,
-    unacked: Math.ceil(board.pipe / mss),
-    lost: Math.ceil(board.lostBytes / mss),
+    ...flightOf(tcb),
     retrans: stats.retransmissions,
     timeouts: stats.timeouts,
+    probes: Math.max(tcb.keepAliveProbes, tcb.persistBackoff),
+    lastsnd: ms(now - tcb.lastDataSent),
+    lastrcv: ms(now - tcb.lastDataReceived),
+    lastack: ms(now - tcb.lastAckReceived),
+    busy: ms(tcb.limits.busy(now)),
+    rwnd_limited: ms(tcb.limits.spent('receiver', now)),
+    sndbuf_limited: ms(tcb.limits.spent('buffer', now)),
     rcv_space: tcb.receiveLimit,
     snd_wnd: tcb.snd.wnd,
     recv_q: tcb.receiveRing.length,
@@ -85,22 +120,51 @@ export function infoOf(tcb: Tcb): TcpInfo {
   }
 }
 
+/** What is outstanding, in segments; without SACK, duplicate ACKs stand for what the peer holds. */
+export function flightOf(tcb: Tcb): Pick<TcpInfo, 'unacked' | 'sacked' | 'lost' | 'retrans_out'> {
+  const count = (isCounted: (range: SentRange) => boolean): number => {
+    let segments = 0
+    for (const range of tcb.board.ranges) {
+      if (isCounted(range)) segments += Math.ceil(seqDiff(range.end, range.start) / tcb.mss)
+    }
+    return segments
+  }
+  return {
+    unacked: count(() => true),
+    sacked: tcb.sackPermitted ? count(({ sacked }) => sacked) : tcb.dupAcks,
+    lost: count(({ lost }) => lost),
+    retrans_out: count(({ transmissions, lost, sacked }) => transmissions > 1 && !lost && !sacked),
+  }
+}
+
 /** One line in the manner of `ss -ti`. */
 export function formatInfo(info: TcpInfo): string {
   const words = [info.congestion]
   if (info.ts) words.push('ts')
   if (info.sack) words.push('sack')
+  if (info.ecn) words.push('ecn')
+  if (info.ecnseen) words.push('ecnseen')
   if (info.fastopen) words.push('fastopen')
-  words.push(`wscale:${info.wscale.join(',')}`, `rto:${info.rto}`, `rtt:${info.rtt}/${info.rttvar}`, `mss:${info.mss}`)
-  words.push(`pmtu:${info.pmtu}`, `cwnd:${info.cwnd}`)
+  words.push(`wscale:${info.wscale.join(',')}`, `rto:${info.rto}`)
+  if (info.backoff > 0) words.push(`backoff:${info.backoff}`)
+  words.push(`rtt:${info.rtt}/${info.rttvar}`, `mss:${info.mss}`, `pmtu:${info.pmtu}`)
+  words.push(`rcvmss:${info.rcvmss}`, `advmss:${info.advmss}`, `cwnd:${info.cwnd}`)
   if (info.ssthresh !== undefined) words.push(`ssthresh:${info.ssthresh}`)
   words.push(`bytes_sent:${info.bytes_sent}`)
   if (info.bytes_retrans > 0) words.push(`bytes_retrans:${info.bytes_retrans}`)
   words.push(`bytes_acked:${info.bytes_acked}`, `bytes_received:${info.bytes_received}`)
   words.push(`segs_out:${info.segs_out}`, `segs_in:${info.segs_in}`)
+  words.push(`lastsnd:${info.lastsnd}`, `lastrcv:${info.lastrcv}`, `lastack:${info.lastack}`)
+  if (info.busy > 0) words.push(`busy:${info.busy}`)
+  for (const limit of ['rwnd_limited', 'sndbuf_limited'] as const) {
+    if (info[limit] > 0) words.push(`${limit}:${info[limit]}(${((100 * info[limit]) / info.busy).toFixed(1)}%)`)
+  }
   if (info.unacked > 0) words.push(`unacked:${info.unacked}`)
-  if (info.retrans > 0) words.push(`retrans:0/${info.retrans}`)
+  if (info.retrans > 0) words.push(`retrans:${info.retrans_out}/${info.retrans}`)
   if (info.lost > 0) words.push(`lost:${info.lost}`)
-  words.push(`rcv_space:${info.rcv_space}`, `snd_wnd:${info.snd_wnd}`, `minrtt:${info.minrtt}`)
+  if (info.sacked > 0) words.push(`sacked:${info.sacked}`)
+  words.push(`rcv_space:${info.rcv_space}`)
+  if (info.notsent > 0) words.push(`notsent:${info.notsent}`)
+  words.push(`snd_wnd:${info.snd_wnd}`, `minrtt:${info.minrtt}`)
   return words.join(' ')
 }

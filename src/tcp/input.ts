@@ -71,7 +71,7 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   }
   acknowledge(tcb, seg, now)
   setWindow(tcb, seg)
-  afterHandshake(tcb)
+  afterHandshake(tcb, now)
   afterSynAck(tcb, seg, now)
   tcb.become('rcv SYN,ACK')
   // A CLOSE that was queued in SYN-SENT (§3.10.4).
@@ -146,7 +146,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     tcb.fastOpen?.leave(false, now)
     setWindow(tcb, seg)
     acknowledge(tcb, seg, now)
-    afterHandshake(tcb)
+    afterHandshake(tcb, now)
     // A CLOSE that was queued in SYN-RECEIVED (§3.10.4).
     if (tcb.finQueued) tcb.become('close')
   } else {

@@ -3,6 +3,7 @@ import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { burst } from './burst.ts'
 import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
+import { judgeLimit } from './judge-limit.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
 import { armProbe } from './tail-timer.ts'
@@ -32,7 +33,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
       if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && !tcb.reassembly.isEmpty) sender.ack(tcb, now)
       retransmitLost(tcb, sender, now)
-      sendNew(tcb, sender, now)
+      sendAllNew(tcb, sender, now)
   }
   if (tcb.ackOwed === AckOwed.NOW) sender.ack(tcb, now)
   else if (tcb.ackOwed === AckOwed.DELAYED && !tcb.deadlines.isArmed(Timer.DELAYED_ACK)) {
@@ -41,6 +42,12 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (tcb.ackOwed === AckOwed.NONE) tcb.deadlines.stop(Timer.DELAYED_ACK)
   armRetransmit(tcb, now)
   if (!tcb.deadlines.isArmed(Timer.TAIL_PROBE)) armProbe(tcb, now)
+}
+
+function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  const before = tcb.snd.nxt
+  sendNew(tcb, sender, now)
+  judgeLimit(tcb, tcb.snd.nxt !== before, now)
 }
 
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */

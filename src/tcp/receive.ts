@@ -9,6 +9,7 @@ import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 /** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */
 export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   const { rcv } = tcb
+  tcb.lastDataReceived = now
   const each = Math.ceil(seg.dataLength / seg.count)
   tcb.ackPace.measure(Math.min(each, tcb.localMss), seg.has(TcpFlag.PSH))
   if (tcb.timestamps && each >= tcb.ackPace.peerSegment) {

@@ -19,6 +19,7 @@ import { RightSizing } from './right-sizing.ts'
 import { RttEstimator } from './rtt.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { SendBuffer } from './send-buffer.ts'
+import { SendLimits } from './send-limits.ts'
 import type { TcpSettings } from './settings.ts'
 import { Deadlines } from './timers.ts'
 
@@ -173,11 +174,14 @@ export class Tcb {
   lastSent = micros(0)
   lastDataSent = micros(0)
   lastReceived = micros(0)
+  lastDataReceived = micros(0)
+  lastAckReceived = micros(0)
   waitingSince = micros(0)
   keepAliveProbes = 0
   /** Rounds in which the neighbour on the way did not answer the SYN's question for it. */
   unresolved = 0
   persistBackoff = 0
+  readonly limits: SendLimits
   /** Bounds the challenge ACKs (RFC 5961 §7). */
   readonly challenges = new TokenBucket(CHALLENGES_PER_SECOND, CHALLENGES_PER_SECOND)
 
@@ -244,6 +248,7 @@ export class Tcb {
     this.openedAt = init.now
     this.lastSent = init.now
     this.lastReceived = init.now
+    this.limits = new SendLimits(init.now)
     this.waitingSince = init.now
   }
 

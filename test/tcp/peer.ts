@@ -330,7 +330,7 @@ export class Peer {
       lines.push(
         `una ${(snd.una - this.#iss) | 0} nxt ${(snd.nxt - this.#iss) | 0} wnd ${snd.wnd} recovery ${tcb.recovery}`,
         `rcv.nxt ${(rcv.nxt - this.#theirIss) | 0} window ${tcb.receiveWindow} ring ${tcb.receiveRing.length}`,
-        formatInfo(infoOf(tcb)),
+        formatInfo(infoOf(tcb, this.#now)),
       )
     }
     const tail = this.link.sent.slice(-8).flatMap(({ at, bytes }) => {

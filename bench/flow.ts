@@ -1,5 +1,6 @@
-// Our side of one flow behind a bad line: sends until the peer resets it, or reads for so long and resets it; then one
-// line of JSON with the figures. With a trace, the sender's variables go to a CSV file every so often.
+// Our side of flows behind a bad line: sends until the peer resets it, or reads for so long and resets it. It says
+// `ready` when it begins, and at its end gives the first flow's figures in one line of JSON. With a trace, the variables
+// of that flow go to a CSV file every so often.
 import { closeSync, openSync, writeSync } from 'node:fs'
 
 import { Cable, createStack, openPacketLink, type TcpSocket } from '../src/index.ts'
@@ -72,38 +73,29 @@ async function receive(socket: TcpSocket, ms: number): Promise<Result> {
   return { mbps: (seen.bytes * 8) / 1e3 / elapsed, wrong: seen.wrong }
 }
 
-async function run({
-  interface: name,
-  host,
-  address,
-  port,
-  ms,
-  role,
-  congestion,
-  tracePath,
-}: FlowOrder): Promise<Result> {
+async function run(order: FlowOrder): Promise<Result> {
+  const { address, host, port, flows = 1, congestion, tracePath } = order
   await warmUp()
   const stack = createStack()
-  stack.addInterface(openPacketLink({ interface: name, addresses: [address] }), { address })
+  stack.addInterface(openPacketLink({ interface: order.interface, addresses: [address] }), { address })
   try {
-    const socket = await stack.tcp.connect({ host, port, ...{ congestion } })
-    socket.closed.catch(() => undefined)
+    console.log('ready')
+    const sockets = await Promise.all(
+      Array.from({ length: flows }, (_, i) => stack.tcp.connect({ host, port: port + i, ...{ congestion } })),
+    )
+    for (const socket of sockets) socket.closed.catch(() => undefined)
+    const [first] = sockets
     const cpu = process.cpuUsage()
     const begin = performance.now()
-    const stop = tracePath === undefined ? () => undefined : trace(socket, tracePath)
-    const result = await (role === 'send' ? send(socket) : receive(socket, ms))
+    const stop = tracePath === undefined ? () => undefined : trace(first!, tracePath)
+    const [result] = await Promise.all(
+      sockets.map((socket) => (order.role === 'send' ? send(socket) : receive(socket, order.ms))),
+    )
     stop()
     const { user, system } = process.cpuUsage(cpu)
-    const { retrans: retransmits, timeouts, rtt, cwnd, rcv_space } = socket.info()
-    return {
-      ...result,
-      retransmits,
-      timeouts,
-      rtt,
-      cwnd,
-      rcv_space,
-      cpu: (user + system) / 1e3 / (performance.now() - begin),
-    }
+    const { retrans: retransmits, timeouts, rtt, cwnd, rcv_space } = first!.info()
+    const load = (user + system) / 1e3 / (performance.now() - begin)
+    return { ...result!, retransmits, timeouts, rtt, cwnd, rcv_space, load }
   } finally {
     stack.close()
   }

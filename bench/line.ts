@@ -1,20 +1,15 @@
 // The kernel's senders and ours behind the same bad line: npm run bench -- line [--congestion bbr] [--cells 1%/20ms,…]
-import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { firstLine, type Lab, outputOf } from '../test/real/netns.ts'
-import { CONGESTIONS, type Congestion, type FlowOrder, type Result } from './result.ts'
+import { Lane } from './lane.ts'
+import { CONGESTIONS, type Congestion, type Result } from './result.ts'
 import { machine, refuse, withRig } from './rig.ts'
 import { Table } from './table.ts'
 
-const FLOW = join(import.meta.dirname, 'flow.js')
-const GOTCP = join(import.meta.dirname, '../src/cli/main.js')
 const PORT = 7000
 const RATE = 50_000_000
-const SENDER = '10.0.0.1'
-const RECEIVER = '10.0.0.2'
 
 const SUBJECTS = ['kernel -> kernel', 'ours -> kernel', 'kernel -> ours'] as const
 type Subject = (typeof SUBJECTS)[number]
@@ -39,89 +34,29 @@ interface Plan {
 
 const CELLS = ['20', '100'].flatMap((rtt) => ['0.1', '1', '3', '5'].map((loss) => `${loss}%/${rtt}ms`))
 
-/** Three namespaces in a row, with the line in the middle one. */
-class Lane {
-  readonly #lab: Lab
-  readonly #peer: string
-  readonly #index: number
-
-  constructor(lab: Lab, peer: string, index: number) {
-    this.#lab = lab
-    this.#peer = peer
-    this.#index = index
-    lab.veth(this.#name('sender'), this.#name('middle'), { [this.#name('sender')]: `${SENDER}/24` }, { name: 'left' })
-    lab.veth(
-      this.#name('receiver'),
-      this.#name('middle'),
-      { [this.#name('receiver')]: `${RECEIVER}/24` },
-      { name: 'right' },
-    )
-    // What one connection learned would be the next one's start.
-    for (const name of ['sender', 'receiver']) lab.host(this.#name(name)).sysctl('ipv4.tcp_no_metrics_save', 1)
-  }
-
-  static hosts(index: number): readonly string[] {
-    return ['sender', 'middle', 'receiver'].map((name) => `${name}${index}`)
-  }
-
-  /** One flow behind the line of that cell. */
-  async run(subject: Subject, cell: Cell, plan: Plan, round: number): Promise<Result> {
-    const line = await this.#openLine(cell, round)
-    try {
-      const results = await this.#flow(subject, cell, plan, round)
-      const merged: Result = Object.assign({}, ...results)
-      const wrong = results.reduce((sum, result) => sum + result.wrong, 0)
-      if (wrong > 0) throw new Error(`${subject}, ${cell.title}: ${wrong} wrong bytes`)
-      return merged
-    } finally {
-      const said = outputOf(line)
-      line.kill('SIGINT')
-      const summary = JSON.parse((await said).trim().split('\n').at(-1)!)
-      if (summary.dropped_by_kernel > 0)
-        console.error(`bench: the line itself lost ${summary.dropped_by_kernel} frames`)
-    }
-  }
-
-  #name(role: string): string {
-    return `${role}${this.#index}`
-  }
-
-  async #openLine({ loss, rtt }: Cell, seed: number): Promise<ChildProcess> {
-    const queue = Math.round((RATE / 8e3) * rtt)
-    const trouble = ['--loss', loss, '--delay', `${rtt / 2}ms`, '--rate', `${RATE}`, '--queue', `${queue}`]
-    const command = [process.execPath, GOTCP, 'impair', '-i', 'left', '-i', 'right', ...trouble, '--seed', `${seed}`]
-    const middle = this.#lab.host(this.#name('middle'))
-    const line = middle.spawn('sh', '-c', `exec ${command.join(' ')} --json 2>/dev/null`)
-    await firstLine(line)
-    return line
-  }
-
-  async #flow(subject: Subject, cell: Cell, plan: Plan, round: number): Promise<readonly Result[]> {
-    const { congestion, ms, traces } = plan
-    const [from, to] = [this.#lab.host(this.#name('sender')), this.#lab.host(this.#name('receiver'))]
+/** One flow behind the line of that cell; with the sender's and the receiver's figures. */
+async function run(
+  lane: Lane,
+  subject: Subject,
+  { title, loss, rtt }: Cell,
+  plan: Plan,
+  seed: number,
+): Promise<Result> {
+  const { congestion, ms, traces } = plan
+  return lane.behind({ loss, rtt, rate: RATE, seed }, async () => {
+    const tracePath = traces && join(traces, `${title}-${congestion}-${seed}.csv`.replace('/', '-'))
     // The data always goes the same way, so that the same packets are lost; who connects depends on who we are.
     const isReceiver = subject === 'kernel -> ours'
-    const peer = isReceiver
-      ? from.spawn(this.#peer, 'give', `${PORT}`, congestion)
-      : to.spawn(this.#peer, 'take', `${PORT}`, `${ms}`)
-    await firstLine(peer)
-    const order: FlowOrder = {
-      role: isReceiver ? 'receive' : 'send',
-      interface: isReceiver ? 'right' : 'left',
-      host: isReceiver ? SENDER : RECEIVER,
-      address: '10.0.0.3/24',
-      port: PORT,
-      ms,
-      congestion,
-      tracePath: traces && join(traces, `${subject}-${cell.title}-${congestion}-${round}.csv`.replace(/[ >/]+/g, '')),
-    }
-    const client =
+    const peer = isReceiver ? await lane.kernelGives(PORT, congestion) : await lane.kernelTakes(PORT, ms)
+    const order = { port: PORT, ms, congestion, tracePath }
+    const other =
       subject === 'kernel -> kernel'
-        ? from.spawn(this.#peer, 'pour', RECEIVER, `${PORT}`, congestion)
-        : (isReceiver ? to : from).spawn(process.execPath, FLOW, JSON.stringify(order))
-    const said = await Promise.all([outputOf(client), outputOf(peer)])
-    return said.map((text) => JSON.parse(text) as Result)
-  }
+        ? lane.kernelPours(PORT, congestion)
+        : isReceiver
+          ? await lane.weTake({ ...order, tracePath: undefined })
+          : await lane.wePour(order)
+    return Object.assign({}, ...(await Promise.all([other.result, peer.result])))
+  })
 }
 
 /** All subjects of a cell at the same time, each on its own lane; then the next cell, then all again. */
@@ -134,7 +69,7 @@ async function measure(lanes: readonly Lane[], plan: Plan): Promise<Map<string, 
         .flatMap((cell) => SUBJECTS.map((subject) => ({ cell, subject })))
       await Promise.all(
         jobs.map(async ({ cell, subject }, i) => {
-          const result = await lanes[i]!.run(subject, cell, plan, round)
+          const result = await run(lanes[i]!, subject, cell, plan, round)
           results.get(cell.title)!.get(subject)!.push(result)
           console.error(`bench: round ${round}, ${cell.title}, ${subject}: ${JSON.stringify(result)}`)
         }),

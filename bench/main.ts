@@ -1,4 +1,4 @@
-// Our stack beside the kernel, on the same wire, in one run. Run: npm run bench [-- --quick], npm run bench -- line
+// Our stack beside the kernel, on the same wire, in one run. Run: npm run bench [-- --quick], npm run bench -- line|share
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -117,6 +117,9 @@ const args = process.argv.slice(2)
 if (args[0] === 'line') {
   const { compareBehindLine } = await import('./line.ts')
   await compareBehindLine(args.slice(1))
+} else if (args[0] === 'share') {
+  const { shareLine } = await import('./share.ts')
+  await shareLine(args.slice(1))
 } else {
   const isQuick = args.includes('--quick')
   const plan = isQuick ? { rounds: 1, ms: 150, isQuick } : { rounds: 5, ms: 1000, isQuick }

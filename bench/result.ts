@@ -32,6 +32,8 @@ export interface FlowOrder {
   readonly port: number
   readonly ms: number
   readonly congestion: Congestion
+  /** Connections to as many ports from `port` on; 1 by default. */
+  readonly flows?: number
   /** Where the sender's variables go as CSV. */
   readonly tracePath?: string | undefined
 }

@@ -11,7 +11,12 @@ import { addressWords, type FourTuple, ports } from './iss.ts'
 //  | t mod 32 |  mss   |  keyed hash of ends, peer ISN, t     |
 //  +----------+--------+-------------------------------------+
 //
-// Where the peer uses timestamps, the low bits of ours carry what else it offered.
+// Where the peer uses timestamps, the low bits of ours carry what else it offered, as Linux's do:
+//
+//   31                              6    5     4    3          0
+//  +---------------------------------+-----+------+-------------+
+//  |       the timestamp clock       | ECN | SACK | window scale|   15: none
+//  +---------------------------------+-----+------+-------------+
 
 /** One period, and how many back a cookie is believed. */
 const PERIOD = 64_000_000
@@ -22,10 +27,27 @@ const HASH_MASK = 0xffffff
 const TS_BITS = 6
 const NO_SCALE = 15
 
+const SACK_BIT = 1 << 4
+const ECN_BIT = 1 << 5
+
 /** What a cookie brings back. */
 export interface CookieContents {
   readonly mss: number
 }
+
+/** What the timestamp beside a cookie brings back. */
+export interface CookieOffer {
+  /** The shift; -1 for none. */
+  readonly windowScale: number
+  readonly sackPermitted: boolean
+  readonly ecn: boolean
+}
+
+/** What a SYN without timestamps comes down to. */
+export const NO_OFFER: CookieOffer = { windowScale: -1, sackPermitted: false, ecn: false }
+
+/** How long after a cookie went out it may come back, at most. */
+export const COOKIE_LIFETIME = (MAX_AGE + 1) * PERIOD
 
 const periodOf = (now: Micros): number => Math.floor(now / PERIOD)
 
@@ -59,14 +81,18 @@ export function readCookie(
 }
 
 /** Puts the offer into the low bits of a timestamp, never later than the clock itself. */
-export function stampOffer(tsval: number, windowScale: number, sackPermitted: boolean): number {
-  const bits = (windowScale < 0 ? NO_SCALE : windowScale) | (sackPermitted ? 1 << 4 : 0)
+export function stampOffer(tsval: number, { windowScale, sackPermitted, ecn }: CookieOffer): number {
+  const bits = (windowScale < 0 ? NO_SCALE : windowScale) | (sackPermitted ? SACK_BIT : 0) | (ecn ? ECN_BIT : 0)
   const stamped = ((tsval >>> TS_BITS) << TS_BITS) | bits
   return (((stamped - tsval) | 0) > 0 ? stamped - (1 << TS_BITS) : stamped) >>> 0
 }
 
 /** Reads the offer out of the echo of such a timestamp. */
-export function readOffer(tsecr: number): { windowScale: number; sackPermitted: boolean } {
+export function readOffer(tsecr: number): CookieOffer {
   const scale = tsecr & 15
-  return { windowScale: scale === NO_SCALE ? -1 : scale, sackPermitted: (tsecr & (1 << 4)) !== 0 }
+  return {
+    windowScale: scale === NO_SCALE ? -1 : scale,
+    sackPermitted: (tsecr & SACK_BIT) !== 0,
+    ecn: (tsecr & ECN_BIT) !== 0,
+  }
 }

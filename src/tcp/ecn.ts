@@ -7,6 +7,10 @@ export type EcnMode = 'off' | 'accept' | 'request'
 
 const SETUP = TcpFlag.ECE | TcpFlag.CWR
 
+/** §6.1.1: an ECN-setup SYN or SYN,ACK. One that is itself marked comes through something that does not know the bits. */
+export const isEcnSetup = (flags: number, codepoint: number): boolean =>
+  (flags & SETUP) === (flags & TcpFlag.ACK ? TcpFlag.ECE : SETUP) && codepoint === EcnCodepoint.NOT_ECT
+
 /**
  * Explicit congestion notification (RFC 3168) of one connection: what the SYNs
  * agreed on, the mark on what is sent, the echo of marks that arrive, and the
@@ -47,8 +51,7 @@ export class Ecn {
   agree(flags: number, codepoint: number): void {
     if (!(flags & TcpFlag.SYN)) return
     const isAnswer = (flags & TcpFlag.ACK) !== 0
-    // A SYN that is itself marked comes through something that does not know the bits.
-    const isSetup = (flags & SETUP) === (isAnswer ? TcpFlag.ECE : SETUP) && codepoint === EcnCodepoint.NOT_ECT
+    const isSetup = isEcnSetup(flags, codepoint)
     this.#heeds = isSetup && (isAnswer ? this.#asked || this.#answers : this.#mode !== 'off')
     if (!isAnswer) this.#answers = this.#heeds
     this.isOn = this.#heeds && !this.#sentPlainSyn

@@ -2,8 +2,10 @@ import { type Seq, seqAdd } from '../base/seq.ts'
 import type { SipKey } from '../base/siphash.ts'
 import type { Micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
+import { EcnCodepoint } from '../wire/ipv4.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { makeCookie, readCookie, readOffer, stampOffer } from './cookies.ts'
+import { type CookieOffer, makeCookie, NO_OFFER, readCookie, readOffer, stampOffer } from './cookies.ts'
+import { isEcnSetup } from './ecn.ts'
 import type { TcpFastOpen } from './fast-open.ts'
 import { judgeSyn, openBySyn } from './fast-open-server.ts'
 import { acceptSynOptions } from './handshake.ts'
@@ -11,6 +13,7 @@ import type { FourTuple } from './iss.ts'
 import { timestampOffset } from './iss.ts'
 import type { Listener } from './listener.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
+import type { TcpSettings } from './settings.ts'
 import { type Tcb, windowScaleFor } from './tcb.ts'
 import type { TimeWait } from './time-wait.ts'
 
@@ -56,11 +59,11 @@ export function arrivesAtListener(
   if (seg.has(TcpFlag.ACK)) return finishCookie(context, listener, arrival)
   // Third, check for a SYN. Fourth, anything else is dropped.
   if (!seg.has(TcpFlag.SYN)) return 'tcp-closed'
-  if (listener.isFull) {
+  if (listener.isFull || (listener.isFlooded && listener.synCookies === 'never')) {
     listener.stats.overflows++
     return 'tcp-listen-overflow'
   }
-  if (listener.isFlooded) {
+  if (listener.remembersNothing) {
     answerWithCookie(context, listener, arrival)
     return undefined
   }
@@ -88,39 +91,43 @@ function answerWithCookie(context: ListenContext, listener: Listener, arrival: A
   const { seg, ends, route, now } = arrival
   const { options } = seg
   const { settings } = listener
-  listener.stats.cookiesSent++
+  listener.sendsCookie(now)
   const peerMss = options.mss === 0 ? 536 : options.mss
   const mss = Math.min(peerMss, route.mtu - 40)
   const seq = makeCookie(context.key, ends, seg.seq, mss, now)
   const tsval = timestampAt(timestampOffset(context.key, ends), now)
   const window = Math.min(MAX_UNSCALED, settings.receiveBuffer)
   const peerTsval = options.tsval
-  const timestamps = settings.timestamps && options.timestamps
-  const sackPermitted = settings.sack && options.sackPermitted
-  const windowScale = settings.windowScale ? options.windowScale : -1
+  const offer = settings.timestamps && options.timestamps ? offerOf(arrival, settings) : undefined
   context.sender.bare(
     route,
     ends,
-    { seq, ack: seqAdd(seg.seq, 1), flags: TcpFlag.SYN | TcpFlag.ACK, window },
+    { seq, ack: seqAdd(seg.seq, 1), flags: TcpFlag.SYN | TcpFlag.ACK | (offer?.ecn ? TcpFlag.ECE : 0), window },
     now,
     (answer) => {
       answer.mss = Math.min(route.mtu - 40, settings.maxSegment)
-      if (!timestamps) return
+      if (offer === undefined) return
       answer.timestamps = true
-      answer.tsval = stampOffer(tsval, windowScale, sackPermitted)
+      answer.tsval = stampOffer(tsval, offer)
       answer.tsecr = peerTsval
-      answer.sackPermitted = sackPermitted
-      if (windowScale >= 0) answer.windowScale = windowScaleFor(settings.receiveBuffer)
+      answer.sackPermitted = offer.sackPermitted
+      if (offer.windowScale >= 0) answer.windowScale = windowScaleFor(settings.receiveBuffer)
     },
   )
 }
+
+/** What of the peer's offer we take up. */
+const offerOf = ({ seg }: Arrival, settings: TcpSettings): CookieOffer => ({
+  windowScale: settings.windowScale ? seg.options.windowScale : -1,
+  sackPermitted: settings.sack && seg.options.sackPermitted,
+  ecn: settings.ecn !== 'off' && isEcnSetup(seg.flags, seg.codepoint),
+})
 
 /** The third segment of a handshake that we do not remember: the cookie in its ACK tells what was agreed. */
 function finishCookie(context: ListenContext, listener: Listener, arrival: Arrival): TcpListenDrop | undefined {
   const { seg, ends, now } = arrival
   const iss = seqAdd(seg.ack, -1)
-  const contents =
-    listener.stats.cookiesSent > 0 ? readCookie(context.key, ends, seqAdd(seg.seq, -1), iss, now) : undefined
+  const contents = listener.mayKnow(now) ? readCookie(context.key, ends, seqAdd(seg.seq, -1), iss, now) : undefined
   if (contents === undefined || seg.has(TcpFlag.SYN)) {
     context.refuse(arrival)
     return 'tcp-bad-cookie'
@@ -132,7 +139,7 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
   listener.stats.cookiesAccepted++
   const tcb = context.create(listener, arrival, iss)
   const { options } = seg
-  const offer = options.timestamps ? readOffer(options.tsecr) : { windowScale: -1, sackPermitted: false }
+  const offer = options.timestamps ? readOffer(options.tsecr) : NO_OFFER
   // The SYN,ACK is not in flight any more, and when it went out is not known: there is nothing to measure.
   tcb.snd.nxt = seg.ack
   tcb.rcv.irs = seqAdd(seg.seq, -1)
@@ -143,6 +150,7 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
   options.windowScale = offer.windowScale
   options.sackPermitted = offer.sackPermitted
   acceptSynOptions(tcb, seg, now)
+  if (offer.ecn) tcb.ecn.agree(TcpFlag.SYN | TcpFlag.ECE | TcpFlag.CWR, EcnCodepoint.NOT_ECT)
   tcb.become('rcv SYN')
   listener.completes(tcb)
   return undefined

@@ -17,7 +17,7 @@ import type { TcpEvent, TcpState } from './fsm.ts'
 import { segmentArrives } from './input.ts'
 import { initialSequenceNumber, timestampOffset } from './iss.ts'
 import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from './listen.ts'
-import { Listener, type ListenOptions } from './listener.ts'
+import { DEFAULT_BACKLOG, Listener, type ListenOptions } from './listener.ts'
 import { Listeners } from './listeners.ts'
 import { onNetworkError } from './network-errors.ts'
 import { output } from './output.ts'
@@ -31,7 +31,6 @@ import { onTimer, startKeepAlive } from './timeouts.ts'
 import type { Timer } from './timers.ts'
 import { abort, limitFinWait2 } from './user.ts'
 
-const DEFAULT_BACKLOG = 511
 /** Linux has such a limit, too: without one, a peer that closes quickly could fill our memory for a minute. */
 const MAX_TIME_WAIT = 131_072
 /** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
@@ -190,9 +189,8 @@ export class Tcp implements Transport, TcpOwner {
       port === 0
         ? this.#ports.claimEphemeral(this.protocol, local, isFree)
         : this.#ports.claim(this.protocol, local, port)
-    const backlog = options.backlog ?? DEFAULT_BACKLOG
-    const fastOpen = options.fastOpen ?? (this.fastOpen.everyListener ? backlog : 0)
-    const listener = new Listener(local, claim.port, settings, { backlog, fastOpen })
+    const fastOpen = options.fastOpen ?? (this.fastOpen.everyListener ? (options.backlog ?? DEFAULT_BACKLOG) : 0)
+    const listener = new Listener(local, claim.port, settings, { ...options, fastOpen })
     this.#claims.set(listener, claim)
     this.#listeners.add(listener)
     return listener

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { readOffer, stampOffer } from '../../src/tcp/cookies.ts'
 import { Peer } from './peer.ts'
 
 const FIRST = 20_000
@@ -63,6 +65,86 @@ describe('a SYN flood', () => {
     assert.ok(peer.tcb.sackPermitted)
     assert.equal(peer.tcb.tsRecent, 730)
     assert.equal(peer.tcb.rcvScale, 7)
+  })
+
+  it('carries explicit congestion notification there, too, where the peer asks and the listener wants it (RFC 3168 §6.1.1)', () => {
+    for (const [ecn, flags] of [
+      ['accept', 'S.E'],
+      ['off', 'S.'],
+    ] as const) {
+      const peer = flooded({ backlog: 4, ecn })
+      peer.send('SEW 0:0(0) <mss 1460,sackOK,TS val 700 ecr 0,wscale 14>')
+      const answer = peer.expect(`${flags} 0:0(0) ack 1`)
+      peer.send(`. 1:1(0) ack 1 win 10 <TS val 730 ecr ${answer.options.ts?.val}>`)
+      peer.accept()
+      assert.equal(peer.tcb.ecn.isOn, ecn === 'accept')
+      assert.equal(peer.tcb.sndScale, 14)
+    }
+  })
+
+  it('carries nothing without timestamps, which a SYN,ACK then must not promise', () => {
+    const peer = flooded()
+    peer.send('SEW 0:0(0) <mss 1460,sackOK,wscale 9>')
+    peer.expect('S. 0:0(0) ack 1 <mss 1460>')
+    peer.send('. 1:1(0) ack 1')
+    peer.accept()
+    assert.deepEqual([peer.tcb.ecn.isOn, peer.tcb.sackPermitted, peer.tcb.scaling], [false, false, false])
+  })
+
+  it('brings back each offer, whatever the clock says, by a stamp of the last tenth of a second', () => {
+    const clocks = fc.integer({ min: 0, max: 0xffffffff })
+    const scales = fc.integer({ min: -1, max: 14 })
+    fc.assert(
+      fc.property(clocks, scales, fc.boolean(), fc.boolean(), (clock, windowScale, sackPermitted, ecn) => {
+        const stamp = stampOffer(clock, { windowScale, sackPermitted, ecn })
+        assert.deepEqual(readOffer(stamp), { windowScale, sackPermitted, ecn })
+        const age = (clock - stamp) >>> 0
+        assert.ok(age < 64, `${age}`)
+      }),
+    )
+  })
+
+  it('leaves no trace, however long it lasts', () => {
+    const peer = flooded()
+    const { tcp, stack, link } = peer
+    const before = [tcp.size, stack.ports.size, peer.listener!.halfOpen, peer.listener!.waiting]
+    const heap = process.memoryUsage().heapUsed
+    for (let wave = 0; wave < 50; wave++) {
+      for (let port = 1000; port < 2000; port++)
+        peer.sendFrom(port, 'S 0:0(0) <mss 1000,sackOK,TS val 1 ecr 0,wscale 7>')
+      link.sent.length = 0
+    }
+    assert.deepEqual([tcp.size, stack.ports.size, peer.listener!.halfOpen, peer.listener!.waiting], before)
+    assert.equal(peer.listener?.stats.cookiesSent, 50_001)
+    // A connection block alone takes more than a kilobyte.
+    assert.ok(process.memoryUsage().heapUsed - heap < 50e6)
+  })
+
+  it('is believed only for a while after the last cookie went out', () => {
+    const peer = flooded()
+    peer.send('S 0:0(0) <mss 1410>')
+    peer.next()
+    peer.wait(193_000)
+    peer.settle()
+    assert.equal(peer.listener?.mayKnow(peer.tcp.now), false)
+    assert.equal(new Peer().listen().mayKnow(peer.tcp.now), false)
+  })
+
+  it('can be answered from cookies always, or never', () => {
+    const always = new Peer()
+    always.listen({ synCookies: 'always' })
+    always.send('S 0:0(0) <mss 1410>')
+    always.expect('S. 0:0(0) ack 1')
+    assert.equal(always.tcp.size, 0)
+    always.send('P. 1:11(10) ack 1')
+    always.accept()
+    assert.equal(always.read(), 10)
+
+    const never = new Peer()
+    never.listen({ synCookies: 'never', halfOpen: 2 })
+    for (const port of [1001, 1002, 1003]) never.sendFrom(port, 'S 0:0(0) <mss 1410>')
+    assert.equal(never.take().length, 2)
+    assert.equal(never.listener?.stats.overflows, 1)
   })
 
   it('measures no round trip of zero by a SYN,ACK that it does not remember', () => {

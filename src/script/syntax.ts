@@ -58,7 +58,7 @@ export interface CallAction {
   readonly result: Expression
   /** The name of the error that is expected with a result of -1. */
   readonly errno: string | undefined
-  /** The call blocks until this time, in microseconds from its own beginning or, without `+`, on the event's clock. */
+  /** The call blocks until this time, in microseconds, counted from where the time of its event is counted. */
   readonly endsAt: number | undefined
   readonly line: number
 }

@@ -50,7 +50,7 @@ export interface CodeAction {
   readonly line: number
 }
 
-/** `...0.300 write(4, ..., 61000) = 61000 EAGAIN (note)`: a system call of the process under test. */
+/** `...0.300 write(4, ..., 61000) = 61000 EAGAIN (note)`: a system call of the program under test. */
 export interface CallAction {
   readonly kind: 'call'
   readonly name: string

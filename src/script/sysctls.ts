@@ -1,0 +1,79 @@
+import type { TcpOptionsInit } from '../tcp/settings.ts'
+
+const PREFIX = 'net.ipv4.'
+
+/** Kernel parameters that mean something to this stack, with Linux's defaults. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  tcp_rmem: '4096 131072 6291456',
+  tcp_wmem: '4096 16384 4194304',
+  tcp_timestamps: '1',
+  tcp_window_scaling: '1',
+  tcp_sack: '1',
+  tcp_dsack: '1',
+  tcp_syn_retries: '6',
+  tcp_synack_retries: '5',
+  tcp_fin_timeout: '60',
+  tcp_keepalive_time: '7200',
+  tcp_keepalive_intvl: '75',
+  tcp_keepalive_probes: '9',
+  tcp_notsent_lowat: '4294967295',
+  tcp_slow_start_after_idle: '1',
+  tcp_congestion_control: 'cubic',
+  tcp_min_tso_segs: '2',
+}
+
+/** The kernel parameters of a script's machine: what shell lines set, and what that asks of the stack. */
+export class Sysctls {
+  readonly #values = new Map<string, string>()
+  /** Changes with every parameter, so that sockets know when to look again. */
+  generation = 0
+
+  /** Sets `net.ipv4.tcp_sack` or `/proc/sys/net/ipv4/tcp_sack`; false for a parameter that means nothing here. */
+  set(name: string, value: string): boolean {
+    const key = shortName(name)
+    if (key === undefined || !(Object.hasOwn(DEFAULTS, key) || IGNORED.has(key))) return false
+    this.#values.set(key, value.trim())
+    this.generation++
+    return true
+  }
+
+  /** Back to the defaults. */
+  reset(): void {
+    this.#values.clear()
+    this.generation++
+  }
+
+  text(name: string): string {
+    return this.#values.get(name) ?? DEFAULTS[name] ?? ''
+  }
+
+  number(name: string, index = 0): number {
+    return Number(this.text(name).split(/\s+/)[index] ?? 0)
+  }
+
+  isOn(name: string): boolean {
+    return this.number(name) !== 0
+  }
+
+  /** What the parameters ask of a connection or a listener that chooses nothing itself. */
+  get options(): TcpOptionsInit {
+    return {
+      timestamps: this.isOn('tcp_timestamps'),
+      windowScale: this.isOn('tcp_window_scaling'),
+      sack: this.isOn('tcp_sack'),
+      minBurst: this.number('tcp_min_tso_segs'),
+      keepAliveInterval: 1000 * this.number('tcp_keepalive_intvl'),
+      keepAliveProbes: this.number('tcp_keepalive_probes'),
+      receiveBuffer: this.number('tcp_rmem', 2),
+    }
+  }
+}
+
+/** Parameters whose setting changes nothing that a script of this stack can see. */
+const IGNORED: ReadonlySet<string> = new Set(['tcp_fack', 'tcp_tso_win_divisor', 'tcp_ecn_option'])
+
+/** `tcp_sack` of `net.ipv4.tcp_sack`, `net/ipv4/tcp_sack` and `/proc/sys/net/ipv4/tcp_sack`. */
+function shortName(name: string): string | undefined {
+  const dotted = name.replace(/^\/proc\/sys\//, '').replaceAll('/', '.')
+  return dotted.startsWith(PREFIX) ? dotted.slice(PREFIX.length) : undefined
+}

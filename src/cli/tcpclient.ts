@@ -2,23 +2,30 @@ import { statSync } from 'node:fs'
 import { formatEndpoint, formatIpv4, type Ipv4Addr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { TcpSocket } from '../stack/tcp-socket.ts'
-import { formatInfo } from '../tcp/info.ts'
+import { formatInfo, type TcpInfo } from '../tcp/info.ts'
 import { NETWORK_FLAGS, networkArgs } from './args.ts'
 import { type Args, bool, defineCommand, type Flags, value } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
 import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
-import { BYTES, FILE, PORT, SECONDS, TEXT } from './kind.ts'
+import { BYTES, FILE, type Kind, PORT, SECONDS, TEXT } from './kind.ts'
 import { resolveHost } from './network/host-name.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { readEndpoint } from './tcp/endpoint.ts'
-import { pumpIn, pumpOut, Traffic } from './tcp/pump.ts'
+import { pumpIn, pumpOne, pumpOut, Traffic } from './tcp/pump.ts'
 import { bitRate, endReport, incompleteReport, reportRecord } from './tcp/report.ts'
 import { discardSink, fileSink, isReaderGone, type Sink, stdoutSink } from './tcp/sink.ts'
 import { fileSource, generatedSource, type Source, stdinSource } from './tcp/source.ts'
 import { StateLog } from './tcp/state-log.ts'
 import { WRITE_OUT, writeOut } from './tcp/write-out.ts'
 import { formatBytes, formatMs } from './units.ts'
+
+/** RFC 7413 §4.1.1: 4 to 16 bytes, an even number. */
+const COOKIE: Kind<Uint8Array> = {
+  placeholder: 'COOKIE',
+  expects: '8 to 32 hexadecimal digits, a multiple of 4',
+  parse: (text) => (/^([\da-f]{4}){2,8}$/i.test(text) ? Buffer.from(text, 'hex') : undefined),
+}
 
 const FLAGS = {
   addr: value({ ...TEXT, placeholder: 'ADDR' }, { summary: 'where to connect to; ADDR:PORT works as well' }),
@@ -29,6 +36,8 @@ const FLAGS = {
   'local-port': value(PORT, { summary: 'connect from this port (default: a random one)' }),
   'connect-timeout': value(SECONDS, { summary: 'give up connecting after this time (default: three minutes)' }),
   'no-delay': bool({ summary: 'send small pieces at once instead of gathering them (no Nagle)' }),
+  fastopen: bool({ summary: 'TCP Fast Open: ask the server for a cookie, or send the first data along with one' }),
+  'fastopen-cookie': value(COOKIE, { summary: 'the cookie the server gave before; implies --fastopen' }),
   info: bool({ summary: "print the connection's state at the end, in the words of ss -ti" }),
   'write-out': value(WRITE_OUT, {
     summary: "print FORMAT on stdout at the end, with curl's variables; not with --json",
@@ -38,6 +47,8 @@ const FLAGS = {
 } satisfies Flags
 
 type ClientArgs = Args<typeof FLAGS>
+
+const wantsFastOpen = (args: ClientArgs): boolean => args.fastopen || args['fastopen-cookie'] !== undefined
 
 const PROGRESS_EVERY = 200
 /** A day in milliseconds, which is more than anybody waits. */
@@ -82,12 +93,15 @@ async function openSink({ recv, bytes, json }: ClientArgs, io: Io): Promise<Sink
 async function connect(network: Network, remote: Ipv4Addr, port: number, args: ClientArgs, signal: AbortSignal) {
   const limit = args['connect-timeout']
   const localPort = args['local-port']
+  const cookie = args['fastopen-cookie']
+  if (cookie !== undefined) network.host.tcp.fastOpen.cache.remember(remote, cookie)
   try {
     return await network.host.tcp.connect({
       host: remote,
       port,
       ...(localPort === undefined ? {} : { localPort }),
       noDelay: args['no-delay'],
+      fastOpen: wantsFastOpen(args),
       ...(limit === undefined ? {} : { connectTimeout: Math.min(Math.max(limit * 1000, 1), LONGEST_CONNECT) }),
       signal,
     })
@@ -101,6 +115,8 @@ async function connect(network: Network, remote: Ipv4Addr, port: number, args: C
 
 /** Carries both directions to their ends. Resolves early when a person typed and the peer has ended. */
 async function transfer(socket: TcpSocket, source: Source, sink: Sink, traffic: Traffic): Promise<void> {
+  // Reading would let go a SYN that waits for data.
+  if (socket.isWaitingForData) await pumpOne(source, socket, traffic)
   const out = pumpOut(source, socket, traffic)
   const back = pumpIn(socket, sink, traffic)
   out.catch(() => undefined)
@@ -181,6 +197,7 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
     for (const line of endReport(traffic, totalSeconds, info)) output.note(line)
     if (!isWhole && !isEnough) output.note(incompleteReport(info))
   }
+  if (wantsFastOpen(args) && !args.quiet) output.note(fastOpenReport(network, ends.remote, info))
   if (args.info) output.note(formatInfo(info))
   output.record('summary', { complete: isWhole, ...reportRecord(traffic, totalSeconds, info) })
   if (isReaderGone(failure)) return isEnough ? Exit.OK : Exit.NETWORK
@@ -192,6 +209,16 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
   if (format !== undefined) output.raw(writeOut(format, { traffic, info, connectSeconds, totalSeconds }))
   return Exit.OK
 }
+
+/** What came of Fast Open, and the cookie for the next time. */
+function fastOpenReport(network: Network, remote: Ipv4Addr, info: TcpInfo): string {
+  const what = info.fastopen ? 'the first data went with the SYN' : 'no data went with the SYN'
+  const cookie = network.host.tcp.fastOpen.cache.cookieFor(remote)
+  const then = cookie === undefined ? 'the server gave no cookie' : `next time: --fastopen-cookie ${hexOf(cookie)}`
+  return `fast open: ${what}; ${then}`
+}
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 interface Ends {
   readonly remote: Ipv4Addr
@@ -245,6 +272,10 @@ of our output who leaves before the server has all that was to be sent.`,
     {
       command: "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | gotcp tcpclient 172.20.0.3:80 -v",
       says: 'fetch a page; each change of state with its cause',
+    },
+    {
+      command: 'gotcp tcpclient 172.20.0.3:8888 --fastopen-cookie 3021b9d889017eeb --send request.bin',
+      says: 'the first data goes with the SYN; --fastopen gets the cookie',
     },
     { command: 'gotcp tcpclient 172.20.0.3:8888 --bytes 20M --loss 5% --seed 1', says: 'watch it recover from loss' },
   ],

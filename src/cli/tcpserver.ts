@@ -22,6 +22,9 @@ const FLAGS = {
   once: bool({ summary: 'serve one connection, then end' }),
   'max-conns': value(integer('N', 1), { summary: 'serve so many at once; others wait in the queue' }),
   backlog: value(integer('N', 1, 65535), { summary: 'how many may wait in the queue (default 511)' }),
+  fastopen: value(integer('QLEN', 1, 65535), {
+    summary: 'TCP Fast Open: take data with the SYN, on so many connections that are not confirmed yet',
+  }),
   interval: value(SECONDS, {
     summary: 'print what passed on each connection every so often (default: 1 on a terminal with --sink or --source)',
   }),
@@ -84,8 +87,12 @@ function announce(io: Io, network: Network, listener: TcpListener, mode: Mode): 
 async function serve(args: ServerArgs, mode: Mode, port: number, io: Io, network: Network, interrupt: Interrupt) {
   const { output } = io
   const { signal } = interrupt
-  const { backlog } = args
-  const listener = network.host.tcp.listen({ port, ...(backlog === undefined ? {} : { backlog }) })
+  const { backlog, fastopen } = args
+  const listener = network.host.tcp.listen({
+    port,
+    ...(backlog === undefined ? {} : { backlog }),
+    ...(fastopen === undefined ? {} : { fastOpen: fastopen }),
+  })
   const server = new Server(
     listener,
     serviceOf(mode, args),

@@ -2,6 +2,7 @@ import { IPV4_ANY, type Ipv4Addr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Link } from '../link/link.ts'
+import type { TcpFastOpen } from '../tcp/fast-open.ts'
 import type { ListenOptions } from '../tcp/listener.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { Tcp } from '../tcp/tcp.ts'
@@ -37,6 +38,11 @@ export interface TcpConnectOptions extends TcpOptionsInit {
   readonly port: number
   readonly localAddress?: AddressLike
   readonly localPort?: number
+  /**
+   * TCP Fast Open (RFC 7413): where a cookie of the server is known, `connect` resolves at once, and the first `write`
+   * rides on the SYN. The server's program may see that data twice: only for what may be repeated. Default false.
+   */
+  readonly fastOpen?: boolean
   /** Ends the attempt with ABORT_ERR; once the connection is open it has no effect. */
   readonly signal?: AbortSignal
 }
@@ -61,7 +67,7 @@ export class Host {
   readonly machine: Tcp
   readonly tcp: {
     /**
-     * Opens a connection; resolves when the handshake is complete.
+     * Opens a connection; resolves when the handshake is complete, or when data can ride on it (`fastOpen`).
      * @throws {NetError} ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRINUSE, ABORT_ERR.
      */
     connect(options: TcpConnectOptions): Promise<TcpSocket>
@@ -70,6 +76,8 @@ export class Host {
      * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL.
      */
     listen(options: TcpListenOptions): TcpListener
+    /** TCP Fast Open of this host: what is allowed, the keys, the cookies of servers, counters. */
+    readonly fastOpen: TcpFastOpen
   }
   readonly udp: {
     /**
@@ -86,7 +94,11 @@ export class Host {
     stack.register(this.machine)
     stack.dependants.add(() => this.machine.close())
     if (stack.probe !== undefined) this.machine.watcher = new TcpProbe(stack.probe, stack.hostname)
-    this.tcp = { connect: (init) => this.#connect(init), listen: (init) => this.#listen(init) }
+    this.tcp = {
+      connect: (init) => this.#connect(init),
+      listen: (init) => this.#listen(init),
+      fastOpen: this.machine.fastOpen,
+    }
     this.udp = { open: (init) => openUdp(stack, init) }
   }
 
@@ -129,6 +141,7 @@ export class Host {
     const local = localAddress === undefined ? {} : { local: toIpv4(localAddress) }
     const tcb = this.machine.connect(toIpv4(host), port, { ...rest, ...local })
     const socket = new TcpSocket(tcb, this.machine)
+    if (socket.isWaitingForData) return socket
     const onAbort = (): void => {
       abort(tcb, this.machine.sender, this.machine.now)
       this.machine.changed(tcb)

@@ -1,5 +1,6 @@
 import { formatEndpoint, formatIp } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
+import { isSynHeld, releaseSyn } from '../tcp/fast-open-client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
@@ -71,13 +72,19 @@ export class TcpSocket {
     }
     tcb.user = user
     // An accepted connection is open, and may be over before anybody asked for it.
-    if (tcb.synAcked) user.onEstablished()
+    if (tcb.isUsable) user.onEstablished()
     if (tcb.isOver) user.onClosed(tcb.failure)
   }
 
-  /** Resolves when the handshake is complete. Rejects with ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, … */
+  /** Resolves when the handshake is complete; a SYN that waits for data (Fast Open) goes without. Rejects with ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, … */
   get opened(): Promise<void> {
+    releaseSyn(this.#tcb)
     return this.#opened
+  }
+
+  /** The SYN waits for the first `write`, whose data it will carry (Fast Open); `read`, `opened` and `end` let it go without. */
+  get isWaitingForData(): boolean {
+    return isSynHeld(this.#tcb)
   }
 
   /**
@@ -180,6 +187,7 @@ export class TcpSocket {
   /** Waits for bytes; false at the end of the stream. */
   async #readable(signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted) throw abortError('read')
+    releaseSyn(this.#tcb)
     while (this.#tcb.receiveRing.length === 0) {
       if (atEnd(this.#tcb)) return false
       if (this.#isOver) {

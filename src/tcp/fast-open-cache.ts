@@ -12,6 +12,7 @@ const MAX_BLACKHOLE_DOUBLINGS = 6
 
 /** What a client remembers of one server (RFC 7413 §4.1.3). */
 interface Entry {
+  /** 0 until the server named one. */
   mss: number
   cookie: FastOpenCookie | undefined
   /** 1: the server ignored the option, so the older one is worth a try; 2: it ignored that, too. */
@@ -61,7 +62,7 @@ export class FastOpenCache {
     this.#entries.set(server, entry)
     if (entry.losses > 1 && now < addMicros(entry.lostAt, pauseAfter(entry.losses))) return undefined
     return {
-      mss: entry.mss,
+      mss: entry.mss === 0 ? undefined : entry.mss,
       cookie: entry.cookie,
       asksExperimentally: entry.cookie === undefined && entry.ignored === 1,
     }
@@ -75,6 +76,17 @@ export class FastOpenCache {
     else if (lesson.ignored > entry.ignored) entry.ignored = lesson.ignored
     entry.losses = lesson.wasLost ? Math.min(entry.losses + 1, MAX_DOUBLINGS) : 0
     if (lesson.wasLost) entry.lostAt = now
+  }
+
+  /** The cookie for a server, as a program may keep it for another time. */
+  cookieFor(server: IpAddr): Uint8Array | undefined {
+    return this.#entries.get(server)?.cookie?.bytes
+  }
+
+  /** Takes a cookie that was kept. */
+  remember(server: IpAddr, cookie: Uint8Array): void {
+    const entry = this.#entries.get(server) ?? this.#add(server)
+    entry.cookie = { bytes: cookie, isExperimental: false }
   }
 
   /** RFC 7413 §7.1: a middlebox seems to swallow connections opened this way. Fast Open rests for all, and longer each time. */

@@ -14,12 +14,18 @@ export class Traffic {
 
 /** Sends what the source gives, then half-closes. */
 export async function pumpOut(source: Source, socket: TcpSocket, traffic: Traffic): Promise<void> {
-  for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) {
-    traffic.taken += chunk.length
-    await socket.write(chunk)
-    traffic.sent += chunk.length
-  }
+  while (await pumpOne(source, socket, traffic));
   socket.end()
+}
+
+/** Sends what the source gives next; false at its end. */
+export async function pumpOne(source: Source, socket: TcpSocket, traffic: Traffic): Promise<boolean> {
+  const chunk = await source.next()
+  if (chunk === undefined) return false
+  traffic.taken += chunk.length
+  await socket.write(chunk)
+  traffic.sent += chunk.length
+  return true
 }
 
 /** Hands everything to the sink until the peer has ended. */

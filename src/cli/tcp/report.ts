@@ -42,4 +42,5 @@ export const reportRecord = ({ sent, received }: Traffic, duration: number, info
   min_rtt_ms: info.minrtt,
   cwnd: info.cwnd,
   mss: info.mss,
+  fast_open: info.fastopen,
 })

@@ -2,6 +2,7 @@ import { formatEndpoint, formatIp } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { isSynHeld, releaseSyn } from '../tcp/fast-open-client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
+import { startLinger } from '../tcp/linger.ts'
 import { atEnd, consumed } from '../tcp/receive.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
@@ -136,10 +137,12 @@ export class TcpSocket {
    * peer has closed its side, too, or has taken a minute (`timeWait`) not to; `abort` waits for nothing.
    */
   async close(): Promise<void> {
-    if (this.#writes.isEmpty || this.#tcb.receiveRing.length > 0) {
+    const isImmediate = this.#tcb.receiveRing.length > 0 || this.#tcb.settings.linger === 0
+    if (this.#writes.isEmpty || isImmediate) {
       closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
     } else {
       this.#tcb.readClosed = true
+      startLinger(this.#tcb, this.#tcp.now)
       this.#writes.end()
     }
     this.#tcp.changed(this.#tcb)

@@ -59,6 +59,7 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   if (tcb.finSent && ack === snd.nxt) octets--
   tcb.sendBuffer.release(octets)
   tcb.push.release(ack)
+  tcb.urgent.acknowledged(ack)
   tcb.stats.bytesAcked += octets
   snd.una = ack
   if (seqLt(snd.smallEnd, ack)) snd.smallEnd = ack

@@ -10,6 +10,7 @@ const MIN_MSS = 88
 export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
   const { options } = seg
   tcb.ecn.agree(seg.flags, seg.codepoint)
+  if (options.userTimeout >= 0) tcb.patience.heard(tcb.settings, options.userTimeout)
   // RFC 9293 MUST-15: no option means 536.
   tcb.peerMss = Math.max(MIN_MSS, options.mss === 0 ? DEFAULT_MSS : options.mss)
   tcb.sackPermitted &&= options.sackPermitted

@@ -113,7 +113,6 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     acknowledgeUnacceptable(tcb, seg, sender, now)
     return 'tcp-out-of-window'
   }
-  takeTimestamp(tcb, seg, now)
   tcb.lastReceived = now
   tcb.keepAliveProbes = 0
 
@@ -156,6 +155,8 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     }
     if (seqGe(seg.ack, snd.una)) acknowledge(tcb, seg, now)
   }
+  takeTimestamp(tcb, seg, now)
+  if (seg.options.userTimeout >= 0) tcb.patience.heard(tcb.settings, seg.options.userTimeout)
   if (tcb.finSent && snd.una === snd.nxt) finAcknowledged(tcb)
   if (!tcb.isOver) sixthAndLater(tcb, seg, sender, now)
   return undefined
@@ -167,12 +168,14 @@ function finAcknowledged(tcb: Tcb): void {
   else if (tcb.state === 'CLOSING' || tcb.state === 'LAST-ACK') end(tcb, 'rcv ACK of FIN')
 }
 
-/** Sixth, the URG bit: data is delivered in its order, as RFC 6093 §4 advises. Seventh and eighth, text and FIN. */
+/** Sixth, the URG bit: data is delivered in its order all the same, as RFC 6093 §6 advises. Seventh and eighth, text and FIN. */
 function sixthAndLater(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
+  const isUrgent = mayReceive(tcb) && seg.has(TcpFlag.URG)
+  if (isUrgent && tcb.urgent.received(seg.seq, seg.header.urgent, tcb.readSeq)) tcb.note(UserEvent.URGENT)
   if (seg.length === 0) return
   if (tcb.readClosed && seg.dataLength > 0 && mayReceive(tcb) && seqGt(seqAdd(seg.seq, seg.dataLength), tcb.rcv.nxt)) {
     // §3.6.1, RFC 2525 §2.17: nobody will read it, and the peer must not believe that somebody did.
-    sender.reset(tcb, now)
+    sendReset(tcb, seg, sender, now)
     fail(tcb, 'abort', 'ECONNABORTED', 'data arrived after the connection was closed for reading')
     return
   }
@@ -235,7 +238,7 @@ function echoesOurSyn(tcb: Tcb, seg: Segment, now: Micros): boolean {
   return ((tsecr - first) | 0) >= 0 && ((timestampAt(tcb.tsOffset, now) - tsecr) | 0) >= 0
 }
 
-/** RFC 7323 §4.3 (2): only a segment at the left edge of what was acknowledged moves TS.Recent. */
+/** RFC 7323 §4.3 (2): only a segment at the left edge of what was acknowledged moves TS.Recent, and only one that is taken. */
 function takeTimestamp(tcb: Tcb, seg: Segment, now: Micros): void {
   // A reset was not asked for its timestamp, so it has none to give.
   if (!tcb.timestamps || !seg.options.timestamps || seg.has(TcpFlag.RST) || seqGt(seg.seq, tcb.rcv.lastAck)) return

@@ -89,6 +89,7 @@ export class SegmentSender {
     if (tcb.sackPermitted && !isSyn && !tcb.reassembly.isEmpty) {
       options.sackCount = tcb.reassembly.sackBlocks(options.sack, this.#sackRoom(tcb, length))
     }
+    if (length === 0 && options.cookie === undefined) options.userTimeout = tcb.patience.option(tcb.settings, isSyn)
     const header = this.#header
     header.srcPort = tcb.localPort
     header.dstPort = tcb.remotePort
@@ -96,6 +97,8 @@ export class SegmentSender {
     header.ack = flags & TcpFlag.ACK ? tcb.rcv.nxt : (0 as Seq)
     header.flags = flags | tcb.ecn.outgoing(seq, length, flags, tcb.snd.wnd === 0)
     header.window = this.#announce(tcb, isSyn)
+    header.urgent = flags & (TcpFlag.SYN | TcpFlag.RST) ? 0 : tcb.urgent.pointer(seq)
+    if (header.urgent > 0) header.flags |= TcpFlag.URG
     header.headerLen = TCP_HEADER_LEN + options.length()
     if (length > 0) {
       tcb.sendBuffer.lend(frame, seqDiff(isSyn ? seqAdd(seq, 1) : seq, tcb.bufferSeq), length)
@@ -145,6 +148,7 @@ export class SegmentSender {
     header.ack = fields.ack
     header.flags = fields.flags
     header.window = fields.window ?? 0
+    header.urgent = 0
     header.headerLen = TCP_HEADER_LEN + this.#options.length()
     this.#finish(route, ends.local, ends.remote, 0, 64, 0, now)
   }

@@ -14,10 +14,29 @@ export interface TcpOptionsInit {
   readonly keepAliveInterval?: number
   /** Probes without an answer that end the connection. Default 9. */
   readonly keepAliveProbes?: number
-  /** How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Default 900,000, as long as Linux's. */
+  /**
+   * How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Whoever chooses it is
+   * given up on as well when the peer keeps its window closed for so long. Default 900,000, as long as Linux's.
+   */
   readonly userTimeout?: number
+  /**
+   * Tells the peer our user timeout, and follows the peer's where ours was not chosen: the longer one counts, so that
+   * neither gives up before the other (RFC 5482 §3.1). Default false.
+   */
+  readonly userTimeoutOption?: boolean
+  /** Retransmissions of the same data that end the connection, beside `userTimeout`. Default: no number of them does. */
+  readonly retries?: number
   /** How long to go on sending SYN. Default 180,000 (RFC 9293 MUST-23 asks for three minutes). */
   readonly connectTimeout?: number
+  /** Retransmissions of a SYN, beside `connectTimeout`. Default: no number of them ends the attempt. */
+  readonly synRetries?: number
+  /** Retransmissions of a SYN,ACK before a listener forgets the peer. Default 5, as Linux's. */
+  readonly synAckRetries?: number
+  /**
+   * How long a closed connection may take to deliver what was written; then, or at once for 0, it is reset. Default
+   * false: as long as `userTimeout`.
+   */
+  readonly linger?: number | false
   /** The most a write may leave in the send buffer. Default 4 MiB. */
   readonly sendBuffer?: number
   /** The most that is buffered for reading; the receive window grows up to it. Default 4 MiB. */
@@ -70,7 +89,13 @@ export interface TcpSettings {
   readonly keepAliveInterval: Micros
   readonly keepAliveProbes: number
   readonly userTimeout: Micros
+  readonly isUserTimeoutChosen: boolean
+  readonly userTimeoutOption: boolean
+  readonly retries: number
   readonly connectTimeout: Micros
+  readonly synRetries: number
+  readonly synAckRetries: number
+  readonly linger: Micros | false
   readonly sendBuffer: number
   readonly receiveBuffer: number
   readonly delayedAck: Micros
@@ -103,6 +128,12 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     keepAliveInterval: fromMs(within('keepAliveInterval', 75_000, 1, day)),
     keepAliveProbes: within('keepAliveProbes', 9, 1, 255),
     userTimeout: fromMs(within('userTimeout', 900_000, 100, day)),
+    isUserTimeoutChosen: init.userTimeout !== undefined,
+    userTimeoutOption: init.userTimeoutOption ?? false,
+    retries: within('retries', 255, 0, 255),
+    synRetries: within('synRetries', 255, 0, 255),
+    synAckRetries: within('synAckRetries', 5, 0, 255),
+    linger: init.linger === undefined || init.linger === false ? false : fromMs(within('linger', 0, 0, day)),
     connectTimeout: fromMs(within('connectTimeout', 180_000, 1, day)),
     sendBuffer: within('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
     receiveBuffer: within('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),

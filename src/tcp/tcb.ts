@@ -11,6 +11,7 @@ import { NewReno } from './congestion/new-reno.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
+import { Patience } from './patience.ts'
 import { ProportionalRateReduction } from './prr.ts'
 import { PushMarks } from './push.ts'
 import { Rack } from './rack.ts'
@@ -22,6 +23,7 @@ import { SendBuffer } from './send-buffer.ts'
 import { SendLimits } from './send-limits.ts'
 import type { TcpSettings } from './settings.ts'
 import { Deadlines } from './timers.ts'
+import { Urgent } from './urgent.ts'
 
 /** RFC 9293 MUST-15: what a peer that names no MSS can take. */
 export const DEFAULT_MSS = 536
@@ -31,8 +33,6 @@ const MAX_UNSCALED = 65_535
 const TIMESTAMP_OPTION_LEN = 12
 /** RFC 5961 §7: challenge ACKs that a connection may send in a second. */
 const CHALLENGES_PER_SECOND = 10
-/** How long a half-open connection of a listener waits for its last ACK: five retransmissions. */
-const HALF_OPEN_TIMEOUT = 63_000_000
 
 /** Why a connection ended, for its user. */
 export interface TcpFailure {
@@ -51,12 +51,14 @@ export interface TcpUser {
   onReadable(): void
   /** The send buffer has room again. */
   onWritable(): void
+  /** The peer calls urgent what comes next (RFC 9293 §3.8.5); how much, `Tcb.urgentRemaining` says. */
+  onUrgent?(): void
   /** The end: after both sides closed, or with the reason when it failed. Nothing follows. */
   onClosed(failure: TcpFailure | undefined): void
 }
 
 /** Events that wait for `TcpUser`. */
-export const UserEvent = { ESTABLISHED: 1, READABLE: 2, WRITABLE: 4, CLOSED: 8 } as const
+export const UserEvent = { ESTABLISHED: 1, READABLE: 2, WRITABLE: 4, CLOSED: 8, URGENT: 16 } as const
 
 /** Whether an ACK is owed, and how soon. */
 export const AckOwed = { NONE: 0, DELAYED: 1, NOW: 2 } as const
@@ -147,6 +149,7 @@ export class Tcb {
   probeIsRepeat = false
   /** Segments that duplicate ACKs say have left the network, when the peer has no SACK (RFC 5681 §3.2). */
   dupAcks = 0
+  readonly urgent = new Urgent()
   /** Set once the user wrote less than was offered. */
   writeBlocked = false
 
@@ -177,6 +180,7 @@ export class Tcb {
   lastDataReceived = micros(0)
   lastAckReceived = micros(0)
   waitingSince = micros(0)
+  readonly patience = new Patience()
   keepAliveProbes = 0
   /** Rounds in which the neighbour on the way did not answer the SYN's question for it. */
   unresolved = 0
@@ -274,8 +278,8 @@ export class Tcb {
 
   /** When silence ends the connection: R2 of RFC 9293 §3.8.3, as a time. */
   get givesUpAt(): Micros {
-    if (this.synAcked) return addMicros(this.unansweredSince, this.settings.userTimeout)
-    return addMicros(this.openedAt, this.passive ? HALF_OPEN_TIMEOUT : this.settings.connectTimeout)
+    if (this.synAcked) return addMicros(this.unansweredSince, this.patience.userTimeout(this.settings))
+    return this.patience.handshakeEnds(this.settings, this.openedAt, this.passive)
   }
 
   /** FlightSize (RFC 5681 §2). */
@@ -324,9 +328,24 @@ export class Tcb {
     return this.receiveLimit - this.receiveRing.length
   }
 
-  /** Since when the peer owes an ACK; an answer that keeps the window closed is one too (RFC 9293 §3.8.6.1, MUST-37). */
+  /**
+   * Since when the peer owes an ACK; an answer that keeps the window closed is one too (RFC 9293 §3.8.6.1, MUST-37),
+   * unless the user has said how long to bear that (docs/deviations.md#closed-window).
+   */
   get unansweredSince(): Micros {
-    return this.snd.wnd === 0 ? micros(Math.max(this.waitingSince, this.lastReceived)) : this.waitingSince
+    return this.snd.wnd === 0 && !this.settings.isUserTimeoutChosen
+      ? micros(Math.max(this.waitingSince, this.lastReceived))
+      : this.waitingSince
+  }
+
+  /** Octets that the user has not read and that are urgent, or lie before what is. */
+  get urgentRemaining(): number {
+    return this.urgent.remaining(this.readSeq)
+  }
+
+  /** The sequence number of the next octet that the user will read. */
+  get readSeq(): Seq {
+    return seqAdd(this.rcv.nxt, -this.receiveRing.length - (this.peerClosed ? 1 : 0))
   }
 
   /** When the connection next wants its timers run. */

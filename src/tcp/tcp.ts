@@ -416,6 +416,7 @@ export class Tcp implements Transport, TcpOwner {
         listener.established(tcb)
       }
     }
+    if (events & UserEvent.URGENT) tcb.user?.onUrgent?.()
     if (events & UserEvent.READABLE) tcb.user?.onReadable()
     if (events & UserEvent.WRITABLE) tcb.user?.onWritable()
     if (events & UserEvent.CLOSED) tcb.user?.onClosed(tcb.failure)

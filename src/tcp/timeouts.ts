@@ -10,6 +10,7 @@ import type { SegmentSender } from './segment.ts'
 import { sendProbe } from './tail-probe.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
+import { onLingerEnd } from './user.ts'
 
 /** Does what the expired timer is there for; `output` follows and sends. */
 export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micros): void {
@@ -33,15 +34,19 @@ export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micr
     case Timer.KEEPALIVE:
       onKeepAlive(tcb, sender, now)
       break
+    case Timer.LINGER:
+      onLingerEnd(tcb, sender, now)
+      break
     case Timer.FIN_WAIT_2:
       if (tcb.state === 'FIN-WAIT-2') end(tcb, 'timeout')
       break
   }
 }
 
-/** RFC 6298 §5.4 to 5.7; R2 of RFC 9293 §3.8.3 is a time here, not a count. */
+/** RFC 6298 §5.4 to 5.7; R2 of RFC 9293 §3.8.3 is a time here, and a count only when the user says so. */
 function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
-  const isEnd = now >= tcb.givesUpAt
+  const isSpent = tcb.synAcked && tcb.snd.wnd > 0 && tcb.rtt.backoff >= tcb.settings.retries
+  const isEnd = isSpent || now >= tcb.givesUpAt
   afterFastOpenTimeout(tcb, isEnd, now)
   if (isEnd) {
     giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')

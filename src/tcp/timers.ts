@@ -16,10 +16,12 @@ export const Timer = {
   KEEPALIVE: 5,
   /** A peer that never closes may not hold FIN-WAIT-2 for ever, once nobody reads. */
   FIN_WAIT_2: 6,
+  /** A closed connection may not take longer to deliver (SO_LINGER). */
+  LINGER: 7,
 } as const
 export type Timer = (typeof Timer)[keyof typeof Timer]
 
-const TIMER_COUNT = 7
+const TIMER_COUNT = 8
 
 export const TIMER_NAMES: readonly string[] = [
   'retransmit',
@@ -29,6 +31,7 @@ export const TIMER_NAMES: readonly string[] = [
   'delayed ack',
   'keepalive',
   'fin-wait-2',
+  'linger',
 ]
 
 /** A fixed table of deadlines: arming is one store. */

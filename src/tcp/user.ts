@@ -3,6 +3,7 @@ import { addMicros, type Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { fail } from './ending.ts'
 import { isSynHeld, releaseSyn } from './fast-open-client.ts'
+import { lingersInVain, startLinger } from './linger.ts'
 import type { SegmentSender } from './segment.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
@@ -21,6 +22,13 @@ export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): n
   if (count > 0) tcb.push.wrote(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length), firstUnsent, more)
   if (count < bytes.length - from) tcb.writeBlocked = true
   if (count > 0) tcb.owner.changed(tcb)
+  return count
+}
+
+/** As `send`, and everything written so far is urgent; the peer is told with the next segment (RFC 9293 §3.10.2, MUST-30). */
+export function sendUrgent(tcb: Tcb, bytes: Uint8Array, from: number): number {
+  const count = send(tcb, bytes, from)
+  if (count > 0) tcb.urgent.write(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length))
   return count
 }
 
@@ -46,12 +54,13 @@ export function close(tcb: Tcb): void {
 export function closeBoth(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (tcb.readClosed || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
   // What was received and not read is lost; a SYN that still waits for data opens nothing.
-  if (tcb.receiveRing.length > 0 || isSynHeld(tcb)) {
+  if (tcb.receiveRing.length > 0 || isSynHeld(tcb) || tcb.settings.linger === 0) {
     abort(tcb, sender, now)
     return
   }
   tcb.readClosed = true
   close(tcb)
+  startLinger(tcb, now)
   limitFinWait2(tcb, now)
 }
 
@@ -73,6 +82,11 @@ export function abort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   tcb.receiveRing.clear()
   fail(tcb, 'abort', 'ECONNABORTED', 'the connection was aborted on this side')
+}
+
+/** The time to deliver is over: what is not acknowledged by now is dropped, and the peer told. */
+export function onLingerEnd(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  if (lingersInVain(tcb)) abort(tcb, sender, now)
 }
 
 /** Not RFC: nobody reads any more, and a peer that never sends its FIN may not hold the connection; see docs/deviations.md#fin-wait-2. */

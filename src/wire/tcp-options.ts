@@ -24,6 +24,7 @@ const SACK_PERMITTED_LEN = 2
 const SACK_BASE_LEN = 2
 const SACK_BLOCK_LEN = 8
 const TIMESTAMPS_LEN = 10
+const USER_TIMEOUT_LEN = 4
 const FAST_OPEN_BASE_LEN = 2
 /** The form Fast Open had before it was given a kind of its own: an experiment under this number (RFC 7413 §2). */
 const FAST_OPEN_EXPERIMENT = 0xf989
@@ -62,6 +63,8 @@ export class TcpOptions {
   sackCount = 0
   /** `sackCount` pairs of sequence numbers: left edge, right edge (RFC 2018 §3). */
   readonly sack = new Int32Array(2 * MAX_SACK_BLOCKS)
+  /** RFC 5482 §2: a bit for minutes in place of seconds, and 15 bits that say how many; -1 when absent. */
+  userTimeout = -1
   /** Where the Fast Open cookie stands in the view that was parsed, and its length (RFC 7413 §4.1.1); -1 when absent. */
   cookieAt = -1
   cookieLen = -1
@@ -78,6 +81,7 @@ export class TcpOptions {
     this.tsval = 0
     this.tsecr = 0
     this.sackCount = 0
+    this.userTimeout = -1
     this.cookieAt = -1
     this.cookieLen = -1
     this.cookieIsExperimental = false
@@ -137,6 +141,10 @@ export class TcpOptions {
         return true
       case TcpOptionKind.SACK:
         return this.#readSack(view, at, length)
+      case TcpOptionKind.USER_TIMEOUT:
+        if (length !== USER_TIMEOUT_LEN) return false
+        this.userTimeout = view.getUint16(at + 2)
+        return true
       case TcpOptionKind.FAST_OPEN:
         return this.#readCookie(at + FAST_OPEN_BASE_LEN, length - FAST_OPEN_BASE_LEN, false)
       case TcpOptionKind.EXPERIMENT:
@@ -182,6 +190,7 @@ export class TcpOptions {
       (this.mss === 0 ? 0 : MSS_LEN) +
       (this.timestamps ? ALIGNED_TIMESTAMPS_LEN : this.sackPermitted ? 4 : 0) +
       (this.windowScale < 0 ? 0 : 4) +
+      (this.userTimeout < 0 ? 0 : USER_TIMEOUT_LEN) +
       this.#cookieOptionLength()
     )
   }
@@ -220,6 +229,11 @@ export class TcpOptions {
     if (this.windowScale >= 0) {
       view.setUint32(i, (NOP_WINDOW_SCALE << 8) | this.windowScale)
       i += 4
+    }
+    if (this.userTimeout >= 0) {
+      view.setUint16(i, (TcpOptionKind.USER_TIMEOUT << 8) | USER_TIMEOUT_LEN)
+      view.setUint16(i + 2, this.userTimeout)
+      i += USER_TIMEOUT_LEN
     }
     if (this.cookie !== undefined) i = this.#writeCookie(view, i, this.cookie)
     const blocks = this.#blocksThatFit(i - at)

@@ -179,12 +179,6 @@ describe('ESTABLISHED, fifth: the ACK field', () => {
 })
 
 describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
-  it('delivers urgent data in its order (RFC 6093 §6)', () => {
-    const peer = passive()
-    peer.send('PU. 1:101(100) ack 1')
-    assert.equal(peer.received, 100)
-  })
-
   it('acknowledges every second segment at once, a single one after 40 ms (MUST-40, MUST-58, MUST-59, SHLD-18, SHLD-19, RFC 5681 §4.2)', () => {
     const peer = passive({ tcp: { quickAcks: 0 } })
     peer.send('P. 1:1001(1000) ack 1')

@@ -33,12 +33,16 @@ export interface Notation {
   length: number
   ack: number | undefined
   window: number | undefined
+  /** The urgent pointer, where URG is set. */
+  urgent?: number | undefined
   /** Undefined: the script does not care. */
   options: OptionNotation | undefined
 }
 
 export interface OptionNotation {
   mss?: number
+  /** The user timeout, its 16 bits (RFC 5482 §2). */
+  uto?: number
   wscale?: number
   sackOK?: boolean
   /** Undefined fields are not compared. */
@@ -50,12 +54,12 @@ export interface OptionNotation {
 }
 
 const SEGMENT =
-  /^(?:\[(noecn|ect0|ect1|ce)\] )?([SFRPUEW.]+) (-?\d+):(-?\d+)\((\d+)\)(?: ack (-?\d+))?(?: win (\d+))?(?: <(.*)>)?$/
+  /^(?:\[(noecn|ect0|ect1|ce)\] )?([SFRPUEW.]+) (-?\d+):(-?\d+)\((\d+)\)(?: ack (-?\d+))?(?: win (\d+))?(?: urg (\d+))?(?: <(.*)>)?$/
 
 export function parseSegment(text: string): Notation {
   const match = SEGMENT.exec(text)
   if (match === null) throw new Error(`Not a segment: ${text}`)
-  const [, ecn, flags = '', from, to, length, ack, window, options] = match
+  const [, ecn, flags = '', from, to, length, ack, window, urgent, options] = match
   if (Number(to) - Number(from) !== Number(length)) throw new Error(`Length and range differ: ${text}`)
   const number = (value: string | undefined): number | undefined => (value === undefined ? undefined : Number(value))
   return {
@@ -65,6 +69,7 @@ export function parseSegment(text: string): Notation {
     length: Number(length),
     ack: number(ack),
     window: number(window),
+    urgent: number(urgent),
     options: options === undefined ? undefined : parseOptions(options),
   }
 }
@@ -74,6 +79,7 @@ function parseOptions(text: string): OptionNotation {
   for (const option of text.split(',')) {
     const [name, ...args] = option.trim().split(' ')
     if (name === 'mss') options.mss = Number(args[0])
+    else if (name === 'uto') options.uto = Number(args[0])
     else if (name === 'wscale') options.wscale = Number(args[0])
     else if (name === 'sackOK') options.sackOK = true
     else if (name === 'TS') options.ts = { val: named(args, 'val'), ecr: named(args, 'ecr') }
@@ -114,6 +120,7 @@ export function encode(segment: Notation, from: End, to: End): Uint8Array {
   const { options: asked = {} } = segment
   options.mss = asked.mss ?? 0
   options.windowScale = asked.wscale ?? -1
+  options.userTimeout = asked.uto ?? -1
   options.sackPermitted = asked.sackOK ?? false
   if (asked.ts !== undefined) {
     options.timestamps = true
@@ -137,6 +144,7 @@ export function encode(segment: Notation, from: End, to: End): Uint8Array {
   header.ack = seq(segment.ack === undefined ? 0 : to.iss + segment.ack)
   header.flags = flagsOf(segment.flags)
   header.window = segment.window ?? 65_535
+  header.urgent = segment.urgent ?? 0
   header.headerLen = 20 + options.length()
   const length = header.headerLen + segment.length
   const bytes = new Uint8Array(IPV4_HEADER_LEN + length)
@@ -201,6 +209,7 @@ export function decode(bytes: Uint8Array, from: End, to: End): SeenSegment | und
   if (parsed.mss > 0) options.mss = parsed.mss
   if (parsed.windowScale >= 0) options.wscale = parsed.windowScale
   if (parsed.sackPermitted) options.sackOK = true
+  if (parsed.userTimeout >= 0) options.uto = parsed.userTimeout
   if (parsed.timestamps) options.ts = { val: parsed.tsval, ecr: parsed.tsecr }
   if (parsed.sackCount > 0) {
     options.sack = Array.from({ length: parsed.sackCount }, (_, i) => [
@@ -219,6 +228,7 @@ export function decode(bytes: Uint8Array, from: End, to: End): SeenSegment | und
     length: header.payloadLen,
     ack: header.flags & TcpFlag.ACK ? (header.ack - to.iss) | 0 : undefined,
     window: header.window,
+    urgent: header.flags & TcpFlag.URG ? header.urgent : undefined,
     options,
     srcPort: header.srcPort,
     dstPort: header.dstPort,
@@ -230,7 +240,7 @@ export function decode(bytes: Uint8Array, from: End, to: End): SeenSegment | und
 }
 
 export function formatSegment(segment: Notation): string {
-  const { ecn, flags, seq: from, length, ack, window, options = {} } = segment
+  const { ecn, flags, seq: from, length, ack, window, urgent, options = {} } = segment
   const words = [
     ...(ecn === undefined || ecn === 'noecn' ? [] : [`[${ecn}]`]),
     flags,
@@ -238,8 +248,10 @@ export function formatSegment(segment: Notation): string {
   ]
   if (ack !== undefined) words.push(`ack ${ack}`)
   if (window !== undefined) words.push(`win ${window}`)
+  if (urgent !== undefined) words.push(`urg ${urgent}`)
   const named: string[] = []
   if (options.mss !== undefined) named.push(`mss ${options.mss}`)
+  if (options.uto !== undefined) named.push(`uto ${options.uto}`)
   if (options.sackOK) named.push('sackOK')
   if (options.ts !== undefined) named.push(`TS val ${options.ts.val} ecr ${options.ts.ecr}`)
   if (options.wscale !== undefined) named.push(`wscale ${options.wscale}`)
@@ -258,9 +270,11 @@ export function difference(expected: Notation, seen: SeenSegment): string | unde
   if (seen.seq !== expected.seq) return 'sequence number'
   if (seen.length !== expected.length) return 'length'
   if (expected.ack !== undefined && seen.ack !== expected.ack) return 'acknowledgment number'
+  if (expected.urgent !== undefined && seen.urgent !== expected.urgent) return 'urgent pointer'
   if (expected.window !== undefined && seen.window !== expected.window) return 'window'
   if (expected.options !== undefined) {
-    const { mss, wscale, sackOK, sack, ts } = expected.options
+    const { mss, wscale, sackOK, sack, ts, uto } = expected.options
+    if (uto !== seen.options.uto) return 'user timeout option'
     if (mss !== seen.options.mss) return 'mss option'
     if (wscale !== seen.options.wscale) return 'wscale option'
     if (sackOK !== seen.options.sackOK) return 'sackOK option'

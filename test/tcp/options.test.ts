@@ -111,6 +111,14 @@ describe('timestamps (RFC 7323 §3 to §5)', () => {
     assert.equal(peer.told.at(-1), 'ECONNRESET')
   })
 
+  it('of a segment with an impossible acknowledgment move no TS.Recent (§4.3)', () => {
+    const peer = passive({ syn })
+    peer.send('F. 1:1(0) ack 9999 <TS val 200000 ecr 0>')
+    peer.expect('. 1:1(0) ack 1 <TS ecr 1001>')
+    peer.send('P. 1:11(10) ack 1 <TS val 1005 ecr 0>')
+    peer.expect('. 1:1(0) ack 11 <TS ecr 1005>')
+  })
+
   it('are missed on other segments, which are dropped (§3.2)', () => {
     const peer = passive({ syn })
     peer.send('P. 1:11(10) ack 1')

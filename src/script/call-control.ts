@@ -62,7 +62,7 @@ const setsockopt: Handler = (program, args) => {
     return atOnce(() => setLinger(socket, onoff, numberOf(fields.get('linger'), 'linger')))
   }
   if (value.kind === 'text')
-    return atOnce(() => program.kernel.setText(socket, level, name, value.value, args.number(4)))
+    return atOnce(() => program.kernel.setText(socket, { level, name }, value.value, args.number(4)))
   return atOnce(() => setOption(socket, level, name, args.pointed(3)))
 }
 

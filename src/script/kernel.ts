@@ -4,9 +4,10 @@ import type { TcpOptionsInit } from '../tcp/settings.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { abort, close, closeBoth } from '../tcp/user.ts'
 import { type Errno, errnoNamed } from './errno.ts'
+import { followSysctls, isDeferred, refusesClients, setFastOpenKey } from './fast-open.ts'
 import type { Machine } from './machine.ts'
 import { type Attempt, failed, KernelSocket, type Outcome, ok } from './socket.ts'
-import { Domain, Level, Shutdown, SocketType } from './symbols.ts'
+import { Domain, Level, Message, Shutdown, SocketType, TcpOption } from './symbols.ts'
 import { Sysctls } from './sysctls.ts'
 import { type SendRequest, sendAttempt } from './transfer.ts'
 
@@ -46,11 +47,13 @@ export class Kernel {
 
   constructor(machine: Machine) {
     this.machine = machine
+    followSysctls(machine.tcp.fastOpen, this.sysctls)
     machine.onSegmentOut = (tcb, header, dataLength) => this.#byTcb.get(tcb)?.sent(header, dataLength)
   }
 
   /** The machine was set up differently: connections that follow it learn at once. */
   changed(): void {
+    followSysctls(this.machine.tcp.fastOpen, this.sysctls)
     for (const socket of this.#sockets) socket.refresh()
   }
 
@@ -63,7 +66,9 @@ export class Kernel {
   }
 
   /** Forgets what earlier connections taught about their peers (`ip tcp_metrics flush`). */
-  forgetPeers(): void {}
+  forgetPeers(): void {
+    this.machine.tcp.fastOpen.cache.clear()
+  }
 
   socket(domain: number, type: number, protocol: number): KernelSocket | Errno {
     if (domain !== Domain.AF_INET) return 'EAFNOSUPPORT'
@@ -87,8 +92,15 @@ export class Kernel {
     if (socket.listener !== undefined) return ok()
     const { addr, port } = socket.bound ?? { addr: this.machine.local, port: 0 }
     try {
+      const { queue, keys } = socket.fastOpen
+      const { tcp } = this.machine
       // Linux lets one connection more wait than the backlog says.
-      socket.listener = this.machine.tcp.listen(addr, port, { ...socket.options, backlog: Math.max(1, backlog + 1) })
+      const queues = {
+        backlog: Math.max(1, backlog + 1),
+        fastOpen: queue ?? (tcp.fastOpen.everyListener ? backlog : 0),
+      }
+      socket.listener = tcp.listen(addr, port, { ...socket.options, ...queues })
+      socket.listener.fastOpen.keys = keys
       return ok()
     } catch (error) {
       return failed(errnoOf(error))
@@ -115,10 +127,12 @@ export class Kernel {
     let begun = false
     return () => {
       if (socket.listener !== undefined) return failed('EISCONN')
+      if (isDeferred(socket)) return failed('EISCONN')
       if (socket.tcb === undefined) {
         begun = true
-        const errno = this.#open(socket, remote)
+        const errno = this.#open(socket, remote, socket.fastOpen.connects)
         if (errno !== undefined) return failed(errno)
+        if (isDeferred(socket)) return ok()
         if (socket.isNonBlocking) return failed('EINPROGRESS')
         return undefined
       }
@@ -136,13 +150,26 @@ export class Kernel {
 
   /** sendto(2) and sendmsg(2) with an address: it opens the connection with MSG_FASTOPEN, and otherwise means nothing. */
   sendTo(socket: KernelSocket, remote: Endpoint | undefined, request: SendRequest): Attempt {
-    void remote
-    return sendAttempt(this.machine, socket, request)
+    const send = sendAttempt(this.machine, socket, request)
+    if ((request.flags & Message.MSG_FASTOPEN) === 0) return send
+    let begun = false
+    return () => {
+      if (begun) return send()
+      begun = true
+      if (remote === undefined || refusesClients(this.sysctls)) return failed('EOPNOTSUPP')
+      if (socket.tcb === undefined) {
+        const errno = this.#open(socket, remote, true)
+        if (errno !== undefined) return failed(errno)
+      } else if (socket.isConnecting && !isDeferred(socket)) return failed('EALREADY')
+      return send()
+    }
   }
 
   /** setsockopt(2) with a text of `length` octets. */
-  setText(_socket: KernelSocket, _level: number, _name: number, _value: string, _length: number): Outcome {
-    return failed('ENOPROTOOPT')
+  setText(socket: KernelSocket, option: { level: number; name: number }, value: string, length: number): Outcome {
+    if (option.level !== Level.SOL_TCP || option.name !== TcpOption.TCP_FASTOPEN_KEY) return failed('ENOPROTOOPT')
+    const errno = setFastOpenKey(socket, value, length)
+    return errno === undefined ? ok() : failed(errno)
   }
 
   shutdown(socket: KernelSocket, how: number): Outcome {
@@ -178,11 +205,11 @@ export class Kernel {
   }
 
   /** Makes the connection, as connect(2) and sendto(2) with MSG_FASTOPEN do. */
-  #open(socket: KernelSocket, remote: Endpoint): Errno | undefined {
+  #open(socket: KernelSocket, remote: Endpoint, fastOpen: boolean): Errno | undefined {
     const { bound } = socket
     try {
       const ends = bound === undefined ? {} : { local: bound.addr, localPort: bound.port }
-      const tcb = this.machine.tcp.connect(remote.addr, remote.port, { ...socket.options, ...ends })
+      const tcb = this.machine.tcp.connect(remote.addr, remote.port, { ...socket.options, ...ends, fastOpen })
       this.#attach(socket, tcb)
       return undefined
     } catch (error) {

@@ -1,3 +1,4 @@
+import { isDeferred } from './fast-open.ts'
 import type { KernelSocket } from './socket.ts'
 import { Poll } from './symbols.ts'
 
@@ -15,6 +16,8 @@ export function readiness(socket: KernelSocket): number {
     if (tcb !== undefined && tcb.receiveRing.length > 0) mask |= Poll.POLLIN | Poll.POLLRDNORM
     if (writeOver || isClosed || socket.space?.isWritable === true) mask |= Poll.POLLOUT | Poll.POLLWRNORM
   }
+  // tcp_poll: a write would let the SYN go.
+  if (isDeferred(socket)) mask |= Poll.POLLOUT | Poll.POLLWRNORM
   if (socket.error !== undefined) mask |= Poll.POLLERR
   return mask
 }

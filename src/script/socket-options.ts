@@ -1,5 +1,6 @@
 import { DEFAULT_TTL } from '../ip/output.ts'
 import type { Errno } from './errno.ts'
+import { refusesClients } from './fast-open.ts'
 import type { Machine } from './machine.ts'
 import { failed, type KernelSocket, type Outcome, ok } from './socket.ts'
 import { IpOption, Level, SocketOption, SocketType, TcpOption } from './symbols.ts'
@@ -8,6 +9,7 @@ import { IpOption, Level, SocketOption, SocketType, TcpOption } from './symbols.
 const MIN_SNDBUF = 4608
 const MIN_RCVBUF = 2304
 /** net.core.wmem_max and rmem_max as machines under test have them; a larger wish is cut. */
+const MAX_CONNECT_TIMEOUT = 86_400_000
 const MAX_BUFFER = 16 * 1024 * 1024
 
 interface Option {
@@ -16,6 +18,8 @@ interface Option {
   readonly get?: (socket: KernelSocket, machine: Machine) => number | string
   /** The smallest and the largest value; anything else is EINVAL. */
   readonly limits?: readonly [number, number]
+  /** Why it cannot be set on this machine. */
+  readonly refuses?: (socket: KernelSocket) => Errno | undefined
 }
 
 /** An option that changes nothing of the protocol: it is kept, and told again. */
@@ -134,6 +138,29 @@ const TCP: Readonly<Record<number, Option>> = {
   [TcpOption.TCP_CONGESTION]: {
     get: (socket) => socket.tcb?.congestion.name ?? socket.sysctls.text('tcp_congestion_control'),
   },
+  [TcpOption.TCP_SYNCNT]: {
+    limits: [1, 127],
+    // So many SYNs after the first, each twice as long apart, and as long again for an answer.
+    set: (socket, value) => {
+      socket.wanted.connectTimeout = Math.min(1000 * (2 ** (value + 1) - 1), MAX_CONNECT_TIMEOUT)
+    },
+  },
+  [TcpOption.TCP_FASTOPEN]: {
+    limits: [0, 0x7fff_ffff],
+    set: (socket, value) => {
+      socket.fastOpen.queue = value
+      if (socket.listener !== undefined) socket.listener.fastOpen.limit = value
+    },
+    get: (socket) => socket.listener?.fastOpen.limit ?? socket.fastOpen.queue ?? 0,
+  },
+  [TcpOption.TCP_FASTOPEN_CONNECT]: {
+    limits: [0, 1],
+    refuses: ({ sysctls }) => (refusesClients(sysctls) ? 'EOPNOTSUPP' : undefined),
+    set: (socket, value) => {
+      socket.fastOpen.connects = value !== 0
+    },
+    get: (socket) => Number(socket.fastOpen.connects),
+  },
   [TcpOption.TCP_QUICKACK]: kept('TCP_QUICKACK', 1),
   [TcpOption.TCP_INQ]: kept('TCP_INQ'),
   [TcpOption.TCP_DEFER_ACCEPT]: kept('TCP_DEFER_ACCEPT'),
@@ -154,6 +181,8 @@ export function setOption(socket: KernelSocket, level: number, name: number, val
   if (option === undefined || set === undefined) return failed(refusal(level))
   const [low, high] = option.limits ?? [-0x8000_0000, 0xffff_ffff]
   if (value < low || value > high) return failed('EINVAL')
+  const reason = option.refuses?.(socket)
+  if (reason !== undefined) return failed(reason)
   set(socket, value)
   socket.refresh()
   return ok()

@@ -6,6 +6,7 @@ import type { Tcb } from '../tcp/tcb.ts'
 import { release } from '../tcp/user.ts'
 import type { TcpHeader } from '../wire/tcp.ts'
 import { ERRNO, type Errno } from './errno.ts'
+import type { FastOpenWishes } from './fast-open.ts'
 import { SendSpace } from './send-space.ts'
 import type { Sysctls } from './sysctls.ts'
 
@@ -42,6 +43,7 @@ export class KernelSocket {
   sndBuf: number | undefined
   rcvBuf: number | undefined
   cork = false
+  readonly fastOpen: FastOpenWishes = { connects: false }
   /** What is held back goes out with the next refresh: an option that holds back was taken away. */
   pushes = false
   /** Milliseconds; 0 leaves it to the stack. */
@@ -170,7 +172,8 @@ export class KernelSocket {
   }
 
   get isConnecting(): boolean {
-    return this.tcb !== undefined && (this.tcb.state === 'SYN-SENT' || this.tcb.state === 'SYN-RECEIVED')
+    const { tcb } = this
+    return tcb !== undefined && (tcb.state === 'SYN-SENT' || tcb.state === 'SYN-RECEIVED') && !tcb.isUsable
   }
 
   /** Nothing more will be received: the peer ended its side, or the connection is over. */

@@ -2,6 +2,9 @@ import type { TcpOptionsInit } from '../tcp/settings.ts'
 
 const PREFIX = 'net.ipv4.'
 
+/** The bit of `tcp_fastopen` that lets connections use it. */
+export const FAST_OPEN_CLIENT = 1
+
 /** Kernel parameters that mean something to this stack, with Linux's defaults. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   tcp_rmem: '4096 131072 6291456',
@@ -20,6 +23,9 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   tcp_slow_start_after_idle: '1',
   tcp_congestion_control: 'cubic',
   tcp_min_tso_segs: '2',
+  tcp_fastopen: '1',
+  tcp_fastopen_key: '',
+  tcp_fastopen_blackhole_timeout_sec: '0',
 }
 
 /** The kernel parameters of a script's machine: what shell lines set, and what that asks of the stack. */

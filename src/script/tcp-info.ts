@@ -20,7 +20,16 @@ const STATES: Readonly<Record<TcpState, number>> = {
 }
 
 const CongestionState = { OPEN: 0, DISORDER: 1, CWR: 2, RECOVERY: 3, LOSS: 4 } as const
-const Option = { TIMESTAMPS: 1, SACK: 2, WSCALE: 4, ECN: 8, ECN_SEEN: 16, SYN_DATA: 32, USEC_TS: 64 } as const
+const Option = {
+  TIMESTAMPS: 1,
+  SACK: 2,
+  WSCALE: 4,
+  ECN: 8,
+  ECN_SEEN: 16,
+  SYN_DATA: 32,
+  USEC_TS: 64,
+  TFO_CHILD: 128,
+} as const
 /** TCP_INFINITE_SSTHRESH. */
 const NO_SSTHRESH = 0x7fff_ffff
 
@@ -49,7 +58,7 @@ export const TCP_INFO_CONSTANTS: ReadonlyMap<string, number> = new Map([
   ['TCPI_OPT_ECN_SEEN', Option.ECN_SEEN],
   ['TCPI_OPT_SYN_DATA', Option.SYN_DATA],
   ['TCPI_OPT_USEC_TS', Option.USEC_TS],
-  ['TCPI_OPT_TFO_CHILD', 128],
+  ['TCPI_OPT_TFO_CHILD', Option.TFO_CHILD],
 ])
 
 /** The fields of Linux's struct tcp_info (include/uapi/linux/tcp.h) for a socket, by name. */
@@ -137,5 +146,7 @@ function options(tcb: Tcb): number {
   if (tcb.timestamps) bits |= Option.TIMESTAMPS
   if (tcb.sackPermitted) bits |= Option.SACK
   if (tcb.scaling) bits |= Option.WSCALE
+  if (tcb.fastOpen?.isDataAcked) bits |= Option.SYN_DATA
+  if (tcb.fastOpen?.isOpen) bits |= Option.TFO_CHILD
   return bits
 }

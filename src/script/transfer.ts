@@ -1,6 +1,7 @@
 import { consumed } from '../tcp/receive.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { send } from '../tcp/user.ts'
+import { isBeforeSyn, takeOntoSyn } from './fast-open.ts'
 import type { Machine } from './machine.ts'
 import { type Attempt, failed, type KernelSocket, type Outcome, ok } from './socket.ts'
 import { Message } from './symbols.ts'
@@ -80,14 +81,25 @@ export function sendAttempt(machine: Machine, socket: KernelSocket, request: Sen
   const more = (flags & Message.MSG_MORE) !== 0
   let copied = 0
   let waitsForRoom = false
+  let opens = false
   const blocked = (): Outcome | undefined => {
     if (mayBlock && machine.now < deadline) return undefined
-    return copied > 0 ? ok(copied) : failed('EAGAIN')
+    return copied > 0 ? ok(copied) : failed(opens ? 'EINPROGRESS' : 'EAGAIN')
   }
   return () => {
     const { tcb, space } = socket
     if (tcb === undefined || space === undefined) return failed('EPIPE')
+    if (isBeforeSyn(socket) && !opens) {
+      opens = true
+      copied = takeOntoSyn(socket, count)
+      if (copied > 0) {
+        write(tcb, request, 0, copied, false)
+        space.wrote(copied)
+      }
+      machine.settle()
+    }
     if (socket.isConnecting && !tcb.passive) return blocked()
+    if (opens && socket.error !== undefined) return failed(socket.takeError() ?? 'EPIPE')
     if (waitsForRoom && !space.isWritable && !socket.isWriteOver) return blocked()
     for (;;) {
       const error = socket.takeError()

@@ -7,16 +7,6 @@ import { FAST_OPEN_CLIENT, type Sysctls } from './sysctls.ts'
 
 // TCP Fast Open as Linux's sockets offer it.
 
-/** What setsockopt asked of a socket. */
-export interface FastOpenWishes {
-  /** TCP_FASTOPEN_CONNECT: connect leaves the SYN to the first write. */
-  connects: boolean
-  /** TCP_FASTOPEN: the queue length of a listener. */
-  queue?: number
-  /** TCP_FASTOPEN_KEY. */
-  keys?: FastOpenKeys
-}
-
 /** Brings Fast Open of the machine up to its kernel parameters. */
 export function followSysctls(fastOpen: TcpFastOpen, sysctls: Sysctls): void {
   const options: FastOpenOptions = fastOpenOptionsOf(sysctls.number('tcp_fastopen'))

@@ -1,12 +1,12 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { seqAdd } from '../base/seq.ts'
+import type { FastOpenKeys } from '../tcp/fast-open-keys.ts'
 import type { Listener } from '../tcp/listener.ts'
 import { resolveTcpOptions, type TcpOptionsInit } from '../tcp/settings.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { release } from '../tcp/user.ts'
 import type { TcpHeader } from '../wire/tcp.ts'
 import { ERRNO, type Errno } from './errno.ts'
-import type { FastOpenWishes } from './fast-open.ts'
 import { SendSpace } from './send-space.ts'
 import type { Sysctls } from './sysctls.ts'
 
@@ -23,6 +23,16 @@ export const failed = (errno: Errno): Outcome => ({ value: -1, errno })
 export type Attempt = () => Outcome | undefined
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** What setsockopt asked for TCP Fast Open. */
+export interface FastOpenWishes {
+  /** TCP_FASTOPEN_CONNECT: connect leaves the SYN to the first write. */
+  connects: boolean
+  /** TCP_FASTOPEN: the queue length of a listener. */
+  queue?: number
+  /** TCP_FASTOPEN_KEY. */
+  keys?: FastOpenKeys
+}
 
 /** A TCP socket as Linux shows it to a program: what it is, what was asked of it, and the connection beneath. */
 export class KernelSocket {

@@ -1,4 +1,4 @@
-import { atOnce, type Call, type Handler, type Program, socketAt, socketOf } from './call.ts'
+import { atOnce, type Call, type Difference, type Handler, type Program, socketAt, socketOf } from './call.ts'
 import { Epoll } from './epoll.ts'
 import { readiness, reported } from './readiness.ts'
 import { failed, type KernelSocket, type Outcome, ok } from './socket.ts'
@@ -81,19 +81,20 @@ const getsockopt: Handler = (program, args) => {
   }
 }
 
-function checkOption(outcome: Outcome, args: Arguments, found: number | string): string | undefined {
+function checkOption(outcome: Outcome, args: Arguments, found: number | string): Difference | undefined {
   const expected = args.at(3)
   const length = args.pointed(4)
+  if (outcome.value < 0) return undefined
   if (typeof found === 'string') {
     const wanted = expected.kind === 'text' ? expected.value : undefined
-    return wanted === found ? undefined : `expected ${JSON.stringify(wanted)}, saw ${JSON.stringify(found)}`
+    return wanted === found ? undefined : { expected: JSON.stringify(wanted), seen: JSON.stringify(found) }
   }
-  if (outcome.value === 0 && length !== 4) return `expected a value of ${length} octets, saw one of 4`
+  if (length !== 4) return { expected: `${length} octets`, seen: '4' }
   return differs(outcome, 'value', args.pointed(3) | 0, found | 0)
 }
 
-const differs = (outcome: Outcome, what: string, expected: number, seen: number): string | undefined =>
-  outcome.value < 0 || expected === seen ? undefined : `expected ${what} ${expected}, saw ${seen}`
+const differs = (outcome: Outcome, what: string, expected: number, seen: number): Difference | undefined =>
+  outcome.value < 0 || expected === seen ? undefined : { expected: `the ${what} ${expected}`, seen: `${seen}` }
 
 interface Polled {
   readonly socket: KernelSocket
@@ -119,7 +120,7 @@ const poll: Handler = (program, args) => {
     check: () => {
       const at = polled.findIndex(({ expected }, index) => expected !== found[index])
       if (at < 0) return undefined
-      return `expected revents ${pollNames(polled[at]!.expected)}, saw ${pollNames(found[at] ?? 0)}`
+      return { expected: `revents ${pollNames(polled[at]!.expected)}`, seen: pollNames(found[at] ?? 0) }
     },
   }
 }
@@ -171,7 +172,8 @@ const epollWait: Handler = (program, args) => {
     check: () => {
       const wanted = expected.map((item) => numberOf(structOf(item, 'an event').get('events'), 'events'))
       const at = found.findIndex(({ events }, index) => wanted[index] !== undefined && wanted[index] !== events)
-      return at < 0 ? undefined : `expected events ${pollNames(wanted[at]!)}, saw ${pollNames(found[at]!.events)}`
+      if (at < 0) return undefined
+      return { expected: `events ${pollNames(wanted[at]!)}`, seen: pollNames(found[at]!.events) }
     },
   }
 }

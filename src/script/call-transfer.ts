@@ -2,7 +2,7 @@ import { type Call, type Handler, type Program, socketOf } from './call.ts'
 import type { KernelSocket } from './socket.ts'
 import { Domain } from './symbols.ts'
 import { type Received, receiveAttempt, type SendRequest, sendAttempt } from './transfer.ts'
-import { ArgumentError, type Arguments, listOf, numberOf, structOf, type Value } from './values.ts'
+import { ArgumentError, type Arguments, listOf, numberOf, type Value } from './values.ts'
 
 // Calls that move data.
 
@@ -43,7 +43,7 @@ const recvmsg: Handler = (program, args) => {
     attempt: receiveAttempt(program.kernel.machine, socket, { count, flags: args.number(2), into }),
     check: (outcome) => {
       if (outcome.value < 0 || into.flags === expected) return undefined
-      return `expected msg_flags 0x${expected.toString(16)}, saw 0x${into.flags.toString(16)}`
+      return { expected: `msg_flags 0x${expected.toString(16)}`, seen: `0x${into.flags.toString(16)}` }
     },
   }
 }
@@ -106,8 +106,9 @@ function vectorLength(value: Value, count: number | undefined, call: string): nu
   return items.reduce((sum, item) => sum + bufferLength(item, call), 0)
 }
 
+/** `{..., 100}`. */
 const bufferLength = (item: Value, call: string): number =>
-  numberOf(structOf(item, `a buffer of ${call}`).get('iov_len'), `the length of a buffer of ${call}`)
+  numberOf(listOf(item, `a buffer of ${call}`)[1], `the length of a buffer of ${call}`)
 
 function messageLength(message: ReadonlyMap<string, Value>, call: string): number {
   const vector = message.get('msg_iov')

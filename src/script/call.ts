@@ -6,13 +6,19 @@ import { ArgumentError, type Arguments } from './values.ts'
 /** A descriptor of the program under test. */
 export type Descriptor = KernelSocket | Epoll
 
+/** What a script foretells of something, and what it turned out to be. */
+export interface Difference {
+  readonly expected: string
+  readonly seen: string
+}
+
 /** A call that has been understood: what makes it, and what besides its result the script foretells. */
 export interface Call {
   readonly attempt: Attempt
   /** The descriptor that a successful call returned; the script chooses its number. */
   readonly opened?: () => Descriptor | undefined
   /** What differs from the script's expectation of what the call hands back, once it has returned. */
-  readonly check?: (outcome: Outcome) => string | undefined
+  readonly check?: (outcome: Outcome) => Difference | undefined
   /** When the call gives up waiting, on the machine's clock. */
   readonly deadline?: number
   /** The call succeeded: the script's connection has come this far. */

@@ -1,3 +1,6 @@
+import { symbolValue } from './symbols.ts'
+import type { Expression } from './syntax.ts'
+
 /** An argument of a system call once its names are numbers. `...` stands for whatever packetdrill fills in itself. */
 export type Value =
   | { readonly kind: 'number'; readonly value: number }
@@ -8,6 +11,36 @@ export type Value =
 
 /** An argument that a call cannot be made with; its message names the argument and what was wanted. */
 export class ArgumentError extends Error {}
+
+/** Works out an expression: names become Linux's constants, and `a|b` a number. */
+export function evaluate(expression: Expression): Value {
+  switch (expression.kind) {
+    case 'number':
+      return expression
+    case 'text':
+      return { kind: 'text', value: expression.value }
+    case 'ellipsis':
+      return expression
+    case 'assign':
+      return evaluate(expression.value)
+    case 'list':
+      return { kind: 'list', items: expression.items.map(evaluate) }
+    case 'struct':
+      return { kind: 'struct', fields: new Map(expression.fields.map(({ name, value }) => [name, evaluate(value)])) }
+    case 'or': {
+      const left = numberOf(evaluate(expression.left), 'what stands before "|"')
+      return { kind: 'number', value: left | numberOf(evaluate(expression.right), 'what stands behind "|"') }
+    }
+    case 'word': {
+      const value = symbolValue(expression.name)
+      if (value === undefined)
+        throw new ArgumentError(`${expression.name} is not a constant of Linux that is known here`)
+      return { kind: 'number', value }
+    }
+    case 'call':
+      throw new ArgumentError(`${expression.name}(…) is not a value that is known here`)
+  }
+}
 
 /** The arguments of one call, asked for by place. */
 export class Arguments {

@@ -81,7 +81,9 @@ async function run(order: FlowOrder): Promise<Result> {
   try {
     console.log('ready')
     const sockets = await Promise.all(
-      Array.from({ length: flows }, (_, i) => stack.tcp.connect({ host, port: port + i, ...{ congestion } })),
+      Array.from({ length: flows }, (_, i) =>
+        stack.tcp.connect({ host, port: port + i, congestion: congestion === 'bbr' ? 'cubic' : congestion }),
+      ),
     )
     for (const socket of sockets) socket.closed.catch(() => undefined)
     const [first] = sockets

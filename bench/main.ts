@@ -91,7 +91,7 @@ function print(subjects: readonly Subject[], plan: Plan, results: readonly Map<s
   const pinned = canPin ? 'client on processor 0' : 'not pinned'
   console.log(machine())
   console.log(
-    `veth, MTU 1500, offloads as they come; congestion control: kernel cubic, ours newreno; ${pinned}; ` +
+    `veth, MTU 1500, offloads as they come; congestion control: cubic on both sides; ${pinned}; ` +
       `median [min–max] of ${plan.rounds} × ${plan.ms} ms, interleaved; a ratio above 1 is better than the kernel`,
   )
   console.log(`\n${table}`)

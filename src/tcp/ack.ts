@@ -36,15 +36,17 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg, onDelivered)
   // RFC 6298 §3, Karn's algorithm: an ACK of anything sent twice measures nothing, unless its timestamp shows
   // that it answers the last transmission (RFC 7323 §4.1).
-  if (repeated < 0 && newest >= 0) tcb.rtt.sample(micros(now - newest), now)
+  let rtt = micros(-1)
+  if (repeated < 0 && newest >= 0) rtt = micros(now - newest)
   else if (echoed !== undefined && repeated >= 0 && !isBefore(echoed, timestampAt(tcb.tsOffset, repeated))) {
-    tcb.rtt.sample(micros(now - repeated), now)
+    rtt = micros(now - repeated)
   }
+  if (rtt >= 0) tcb.rtt.sample(rtt, now)
   updateWindow(tcb, seg)
-  if (probeRepairedLoss(tcb, seg, isDuplicate)) tcb.congestion.onLoss(flight, tcb.mss)
+  if (probeRepairedLoss(tcb, seg, isDuplicate)) tcb.congestion.onCongestion(flight, tcb.mss)
   const delivered = tcb.board.delivered - deliveredBefore
   if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, flight)
-  if (delivered > 0 || isDuplicate) afterAck(tcb, { acked, isDuplicate, delivered, flight }, now)
+  if (delivered > 0 || isDuplicate) afterAck(tcb, { acked, isDuplicate, delivered, flight, rtt }, now)
 }
 
 /** SND.UNA moves: what was acknowledged leaves the buffer, and the retransmission timer starts anew (RFC 6298 §5.3). */

@@ -1,5 +1,5 @@
 import type { Micros } from '../base/types.ts'
-import { initialWindow } from './congestion/new-reno.ts'
+import { initialWindow } from './congestion/initial-window.ts'
 import type { Segment } from './segment.ts'
 import { DEFAULT_MSS, type Tcb } from './tcb.ts'
 
@@ -24,7 +24,7 @@ export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
     tcb.tsRecent = options.tsval
     tcb.tsRecentAt = now
   }
-  tcb.congestion.cwnd = initialWindow(tcb.mss)
+  tcb.congestion.cwnd = initialWindow(tcb.mss, tcb.settings.initialWindow)
 }
 
 /** Our SYN has been acknowledged: what its loss, if it was lost, means for the data that follows. */

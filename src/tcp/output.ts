@@ -2,6 +2,7 @@ import { type Seq, seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { burst } from './burst.ts'
+import { initialWindow } from './congestion/initial-window.ts'
 import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
 import { judgeLimit } from './judge-limit.ts'
 import type { SentRange } from './scoreboard.ts'
@@ -28,8 +29,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       if (tcb.fastOpen?.isOpen) sendNew(tcb, sender, now)
       break
     default:
-      // RFC 5681 §4.1: after an idle time the ACK clock is gone.
-      if (tcb.board.isEmpty && now - tcb.lastDataSent > tcb.rtt.rto) tcb.congestion.onIdle(tcb.mss)
+      if (tcb.board.isEmpty && tcb.unsent > 0) restart(tcb, now)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
       if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && !tcb.reassembly.isEmpty) sender.ack(tcb, now)
       retransmitLost(tcb, sender, now)
@@ -44,10 +44,20 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (!tcb.deadlines.isArmed(Timer.TAIL_PROBE)) armProbe(tcb, now)
 }
 
+/** RFC 5681 §4.1: after an idle time the ACK clock is gone. */
+function restart(tcb: Tcb, now: Micros): void {
+  const { slowStartAfterIdle, initialWindow: wanted } = tcb.settings
+  const window = slowStartAfterIdle ? initialWindow(tcb.mss, wanted) : Number.POSITIVE_INFINITY
+  tcb.congestion.onRestart(tcb.windowUse.restart(tcb.lastDataSent, now), tcb.rtt.rto, window)
+}
+
 function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
-  const before = tcb.snd.nxt
+  const { snd } = tcb
+  const before = snd.nxt
   sendNew(tcb, sender, now)
-  judgeLimit(tcb, tcb.snd.nxt !== before, now)
+  const isSent = snd.nxt !== before
+  if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
+  judgeLimit(tcb, isSent, now)
 }
 
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */

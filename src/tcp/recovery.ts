@@ -1,5 +1,6 @@
 import { seqGe, seqGt } from '../base/seq.ts'
 import { type Micros, NEVER } from '../base/types.ts'
+import { AckSample } from './congestion/control.ts'
 import { DUP_THRESH } from './rack.ts'
 import { forgetProbe } from './tail-timer.ts'
 import type { Tcb } from './tcb.ts'
@@ -15,6 +16,8 @@ export interface AckNews {
   readonly delivered: number
   /** FlightSize before the ACK. */
   readonly flight: number
+  /** The round trip it measured; -1 for none. */
+  readonly rtt: Micros
 }
 
 /** After SND.UNA and the scoreboard have moved: finds losses, moves the recovery state, grows or cuts the window. */
@@ -23,14 +26,7 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   else detectByDuplicates(tcb, news)
   if (tcb.recovery !== 'none' && seqGe(tcb.snd.una, tcb.recoveryPoint)) leave(tcb)
   if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) enterFast(tcb, news.flight)
-  else if (
-    news.acked > 0 &&
-    tcb.recovery !== 'fast' &&
-    !tcb.ecn.isReducing(tcb.snd.una) &&
-    wasLimitedByWindow(tcb, news)
-  ) {
-    tcb.congestion.onAck(news.acked, tcb.mss)
-  }
+  tellCongestion(tcb, news, now)
   if (tcb.recovery === 'fast') tcb.prr.onAck(news.delivered, tcb.board.pipe, tcb.congestion.ssthresh, tcb.mss)
 }
 
@@ -77,13 +73,13 @@ function enterFast(tcb: Tcb, flight: number): void {
   tcb.stats.fastRecoveries++
   tcb.prr.begin(flight)
   // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
-  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onLoss(flight, tcb.mss)
+  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onCongestion(flight, tcb.mss)
   tcb.ecn.reduced(tcb.snd.nxt)
 }
 
 /** RFC 3168 §6.1.2: the peer saw a mark on our packets; the window answers as to a loss. */
 export function reduceForMark(tcb: Tcb, flight: number): void {
-  tcb.congestion.onLoss(flight, tcb.mss)
+  tcb.congestion.onCongestion(flight, tcb.mss)
   tcb.ecn.reduced(tcb.snd.nxt)
 }
 
@@ -110,7 +106,23 @@ export function afterTimeout(tcb: Tcb): void {
   tcb.stats.timeouts++
 }
 
-/** RFC 7661 §4.1: a window that was not used is not shown to be right. */
-function wasLimitedByWindow(tcb: Tcb, news: AckNews): boolean {
-  return news.flight + tcb.mss > tcb.congestion.cwnd || tcb.recovery === 'timeout'
+const sample = new AckSample()
+
+/** Tells the congestion controller what an ACK brought, and whether its window may grow by it. */
+function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
+  const { snd, congestion } = tcb
+  sample.now = now
+  sample.acked = news.acked
+  sample.delivered = news.delivered
+  sample.rtt = news.rtt
+  sample.minRtt = tcb.rtt.minRtt
+  sample.mss = tcb.mss
+  sample.una = snd.una
+  sample.nxt = snd.nxt
+  sample.mayGrow =
+    news.acked > 0 &&
+    tcb.recovery !== 'fast' &&
+    !tcb.ecn.isReducing(snd.una) &&
+    (tcb.recovery === 'timeout' || tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh))
+  congestion.onAck(sample)
 }

@@ -2,6 +2,7 @@ import type { Ipv4Addr } from '../base/address.ts'
 import { fromMs, type Micros } from '../base/types.ts'
 import { DEFAULT_TTL } from '../ip/output.ts'
 import { ECN_MASK } from '../wire/ipv4.ts'
+import { CONGESTION_CONTROLS, type CongestionName } from './congestion/control.ts'
 import type { EcnMode } from './ecn.ts'
 
 /** What a program may choose for a connection or a listener. Times are milliseconds, sizes are bytes. */
@@ -64,6 +65,12 @@ export interface TcpOptionsInit {
    * Default `accept`, as Linux does.
    */
   readonly ecn?: EcnMode
+  /** How the network's share is found: `cubic` (RFC 9438) or `newreno` (RFC 5681, 6582). Default `cubic`. */
+  readonly congestion?: CongestionName
+  /** Segments that a connection may begin with. Default 10, or fewer where they are large (RFC 6928). */
+  readonly initialWindow?: number
+  /** Lets the window shrink towards the initial one while nothing is sent (RFC 5681 §4.1). Default true. */
+  readonly slowStartAfterIdle?: boolean
   /** IPv4 time to live. Default 64. */
   readonly ttl?: number
   /** The differentiated-services byte; its two low bits are congestion control's own. Default 0. */
@@ -108,6 +115,10 @@ export interface TcpSettings {
   readonly windowScale: boolean
   readonly sack: boolean
   readonly ecn: EcnMode
+  readonly congestion: CongestionName
+  /** Undefined leaves it to RFC 6928. */
+  readonly initialWindow: number | undefined
+  readonly slowStartAfterIdle: boolean
   readonly ttl: number
   readonly tos: number
 }
@@ -147,6 +158,9 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     windowScale: init.windowScale ?? true,
     sack: init.sack ?? true,
     ecn: oneOf('ecn', init.ecn, ['accept', 'off', 'request']),
+    congestion: oneOf('congestion', init.congestion, CONGESTION_CONTROLS),
+    initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
+    slowStartAfterIdle: init.slowStartAfterIdle ?? true,
     ttl: within('ttl', DEFAULT_TTL, 1, 255),
     tos: within('tos', 0, 0, 255) & ~ECN_MASK,
   }

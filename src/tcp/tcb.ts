@@ -6,8 +6,10 @@ import { TokenBucket } from '../base/token-bucket.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { AckPace } from './ack-pace.ts'
+import { congestionControl } from './congestion/choose.ts'
 import type { CongestionControl } from './congestion/control.ts'
-import { NewReno } from './congestion/new-reno.ts'
+import { initialWindow } from './congestion/initial-window.ts'
+import { WindowUse } from './congestion/window-use.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
@@ -128,6 +130,7 @@ export class Tcb {
   readonly rtt = new RttEstimator()
   readonly rack: Rack
   readonly congestion: CongestionControl
+  readonly windowUse: WindowUse
   readonly ecn: Ecn
   /** The user closed; the FIN stands behind the last byte of the send buffer. */
   finQueued = false
@@ -242,7 +245,8 @@ export class Tcb {
     this.recoveryPoint = iss
     this.rack = new Rack(iss)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
-    this.congestion = new NewReno(this.mss)
+    this.congestion = congestionControl(init.settings.congestion, initialWindow(this.mss, init.settings.initialWindow))
+    this.windowUse = new WindowUse(iss)
     this.ecn = new Ecn(init.settings.ecn, iss)
     this.noDelay = init.settings.noDelay
     this.receiveLimit = Math.min(init.settings.receiveBuffer, FIRST_RECEIVE_WINDOW)

@@ -1,20 +1,48 @@
+import type { Seq } from '../../base/seq.ts'
+import { type Micros, micros } from '../../base/types.ts'
+
+/** The congestion controllers there are. */
+export const CONGESTION_CONTROLS = ['cubic', 'newreno'] as const
+export type CongestionName = (typeof CONGESTION_CONTROLS)[number]
+
+/** What one ACK brought, in octets and microseconds. One object is filled again for each: nothing of it may be kept. */
+export class AckSample {
+  now = micros(0)
+  /** Octets newly acknowledged. */
+  acked = 0
+  /** Octets newly known to have left the network: acknowledged or sacked. */
+  delivered = 0
+  /** The round trip that it measures; -1 where it measures none. */
+  rtt = micros(-1)
+  /** The least there has been. */
+  minRtt = micros(0)
+  mss = 0
+  /** SND.UNA and SND.NXT, which tell one round trip from the next. */
+  una = 0 as Seq
+  nxt = 0 as Seq
+  /** The window was in use, nothing was just lost: a window that grows by ACKs may grow. */
+  mayGrow = false
+}
+
 /**
  * How much may be in the network: a congestion controller decides only the
  * window. What is lost is decided elsewhere and told to it.
  * All quantities are octets.
  */
 export interface CongestionControl {
-  readonly name: string
+  readonly name: CongestionName
   cwnd: number
   ssthresh: number
-  /** `octets` of new data were acknowledged outside recovery, while the window was in use. */
-  onAck(octets: number, mss: number): void
-  /** A loss was found; `flight` is FlightSize (RFC 5681 §2). Called once for each window of data. */
-  onLoss(flight: number, mss: number): void
+  /** An ACK brought something new. */
+  onAck(sample: AckSample): void
+  /** A loss was found, or the peer saw a mark (RFC 3168); `flight` is FlightSize (RFC 5681 §2). Once for each window of data. */
+  onCongestion(flight: number, mss: number): void
   /** Everything that was outstanding at the loss has been acknowledged. */
   onRecovered(flight: number, mss: number): void
   /** The retransmission timer expired; `first` unless it is a repetition for the same octets. */
   onTimeout(flight: number, mss: number, first: boolean): void
-  /** Nothing was sent for longer than a timeout (RFC 5681 §4.1). */
-  onIdle(mss: number): void
+  /** Nothing was lost after all: the window is again what it was before the last `onCongestion` or first `onTimeout`. */
+  onUndo(): void
+  /** Data follows after `idle` in which nothing was in flight; the window may go down to `restart` (RFC 5681 §4.1). */
+  onRestart(idle: Micros, rto: Micros, restart: number): void
 }

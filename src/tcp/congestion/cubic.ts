@@ -1,0 +1,104 @@
+import { addMicros, type Micros } from '../../base/types.ts'
+import type { AckSample } from './control.ts'
+import { HyStart } from './hystart.ts'
+import { LossBased } from './loss-based.ts'
+
+/** RFC 9438 §4.1 and §5: how steep the curve is, and what is left after a loss. */
+const C = 0.4
+const BETA = 0.7
+/** §4.3: the growth with which AIMD at that β shares fairly with Reno. */
+const ALPHA = (3 * (1 - BETA)) / (1 + BETA)
+/** Before the first loss, when no W_max is known: a segment for this many, so a twentieth in each round trip. */
+const UNKNOWN_GROWTH = 20
+/** §4.4: the curve may ask for no more than half as much again in a round trip. */
+const MAX_TARGET = 1.5
+
+/**
+ * CUBIC (RFC 9438) with HyStart++ (RFC 9406). After a loss the window first
+ * nears the size at which the loss happened, stays there for a while, then
+ * probes beyond: by time, not by round trips. Windows are in segments here, as in the RFC.
+ */
+export class Cubic extends LossBased {
+  readonly name = 'cubic'
+  readonly #hystart = new HyStart()
+  /** W_max, the window at the last reduction; 0 while none is known. */
+  #most = 0
+  /** t_epoch, when the present congestion avoidance began; undefined outside. */
+  #epoch: Micros | undefined
+  /** W_cubic's plateau, and K, the seconds from the epoch until it is reached. */
+  #origin = 0
+  #k = 0
+  /** W_est, the window that Reno would have, and cwnd_prior, from where it grows like Reno's own. */
+  #estimate = 0
+  #prior = 0
+  /** cwnd with its fraction of a segment; good while it makes the same window. */
+  #window = 0
+
+  override onCongestion(flight: number, mss: number): void {
+    const window = this.cwnd / mss
+    // §4.7, fast convergence: a window that did not come back to where it was leaves room for newcomers.
+    this.#most = window < this.#most ? (window * (1 + BETA)) / 2 : window
+    this.#prior = window
+    this.#epoch = undefined
+    super.onCongestion(flight, mss)
+  }
+
+  override onTimeout(flight: number, mss: number, first: boolean): void {
+    super.onTimeout(flight, mss, first)
+    // §4.8: what was known of the path is void.
+    this.#most = 0
+    this.#prior = 0
+    this.#epoch = undefined
+  }
+
+  override onUndo(): void {
+    super.onUndo()
+    this.#most = 0
+    this.#epoch = undefined
+  }
+
+  override onRestart(idle: Micros, rto: Micros, restart: number): void {
+    super.onRestart(idle, rto, restart)
+    // §5.8: the curve does not go on while nothing is sent.
+    if (this.#epoch !== undefined) this.#epoch = addMicros(this.#epoch, idle)
+  }
+
+  protected override slowStart(sample: AckSample): number {
+    // RFC 9406 §4.3: only the first slow start knows nothing of the path.
+    if (this.ssthresh < Number.POSITIVE_INFINITY) return super.slowStart(sample)
+    const divisor = this.#hystart.onAck(sample)
+    if (divisor > 0) this.cwnd += Math.ceil(sample.acked / divisor)
+    else this.ssthresh = this.cwnd
+    return divisor > 0 ? 0 : sample.acked
+  }
+
+  protected override avoid(octets: number, { now, mss, minRtt }: AckSample): void {
+    if (Math.floor(this.#window * mss) !== Math.floor(this.cwnd)) this.#window = this.cwnd / mss
+    const acked = octets / mss
+    if (this.#epoch === undefined) this.#beginEpoch(now)
+    const window = this.#window
+    // §4.3: beyond cwnd_prior Reno's own growth; below it what makes up for the smaller reduction.
+    this.#estimate += ((this.#estimate >= this.#prior ? 1 : ALPHA) * acked) / window
+    // §4.2, one round trip ahead.
+    const seconds = (now - (this.#epoch as Micros) + minRtt) / 1e6 - this.#k
+    const target = Math.min(C * seconds ** 3 + this.#origin, MAX_TARGET * window)
+    let growth = (Math.max(0, target - window) * acked) / window
+    // Not RFC: without a loss to know it by, the plateau is left sooner, see docs/deviations.md#cubic-first-plateau.
+    if (this.#most === 0) growth = Math.max(growth, acked / UNKNOWN_GROWTH)
+    this.#window = Math.max(window + growth, this.#estimate)
+    this.cwnd = Math.floor(this.#window * mss)
+  }
+
+  protected override reduced(): number {
+    // Not RFC: of the window, not of the flight, see docs/deviations.md#cubic-reduction.
+    return Math.round(this.cwnd * BETA)
+  }
+
+  #beginEpoch(now: Micros): void {
+    const window = this.#window
+    this.#epoch = now
+    this.#estimate = window
+    this.#origin = Math.max(window, this.#most)
+    this.#k = Math.cbrt((this.#origin - window) / C)
+  }
+}

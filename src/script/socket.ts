@@ -98,6 +98,15 @@ export class KernelSocket {
     this.tcb = tcb
     this.space = new SendSpace(tcb, this.sndBuf ?? this.sysctls.number('tcp_wmem', 1))
     this.space.isLocked = this.sndBuf !== undefined
+    const { space } = this
+    const nothing = (): void => undefined
+    tcb.user = {
+      onEstablished: nothing,
+      onReadable: nothing,
+      onWritable: nothing,
+      onClosed: nothing,
+      hasRoom: () => space.isWritable,
+    }
     this.refresh()
   }
 

@@ -1,6 +1,6 @@
-import { seqDiff } from '../base/seq.ts'
+import type { Micros } from '../base/types.ts'
 import type { TcpState } from '../tcp/fsm.ts'
-import type { SentRange } from '../tcp/scoreboard.ts'
+import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { KernelSocket } from './socket.ts'
 
@@ -62,78 +62,79 @@ export const TCP_INFO_CONSTANTS: ReadonlyMap<string, number> = new Map([
 ])
 
 /** The fields of Linux's struct tcp_info (include/uapi/linux/tcp.h) for a socket, by name. */
-export function tcpInfo(socket: KernelSocket, now: number): Map<string, number> {
+export function tcpInfo(socket: KernelSocket, now: Micros): Map<string, number> {
   const { tcb } = socket
   if (tcb === undefined) return new Map([['tcpi_state', socket.listener === undefined ? STATES.CLOSED : STATES.LISTEN]])
-  return new Map(Object.entries({ ...stateFields(tcb), ...flightFields(tcb), ...timeFields(tcb, now), ...sizes(tcb) }))
+  const info = infoOf(tcb, now)
+  return new Map(Object.entries({ ...stateFields(tcb, info), ...counts(tcb, info), ...times(info), ...sizes(tcb, info) }))
 }
 
-function stateFields(tcb: Tcb): Record<string, number> {
-  const { congestion, mss } = tcb
+function stateFields(tcb: Tcb, info: TcpInfo): Record<string, number> {
   return {
     tcpi_state: STATES[tcb.state],
     tcpi_ca_state: congestionState(tcb),
     tcpi_retransmits: tcb.rtt.backoff,
-    tcpi_probes: Math.max(tcb.keepAliveProbes, tcb.persistBackoff),
-    tcpi_backoff: tcb.persistBackoff,
+    tcpi_probes: info.probes,
+    tcpi_backoff: info.backoff,
     tcpi_options: options(tcb),
     tcpi_snd_wscale: tcb.sndScale,
     tcpi_rcv_wscale: tcb.rcvScale,
-    tcpi_snd_cwnd: Math.floor(congestion.cwnd / mss),
-    tcpi_snd_ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh / mss) : NO_SSTHRESH,
-  }
-}
-
-function flightFields(tcb: Tcb): Record<string, number> {
-  const count = (wanted: (range: SentRange) => boolean): number =>
-    tcb.board.ranges.reduce((sum, range) => sum + (wanted(range) ? segmentsOf(range, tcb.mss) : 0), 0)
-  return {
-    tcpi_unacked: count(() => true),
-    tcpi_sacked: tcb.sackPermitted ? count((range) => range.sacked) : tcb.dupAcks,
-    tcpi_lost: count((range) => range.lost),
-    tcpi_retrans: count((range) => range.transmissions > 1 && !range.lost && !range.sacked),
-    tcpi_fackets: 0,
-    tcpi_total_retrans: tcb.stats.retransmissions,
-    tcpi_notsent_bytes: tcb.unsent,
-    tcpi_bytes_acked: tcb.stats.bytesAcked,
-    tcpi_bytes_sent: tcb.stats.bytesSent + tcb.stats.bytesRetransmitted,
-    tcpi_bytes_retrans: tcb.stats.bytesRetransmitted,
-    tcpi_bytes_received: tcb.stats.bytesReceived,
-    tcpi_segs_out: tcb.stats.segmentsOut,
-    tcpi_segs_in: tcb.stats.segmentsIn,
-    tcpi_delivered: Math.ceil(tcb.board.delivered / tcb.mss),
-  }
-}
-
-function timeFields(tcb: Tcb, now: number): Record<string, number> {
-  const { rtt } = tcb
-  return {
-    tcpi_rto: Math.round(rtt.rto),
-    tcpi_ato: tcb.settings.delayedAck,
-    tcpi_rtt: Math.round(rtt.srtt ?? 0),
-    tcpi_rttvar: Math.round(rtt.rttvar),
-    tcpi_min_rtt: Math.round(rtt.minRtt),
-    tcpi_last_data_sent: Math.floor((now - tcb.lastDataSent) / 1000),
-    tcpi_last_ack_recv: Math.floor((now - tcb.lastReceived) / 1000),
-  }
-}
-
-function sizes(tcb: Tcb): Record<string, number> {
-  return {
-    tcpi_snd_mss: tcb.mss,
-    tcpi_rcv_mss: tcb.ackPace.peerSegment,
-    tcpi_advmss: tcb.timestamps ? tcb.localMss - 12 : tcb.localMss,
-    tcpi_pmtu: tcb.pathMtu,
-    tcpi_rcv_ssthresh: tcb.receiveLimit,
-    tcpi_rcv_space: tcb.receiveLimit,
-    tcpi_snd_wnd: tcb.snd.wnd,
-    tcpi_rcv_wnd: tcb.receiveWindow,
+    tcpi_snd_cwnd: info.cwnd,
+    tcpi_snd_ssthresh: info.ssthresh ?? NO_SSTHRESH,
     tcpi_reordering: 3,
   }
 }
 
-/** Segments that a range of sequence space stands for. */
-const segmentsOf = (range: SentRange, mss: number): number => Math.ceil(seqDiff(range.end, range.start) / mss)
+function counts(tcb: Tcb, info: TcpInfo): Record<string, number> {
+  return {
+    tcpi_unacked: info.unacked,
+    tcpi_sacked: info.sacked,
+    tcpi_lost: info.lost,
+    tcpi_retrans: info.retrans_out,
+    tcpi_fackets: 0,
+    tcpi_total_retrans: info.retrans,
+    tcpi_total_rto: info.timeouts,
+    tcpi_notsent_bytes: info.notsent,
+    tcpi_bytes_acked: info.bytes_acked,
+    tcpi_bytes_sent: info.bytes_sent + info.bytes_retrans,
+    tcpi_bytes_retrans: info.bytes_retrans,
+    tcpi_bytes_received: info.bytes_received,
+    tcpi_segs_out: info.segs_out,
+    tcpi_segs_in: info.segs_in,
+    tcpi_delivered: Math.ceil(tcb.board.delivered / tcb.mss),
+    tcpi_rcv_ooopack: tcb.stats.outOfOrder,
+  }
+}
+
+const us = (ms: number): number => Math.round(1000 * ms)
+
+function times(info: TcpInfo): Record<string, number> {
+  return {
+    tcpi_rto: us(info.rto),
+    tcpi_rtt: us(info.rtt),
+    tcpi_rttvar: us(info.rttvar),
+    tcpi_min_rtt: us(info.minrtt),
+    tcpi_last_data_sent: Math.floor(info.lastsnd),
+    tcpi_last_data_recv: Math.floor(info.lastrcv),
+    tcpi_last_ack_recv: Math.floor(info.lastack),
+    tcpi_busy_time: us(info.busy),
+    tcpi_rwnd_limited: us(info.rwnd_limited),
+    tcpi_sndbuf_limited: us(info.sndbuf_limited),
+  }
+}
+
+function sizes(tcb: Tcb, info: TcpInfo): Record<string, number> {
+  return {
+    tcpi_snd_mss: info.mss,
+    tcpi_rcv_mss: info.rcvmss,
+    tcpi_advmss: info.advmss,
+    tcpi_pmtu: info.pmtu,
+    tcpi_rcv_ssthresh: tcb.receiveLimit,
+    tcpi_rcv_space: info.rcv_space,
+    tcpi_snd_wnd: info.snd_wnd,
+    tcpi_rcv_wnd: tcb.receiveWindow,
+  }
+}
 
 function congestionState(tcb: Tcb): number {
   if (tcb.recovery === 'timeout') return CongestionState.LOSS
@@ -146,6 +147,8 @@ function options(tcb: Tcb): number {
   if (tcb.timestamps) bits |= Option.TIMESTAMPS
   if (tcb.sackPermitted) bits |= Option.SACK
   if (tcb.scaling) bits |= Option.WSCALE
+  if (tcb.ecn.isOn) bits |= Option.ECN
+  if (tcb.ecn.seen) bits |= Option.ECN_SEEN
   if (tcb.fastOpen?.isDataAcked) bits |= Option.SYN_DATA
   if (tcb.fastOpen?.isOpen) bits |= Option.TFO_CHILD
   return bits

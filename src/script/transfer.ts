@@ -108,6 +108,7 @@ export function sendAttempt(machine: Machine, socket: KernelSocket, request: Sen
       const size = Math.min(space.room, count - copied)
       if (size === 0) {
         waitsForRoom = true
+        tcb.writeBlocked = true
         machine.settle()
         return blocked()
       }

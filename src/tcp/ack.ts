@@ -73,7 +73,7 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   tcb.deadlines.stop(Timer.RETRANSMIT)
   tcb.deadlines.stop(Timer.TAIL_PROBE)
   tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, Math.max(MIN_SEND_LIMIT, 2 * tcb.congestion.cwnd))
-  if (tcb.writeBlocked && tcb.sendBuffer.free > tcb.sendBuffer.limit / 4) {
+  if (tcb.writeBlocked && (tcb.user?.hasRoom?.() ?? tcb.sendBuffer.free > tcb.sendBuffer.limit / 4)) {
     tcb.writeBlocked = false
     tcb.note(UserEvent.WRITABLE)
   }

@@ -53,6 +53,8 @@ export interface TcpUser {
   onReadable(): void
   /** The send buffer has room again. */
   onWritable(): void
+  /** Whether it has, for a user who counts what it holds in a way of its own; by default a quarter of it must be free. */
+  hasRoom?(): boolean
   /** The peer calls urgent what comes next (RFC 9293 §3.8.5); how much, `Tcb.urgentRemaining` says. */
   onUrgent?(): void
   /** The end: after both sides closed, or with the reason when it failed. Nothing follows. */

@@ -40,8 +40,6 @@ export class Kernel {
   route: RouteMetrics = { mtu: undefined, advertisedMss: undefined, initialWindow: undefined }
   /** The queue before the wire sends at each connection's own pace (`tc qdisc … fq`). */
   paces = false
-  /** Neither the wire nor the machine cuts super-segments (`ethtool -K … tso off gso off`). */
-  sendsSingleSegments = false
   readonly #sockets = new Set<KernelSocket>()
   readonly #byTcb = new WeakMap<Tcb, KernelSocket>()
 
@@ -61,7 +59,7 @@ export class Kernel {
   get options(): TcpOptionsInit {
     return {
       ...this.sysctls.options,
-      ...(this.sendsSingleSegments ? { maxBurst: 1 } : {}),
+      ...(this.route.advertisedMss === undefined ? {} : { maxSegment: this.route.advertisedMss }),
     }
   }
 

@@ -138,7 +138,8 @@ export class KernelSocket {
 
   /** Brings the connection up to what was asked since it began. */
   refresh(): void {
-    const { tcb, space } = this
+    const { tcb, space, listener } = this
+    if (listener !== undefined) listener.settings = resolveTcpOptions(this.options)
     if (tcb === undefined || space === undefined || tcb.isOver) return
     space.notSentLowAt = this.notSentLowAt > 0 ? this.notSentLowAt : this.sysctls.number('tcp_notsent_lowat')
     tcb.settings = resolveTcpOptions(this.options)

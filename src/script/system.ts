@@ -101,11 +101,11 @@ export class System {
     return true
   }
 
-  /** `ethtool -K tun0 gso off tso off`: without either the stack's frames are single segments. */
+  /** `ethtool -K tun0 gso off tso off`. */
   #ethtool(words: readonly string[]): boolean {
     if (words[0] !== '-K') return false
     const isOff = (feature: string): boolean => words[words.indexOf(feature) + 1] === 'off' && words.includes(feature)
-    if (isOff('gso') || isOff('tso')) this.#kernel.sendsSingleSegments = true
+    if (isOff('gso') || isOff('tso')) this.#kernel.machine.wire.cutsSegments = true
     return true
   }
 }

@@ -66,7 +66,9 @@ export function tcpInfo(socket: KernelSocket, now: Micros): Map<string, number> 
   const { tcb } = socket
   if (tcb === undefined) return new Map([['tcpi_state', socket.listener === undefined ? STATES.CLOSED : STATES.LISTEN]])
   const info = infoOf(tcb, now)
-  return new Map(Object.entries({ ...stateFields(tcb, info), ...counts(tcb, info), ...times(info), ...sizes(tcb, info) }))
+  return new Map(
+    Object.entries({ ...stateFields(tcb, info), ...counts(tcb, info), ...times(info), ...sizes(tcb, info) }),
+  )
 }
 
 function stateFields(tcb: Tcb, info: TcpInfo): Record<string, number> {

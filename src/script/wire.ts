@@ -1,6 +1,7 @@
 import { MAC_NONE } from '../base/address.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { InFrame, type Link, type Offload, type OutFrame } from '../link/link.ts'
+import { finishChecksum, Segmenter, segmentCount } from '../link/segment.ts'
 
 /** A packet on the wire of a script: what the stack sent, or what the script did. */
 export interface WirePacket {
@@ -20,13 +21,15 @@ export class Wire implements Link {
   readonly medium = 'ip'
   readonly mac = MAC_NONE
   readonly mtu: number
-  /** What goes with `ethtool -K`: super-segments as long as segmentation is offloaded. */
-  offload: Offload = { checksum: true, segmentation: true }
+  readonly offload: Offload = { checksum: true, segmentation: true }
+  /** Super-segments are cut before anybody sees them: `ethtool -K … tso off gso off`. */
+  cutsSegments = false
   onWake: (() => void) | undefined
   /** Told of every packet, for traces and captures. */
   onPacket: ((packet: WirePacket) => void) | undefined
   /** With a queue of no length every packet is dropped: `tc qdisc … pfifo limit 0`. */
   isClogged = false
+  readonly #segmenter = new Segmenter()
   readonly #sent: WirePacket[] = []
   readonly #fed: InFrame[] = []
 
@@ -54,12 +57,22 @@ export class Wire implements Link {
 
   send(frame: OutFrame, now: Micros): boolean {
     if (this.isClogged) return false
+    if (!this.cutsSegments || segmentCount(frame) === 1) this.#keep(frame, now)
+    else {
+      const count = this.#segmenter.begin(frame, this.medium)
+      for (let i = 0; i < count; i++) this.#keep(this.#segmenter.piece(i), now)
+    }
+    return true
+  }
+
+  #keep(frame: OutFrame, now: Micros): void {
+    // A super-segment's own checksum would mean nothing: that of its pieces counts.
+    if (segmentCount(frame) === 1) finishChecksum(frame)
     const bytes = new Uint8Array(frame.length)
     frame.copyTo(bytes, 0)
     const packet: WirePacket = { at: now, direction: 'out', bytes, segmentSize: frame.segmentSize }
     this.#sent.push(packet)
     this.onPacket?.(packet)
-    return true
   }
 
   flush(): void {}

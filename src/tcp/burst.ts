@@ -16,8 +16,11 @@ const NEAR = 512
  * at least, as Linux does; its ACKs then return as evenly as the path allows.
  */
 export function burst(tcb: Tcb): number {
-  const { mss, settings } = tcb
-  return mss * Math.max(1, Math.min(settings.maxBurst, Math.max(settings.minBurst, Math.floor(share(tcb) / mss))))
+  const { mss, settings, congestion } = tcb
+  const segments = Math.max(settings.minBurst, Math.floor(share(tcb) / mss))
+  // Two frames share a window, so that the ACKs of the one come while the other is on its way.
+  const half = Math.max(1, Math.floor(congestion.cwnd / mss) >> 1)
+  return mss * Math.max(1, Math.min(settings.maxBurst, segments, half))
 }
 
 function share(tcb: Tcb): number {

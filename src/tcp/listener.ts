@@ -30,7 +30,8 @@ const DEFAULT_HALF_OPEN = 1024
 export class Listener {
   readonly local: IpAddr
   readonly localPort: number
-  readonly settings: TcpSettings
+  /** What its connections begin with. */
+  settings: TcpSettings
   readonly backlog: number
   /** When a SYN is answered from a cookie. */
   readonly synCookies: 'overload' | 'always' | 'never'

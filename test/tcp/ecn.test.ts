@@ -173,8 +173,8 @@ describe('ECN, the sender (RFC 3168 §6.1.2)', () => {
     peer.write(8000)
     peer.take()
     peer.send('E. 1:1(0) ack 8001')
-    peer.write(3000)
-    peer.expect('[ect0] PW. 8001:11001(3000) ack 1')
+    peer.write(2000)
+    peer.expect('[ect0] PW. 8001:10001(2000) ack 1')
   })
 })
 

@@ -49,6 +49,15 @@ describe('super-segments', () => {
     ])
   })
 
+  it('puts no more than half a congestion window into one', () => {
+    const peer = passive({ offload: true, rtt: 1 })
+    peer.write(10_000)
+    assert.deepEqual(sent(peer), [
+      [1, 5000],
+      [5001, 5000],
+    ])
+  })
+
   it('sends none when the user wants none', () => {
     const peer = passive({ offload: true, tcp: { maxBurst: 1 } })
     peer.write(2500)

@@ -1,30 +1,31 @@
-import { below, chance, type Rng, seededRng } from '../base/rng.ts'
-import { type Micros, NEVER } from '../base/types.ts'
+import { chance, type Rng, seededRng } from '../base/rng.ts'
+import { earliest, type Micros, NEVER } from '../base/types.ts'
+import { IPV4_MAX_LEN } from '../wire/ipv4.ts'
 import type { ResolvedFaults } from './fault-options.ts'
 import { flipBit } from './flip-bit.ts'
-import { type ChecksumState, InFrame, type Link, type OutFrame } from './link.ts'
-import { finishChecksum } from './segment.ts'
+import { type HeldPacket, PacketStore } from './held-packet.ts'
+import { headerLengthOf } from './layout.ts'
+import { LineQueue, type QueueState } from './line-queue.ts'
+import type { ChecksumState, Link, OutFrame } from './link.ts'
+import { LossModel } from './loss-model.ts'
+import { markCongestion } from './mark-congestion.ts'
 
 /** What has happened to the packets of one direction. */
 export interface FaultCounters {
   /** Packets that came, super-segments counted as the packets they stand for. */
   packets: number
+  /** Lost by chance, or because the line was down. */
   lost: number
+  /** Lost because they were larger than the line's MTU. */
+  oversized: number
   duplicated: number
   reordered: number
   corrupted: number
   /** Lost because the queue was full. */
   overflowed: number
-}
-
-/** A packet kept for later, in a buffer that is used again. */
-export class HeldPacket extends InFrame {
-  due: Micros = NEVER
-  /** Its place in the order of sending. */
-  order = 0
-  /** How many later packets may still overtake it. */
-  overtakes = 0
-  headerLength = 0
+  /** Dropped by CoDel, and marked by it instead. */
+  dropped: number
+  marked: number
 }
 
 /** Where a line's packets go. */
@@ -35,7 +36,6 @@ export interface FaultSink {
   emit(packet: HeldPacket, now: Micros): void
 }
 
-const FIRST_SLOTS = 64
 /** Packets that may be out of order at once; beyond that they stay in order. */
 const MAX_HELD = 64
 
@@ -44,35 +44,49 @@ export class FaultLine {
   readonly counters: FaultCounters = {
     packets: 0,
     lost: 0,
+    oversized: 0,
     duplicated: 0,
     reordered: 0,
     corrupted: 0,
     overflowed: 0,
+    dropped: 0,
+    marked: 0,
   }
-  faults: ResolvedFaults
   readonly #medium: Link['medium']
   readonly #rng: Rng
   readonly #sink: FaultSink
-  readonly #packetBytes: number
-  readonly #free: HeldPacket[] = []
-  /** The packets on the way in order: a ring, a power of two long. */
-  #ring = new Array<HeldPacket | undefined>(FIRST_SLOTS).fill(undefined)
-  #first = 0
-  #count = 0
-  #bytes = 0
+  readonly #loss: LossModel
+  readonly #store: PacketStore
+  readonly #queue: LineQueue
   /** Those being overtaken. */
   readonly #held: HeldPacket[] = []
+  #faults: ResolvedFaults
   #order = 0
-  #lineFreeAt = 0
-  #lastDue = 0
 
   /** Buffers hold `packetBytes`; a larger packet gets one of its own. */
   constructor(medium: Link['medium'], packetBytes: number, faults: ResolvedFaults, seed: number, sink: FaultSink) {
     this.#medium = medium
-    this.#packetBytes = packetBytes
-    this.faults = faults
+    this.#faults = faults
     this.#rng = seededRng(seed)
     this.#sink = sink
+    this.#loss = new LossModel(this.#rng)
+    this.#store = new PacketStore(packetBytes)
+    this.#queue = new LineQueue(faults, this.#rng, { congested: (packet) => this.#signal(packet) })
+  }
+
+  get faults(): ResolvedFaults {
+    return this.#faults
+  }
+
+  /** From now on; what has left the queue keeps its time. */
+  set faults(faults: ResolvedFaults) {
+    this.#faults = faults
+    this.#queue.faults = faults
+  }
+
+  /** What waits for the line. */
+  queueState(now: Micros): QueueState {
+    return this.#queue.state(now)
   }
 
   /**
@@ -80,10 +94,15 @@ export class FaultLine {
    * when the packet must be kept; `state` is what it will be then.
    */
   take(packet: OutFrame, state: ChecksumState, now: Micros): void {
-    const { faults, counters } = this
+    const { counters } = this
+    const faults = this.#faults
     counters.packets++
-    if (chance(this.#rng, faults.loss)) {
+    if (faults.down || this.#loss.loses(faults)) {
       counters.lost++
+      return
+    }
+    if (faults.mtu < IPV4_MAX_LEN && this.#isOversized(packet)) {
+      counters.oversized++
       return
     }
     this.#carry(packet, state, now)
@@ -96,48 +115,51 @@ export class FaultLine {
   pump(now: Micros): void {
     for (;;) {
       const held = this.#earliestHeld()
-      const next = this.#count > 0 ? this.#ring[this.#first]! : undefined
-      if (held !== undefined && held.due <= now && (next === undefined || held.due < next.due)) this.#release(held, now)
-      else if (next !== undefined && next.due <= now) this.#emitNext(next, now)
-      else return
+      if (held !== undefined && held.due <= now && held.due < this.#queue.pollAt()) {
+        this.#release(held, now)
+        continue
+      }
+      const next = this.#queue.take(now)
+      if (next === undefined) {
+        if (held === undefined || held.due > now) return
+        this.#release(held, now)
+      } else if (next.overtakes > 0 && this.#held.length < MAX_HELD) this.#hold(next)
+      else this.#emitNext(next, now)
     }
   }
 
   pollAt(): Micros {
-    const next = this.#count > 0 ? this.#ring[this.#first]!.due : NEVER
-    const held = this.#earliestHeld()
-    return held !== undefined && held.due < next ? held.due : next
+    const next = this.#queue.pollAt()
+    return this.#held.length === 0 ? next : earliest(next, this.#earliestHeld()?.due ?? NEVER)
   }
 
   /** Takes back a packet that `emit` handed out. */
   recycle(packet: HeldPacket): void {
-    if (packet.bytes.length === this.#packetBytes) this.#free.push(packet)
+    this.#store.recycle(packet)
   }
 
   clear(): void {
-    this.#ring.fill(undefined)
-    this.#count = 0
-    this.#bytes = 0
+    this.#queue.clear()
     this.#held.length = 0
-    this.#free.length = 0
+    this.#store.clear()
   }
 
   #carry(packet: OutFrame, state: ChecksumState, now: Micros): void {
-    const { faults, counters } = this
+    const { counters } = this
+    const faults = this.#faults
     const corrupt = chance(this.#rng, faults.corrupt)
-    const hold = chance(this.#rng, faults.reorder) && this.#held.length < MAX_HELD
-    const due = this.#schedule(packet.length, now)
-    if (due === NEVER) {
+    const hold = chance(this.#rng, faults.reorder)
+    if (!this.#queue.hasRoom(packet.length, now)) {
       counters.overflowed++
       return
     }
     this.#order++
-    if (!corrupt && !hold && due <= now && this.#count === 0) {
+    if (!corrupt && !hold && this.#queue.isPassable(now)) {
       this.#sink.pass(packet, state, now)
       if (this.#held.length > 0) this.#overtaken(this.#order, now)
       return
     }
-    const copy = this.#copy(packet, state)
+    const copy = this.#store.copy(packet, state)
     if (corrupt) {
       counters.corrupted++
       // Ethernet's own check sequence would have caught it: such a frame does not arrive.
@@ -147,63 +169,35 @@ export class FaultLine {
       }
       copy.checksum = 'complete'
     }
-    copy.due = due
     copy.order = this.#order
-    if (hold) {
-      counters.reordered++
-      copy.due = Math.ceil(due + faults.reorderDelay) as Micros
-      copy.overtakes = faults.reorderDepth
-      this.#held.push(copy)
-      return
+    copy.overtakes = hold ? faults.reorderDepth : 0
+    this.#queue.push(copy, now)
+    if (this.#queue.pollAt() <= now) this.pump(now)
+  }
+
+  #isOversized(packet: OutFrame): boolean {
+    const below = headerLengthOf(this.#medium, packet.bytes, packet.start, packet.end)
+    return below >= 0 && packet.length - below > this.#faults.mtu
+  }
+
+  /** CoDel asks for a signal: a mark where the sender takes marks, else a loss. */
+  #signal(packet: HeldPacket): boolean {
+    if (this.#faults.ecn && markCongestion(packet, this.#medium)) {
+      this.counters.marked++
+      return true
     }
-    this.#push(copy)
-    if (due <= now) this.pump(now)
+    this.counters.dropped++
+    this.recycle(packet)
+    return false
   }
 
-  /** When a packet of `length` bytes arrives; NEVER where the queue has no room for it. */
-  #schedule(length: number, now: Micros): Micros {
-    const { rate, delay, jitter, queueBytes } = this.faults
-    let leaves: number = now
-    if (rate !== Number.POSITIVE_INFINITY) {
-      leaves = Math.max(now, this.#lineFreeAt) + (length * 8e6) / rate
-      if ((leaves - now) * rate > queueBytes * 8e6) return NEVER
-      this.#lineFreeAt = leaves
-    } else if (this.#bytes + length > queueBytes) return NEVER
-    const travel = jitter > 0 ? delay + below(this.#rng, jitter + 1) : delay
-    this.#lastDue = Math.max(this.#lastDue, Math.ceil(leaves + travel))
-    return this.#lastDue as Micros
-  }
-
-  #copy(packet: OutFrame, state: ChecksumState): HeldPacket {
-    finishChecksum(packet)
-    const small = packet.length <= this.#packetBytes
-    const copy =
-      (small ? this.#free.pop() : undefined) ??
-      new HeldPacket(new Uint8Array(small ? this.#packetBytes : packet.length))
-    copy.start = 0
-    copy.headerLength = packet.end - packet.start
-    copy.end = packet.copyTo(copy.bytes, 0)
-    copy.checksum = state
-    copy.segmentSize = packet.segmentSize
-    return copy
-  }
-
-  #push(packet: HeldPacket): void {
-    if (this.#count === this.#ring.length) {
-      const ring = new Array<HeldPacket | undefined>(this.#ring.length * 2).fill(undefined)
-      for (let i = 0; i < this.#count; i++) ring[i] = this.#ring[(this.#first + i) & (this.#ring.length - 1)]
-      this.#ring = ring
-      this.#first = 0
-    }
-    this.#ring[(this.#first + this.#count++) & (this.#ring.length - 1)] = packet
-    this.#bytes += packet.end
+  #hold(packet: HeldPacket): void {
+    this.counters.reordered++
+    packet.due = Math.ceil(packet.due + this.#faults.reorderDelay) as Micros
+    this.#held.push(packet)
   }
 
   #emitNext(packet: HeldPacket, now: Micros): void {
-    this.#ring[this.#first] = undefined
-    this.#first = (this.#first + 1) & (this.#ring.length - 1)
-    this.#count--
-    this.#bytes -= packet.end
     const order = packet.order
     this.#sink.emit(packet, now)
     if (this.#held.length > 0) this.#overtaken(order, now)

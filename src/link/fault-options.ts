@@ -2,8 +2,16 @@ import type { Micros } from '../base/types.ts'
 
 /** What goes wrong in one direction. Probabilities are per packet, 0 to 1; times are microseconds, as `fromMs` makes them. */
 export interface Faults {
-  /** The packet vanishes. Default 0. */
+  /** The packet vanishes: this share of all, in the long run. Default 0. */
   readonly loss?: number
+  /** Packets that a bad time of the line lasts on average; it loses none in good times (Gilbert-Elliott). Default 1: each for itself. */
+  readonly burst?: number
+  /** How likely a packet is lost in a bad time. Default 1. */
+  readonly burstLoss?: number
+  /** Nothing passes. Default false. */
+  readonly down?: boolean
+  /** The largest IP packet that passes; a larger one vanishes without a word. Default: no limit. */
+  readonly mtu?: number
   /** The packet arrives twice. Default 0. */
   readonly duplicate?: number
   /** The packet is overtaken by those after it. Default 0. */
@@ -25,6 +33,14 @@ export interface Faults {
    * on the way (default 64 MiB). What finds the queue full is lost, as in a router.
    */
   readonly queueBytes?: number
+  /** Packets that may wait likewise. Default: no limit. */
+  readonly queuePackets?: number
+  /** Controlled delay (RFC 8289): how long packets may wait for the line as a rule; 5 ms is usual. Default 0: a plain queue. */
+  readonly codel?: Micros
+  /** How long they may wait longer before it is no burst any more. Default 100 ms. */
+  readonly codelInterval?: Micros
+  /** CoDel marks those packets that may be marked (RFC 3168) instead of dropping them. Default true. */
+  readonly ecn?: boolean
 }
 
 /** Faults for both directions, and what differs in one of them. */
@@ -39,8 +55,30 @@ export interface FaultOptions extends Faults {
 
 export type ResolvedFaults = Required<Faults>
 
-const PROBABILITIES = ['loss', 'duplicate', 'reorder', 'corrupt'] as const
-const AMOUNTS = ['reorderDelay', 'delay', 'jitter', 'queueBytes'] as const
+const PROBABILITIES = ['loss', 'burstLoss', 'duplicate', 'reorder', 'corrupt'] as const
+const AMOUNTS = ['reorderDelay', 'delay', 'jitter', 'queueBytes', 'codel'] as const
+const COUNTS = ['reorderDepth', 'burst', 'mtu', 'queuePackets', 'codelInterval'] as const
+const NO_LIMIT = Number.POSITIVE_INFINITY
+const DEFAULTS: ResolvedFaults = {
+  loss: 0,
+  burst: 1,
+  burstLoss: 1,
+  down: false,
+  mtu: NO_LIMIT,
+  duplicate: 0,
+  reorder: 0,
+  reorderDepth: 3,
+  reorderDelay: 10_000 as Micros,
+  corrupt: 0,
+  delay: 0 as Micros,
+  jitter: 0 as Micros,
+  rate: NO_LIMIT,
+  queueBytes: 0,
+  queuePackets: NO_LIMIT,
+  codel: 0 as Micros,
+  codelInterval: 100_000 as Micros,
+  ecn: true,
+}
 const RATE_QUEUE = 256 * 1024
 const FLIGHT_QUEUE = 64 * 1024 * 1024
 
@@ -50,17 +88,9 @@ const FLIGHT_QUEUE = 64 * 1024 * 1024
  * @throws {RangeError} naming the field that is out of its range, the limit and the value.
  */
 export function resolveFaults(both: Faults, own: Faults = {}): ResolvedFaults {
-  const faults: ResolvedFaults = {
-    loss: own.loss ?? both.loss ?? 0,
-    duplicate: own.duplicate ?? both.duplicate ?? 0,
-    reorder: own.reorder ?? both.reorder ?? 0,
-    reorderDepth: own.reorderDepth ?? both.reorderDepth ?? 3,
-    reorderDelay: own.reorderDelay ?? both.reorderDelay ?? (10_000 as Micros),
-    corrupt: own.corrupt ?? both.corrupt ?? 0,
-    delay: own.delay ?? both.delay ?? (0 as Micros),
-    jitter: own.jitter ?? both.jitter ?? (0 as Micros),
-    rate: own.rate ?? both.rate ?? Number.POSITIVE_INFINITY,
-    queueBytes: own.queueBytes ?? both.queueBytes ?? 0,
+  const faults = { ...DEFAULTS }
+  for (const field of Object.keys(DEFAULTS) as (keyof Faults)[]) {
+    Object.assign(faults, { [field]: own[field] ?? both[field] ?? DEFAULTS[field] })
   }
   for (const field of PROBABILITIES) {
     if (!(faults[field] >= 0 && faults[field] <= 1)) refuse(field, 'from 0 to 1', faults[field])
@@ -68,10 +98,12 @@ export function resolveFaults(both: Faults, own: Faults = {}): ResolvedFaults {
   for (const field of AMOUNTS) {
     if (!(faults[field] >= 0)) refuse(field, '0 or more', faults[field])
   }
+  for (const field of COUNTS) {
+    if (!(faults[field] >= 1)) refuse(field, '1 or more', faults[field])
+  }
   if (!(faults.rate > 0)) refuse('rate', 'more than 0', faults.rate)
-  if (!(faults.reorderDepth >= 1)) refuse('reorderDepth', '1 or more', faults.reorderDepth)
   if (faults.queueBytes > 0) return faults
-  return { ...faults, queueBytes: faults.rate === Number.POSITIVE_INFINITY ? FLIGHT_QUEUE : RATE_QUEUE }
+  return { ...faults, queueBytes: faults.rate === NO_LIMIT ? FLIGHT_QUEUE : RATE_QUEUE }
 }
 
 function refuse(field: keyof Faults, range: string, value: number): never {

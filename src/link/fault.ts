@@ -1,7 +1,9 @@
 import { type Micros, NEVER } from '../base/types.ts'
-import { type FaultCounters, FaultLine, type FaultSink, type HeldPacket } from './fault-line.ts'
+import { type FaultCounters, FaultLine, type FaultSink } from './fault-line.ts'
 import { type FaultOptions, resolveFaults } from './fault-options.ts'
+import type { HeldPacket } from './held-packet.ts'
 import { FrameLayout } from './layout.ts'
+import type { QueueState } from './line-queue.ts'
 import { type ChecksumState, InFrame, type Link, type Offload, OutFrame } from './link.ts'
 import { describeArrival, finishChecksum, Segmenter, segmentCount } from './segment.ts'
 import { LinkWrapper } from './wrapper.ts'
@@ -74,6 +76,11 @@ export class FaultLink extends LinkWrapper {
     return { send: this.#down.counters, receive: this.#up.counters }
   }
 
+  /** What waits for the line on the way down and on the way up. */
+  queues(now: Micros): { readonly send: QueueState; readonly receive: QueueState } {
+    return { send: this.#down.queueState(now), receive: this.#up.queueState(now) }
+  }
+
   /**
    * Other faults from now on; packets already on the way keep theirs, and the seed goes on.
    *
@@ -85,12 +92,12 @@ export class FaultLink extends LinkWrapper {
     this.#up.faults = up
   }
 
-  /** False only where the inner link said so at once: what is lost or delayed here was taken. */
   /** Unknown: what is held back reaches the inner link with a later flush. */
   override get flushedAt(): undefined {
     return undefined
   }
 
+  /** False only where the inner link said so at once: what is lost or delayed here was taken. */
   override send(frame: OutFrame, now: Micros): boolean {
     if (this.#closed) return false
     this.#accepted = true

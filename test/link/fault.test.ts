@@ -263,6 +263,47 @@ describe('FaultLink', () => {
     assert.notDeepEqual(trace(99), trace(100))
   })
 
+  it('loses in bursts, and no more than it was told to in the long run', () => {
+    for (const [loss, burst, burstLoss] of [
+      [0.05, 5, 1],
+      [0.05, 10, 0.5],
+      [0.6, 1.2, 1],
+      [0.5, 4, 0.2],
+    ] as const) {
+      const { link, arrivals } = sendThrough({ loss, burst, burstLoss, seed: 3 }, 20_000, { payload: pattern(1) })
+      const { lost } = link.counters.send
+      assert.ok(Math.abs(lost / 20_000 - loss) < 0.02, `${lost} of 20,000 at ${loss}`)
+      const bursts = arrivals.filter(({ id }, place) => id !== (place === 0 ? 0 : arrivals[place - 1]!.id + 1)).length
+      if (burstLoss === 1 && loss < 0.5) assert.ok(Math.abs(lost / bursts - burst) < 1, `${lost} in ${bursts} bursts`)
+    }
+  })
+
+  it('lets nothing pass while it is down, and nothing larger than its MTU', () => {
+    const { link, arrivals } = sendThrough({ down: true }, 5)
+    assert.deepEqual([arrivals.length, link.counters.send.lost], [0, 5])
+    // 20 bytes of IPv4 header, 20 of TCP's, and the payload.
+    for (const [size, passes] of [
+      [1360, 1],
+      [1361, 0],
+    ] as const) {
+      const through = receiveThrough({ mtu: 1400 }, 1, { payload: pattern(size) })
+      assert.deepEqual([through.arrivals.length, through.link.counters.receive.oversized], [passes, 1 - passes])
+    }
+  })
+
+  it('counts what waits, in bytes and in packets, and for how long', () => {
+    const cable = new Cable()
+    // 1000 bytes at 8 Mbit/s take 1000 µs.
+    const link = new FaultLink(cable.a, { rate: 8_000_000, queuePackets: 3 })
+    for (let id = 0; id < 5; id++) link.send(makeFrame({ id, payload: pattern(946) }), micros(0))
+    assert.equal(link.counters.send.overflowed, 2)
+    const waited = { mostBytes: 3000, meanDelay: 1000, longestDelay: 2000 }
+    assert.deepEqual(link.queues(micros(0)).send, { bytes: 3000, packets: 3, ...waited })
+    assert.deepEqual(link.queues(micros(1000)).send, { bytes: 2000, packets: 2, ...waited })
+    assert.deepEqual(ids(run(link, cable.b)), [0, 1, 2])
+    assert.deepEqual(link.queues(micros(9000)).send, { bytes: 0, packets: 0, ...waited })
+  })
+
   it('takes other faults while it runs', () => {
     const cable = new Cable()
     const link = new FaultLink(cable.a, { loss: 1 })

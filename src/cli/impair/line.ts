@@ -4,11 +4,11 @@ import { Loop } from '../../driver/loop.ts'
 import { openPacketLink } from '../../driver/packet.ts'
 import type { PortLink } from '../../driver/port-link.ts'
 import { Bridge } from '../../link/bridge.ts'
-import { FaultLink } from '../../link/fault.ts'
+import { FaultLink, type FaultOptions } from '../../link/fault.ts'
 import type { FaultCounters } from '../../link/fault-line.ts'
 import type { Link } from '../../link/link.ts'
 import { UsageError } from '../exit.ts'
-import { WAYS, type Way } from './change.ts'
+import type { Way } from './change.ts'
 import type { Settings } from './settings.ts'
 
 /** Frames of one batch; each takes 66 KiB on each side. */
@@ -88,12 +88,9 @@ export class Line {
     this.#bridge.close()
   }
 
-  #faultOptions() {
-    const [receive, send] = WAYS.map((way) => {
-      const { down, ...faults } = this.#settings[way]
-      return down === true ? { ...faults, loss: 1 } : faults
-    })
-    return { seed: this.#seed, receive: receive!, send: send! }
+  #faultOptions(): FaultOptions {
+    const { 'a-to-b': receive, 'b-to-a': send } = this.#settings
+    return { seed: this.#seed, receive, send }
   }
 }
 

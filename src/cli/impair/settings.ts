@@ -1,13 +1,10 @@
 import type { Faults } from '../../link/fault-options.ts'
 import type { Kind } from '../kind.ts'
-import { BYTES, DURATION, PROBABILITY, RATE } from '../kind.ts'
+import { BYTES, DURATION, integer, PROBABILITY, RATE } from '../kind.ts'
 import { suggest } from '../suggest.ts'
 
 /** What a line may be told; what is absent stays as it is. */
-export type Settings = Faults & {
-  /** Nothing passes, whatever the loss is set to. */
-  readonly down?: boolean
-}
+export type Settings = Faults
 
 interface Setting {
   readonly kind: Kind<number>
@@ -17,13 +14,25 @@ interface Setting {
 
 const QUEUE: Kind<number> = { ...BYTES, placeholder: 'SIZE', expects: 'a size in bytes such as 64K or 1M' }
 
+const PACKETS: Kind<number> = { ...integer('N', 1), expects: 'a number of packets' }
+
+const MTU: Kind<number> = integer('BYTES', 68, 65_535)
+
 /** The words of `--a-to-b`, `--at` and scripts; each is a flag too. */
 export const SETTINGS = {
   loss: { kind: PROBABILITY, field: 'loss', summary: 'drop this share of the packets' },
+  burst: { kind: PACKETS, field: 'burst', summary: 'let losses come in bursts of so many packets on average' },
   delay: { kind: DURATION, field: 'delay', summary: 'let every packet travel so long' },
   jitter: { kind: DURATION, field: 'jitter', summary: 'up to so much longer, evenly spread, in order' },
   rate: { kind: RATE, field: 'rate', summary: 'carry no more than this many bits per second' },
   queue: { kind: QUEUE, field: 'queueBytes', summary: 'let this much wait for the rate; what comes on top is lost' },
+  packets: { kind: PACKETS, field: 'queuePackets', summary: 'let no more than so many packets wait' },
+  codel: {
+    kind: DURATION,
+    field: 'codel',
+    summary: 'keep the queue this short by CoDel, as in 5ms; it marks rather than drops',
+  },
+  mtu: { kind: MTU, field: 'mtu', summary: 'lose packets larger than this without a word' },
   reorder: { kind: PROBABILITY, field: 'reorder', summary: 'let this share of the packets be overtaken' },
   duplicate: { kind: PROBABILITY, field: 'duplicate', summary: 'let this share of the packets arrive twice' },
   corrupt: { kind: PROBABILITY, field: 'corrupt', summary: 'turn a bit in this share of the packets' },

@@ -11,9 +11,12 @@ const share = (count: number, of: number): string => formatPercent(of === 0 ? 0 
 
 /** What went wrong, in words; `of` says the loss as a share too. */
 function troubles(counters: Readonly<FaultCounters>): string {
-  const { packets, lost, overflowed, reordered, duplicated, corrupted } = counters
+  const { packets, lost, oversized, overflowed, dropped, marked, reordered, duplicated, corrupted } = counters
   const parts = [`${lost} lost (${share(lost, packets)})`]
   if (overflowed > 0) parts.push(`${overflowed} found the queue full`)
+  if (oversized > 0) parts.push(`${oversized} too large`)
+  if (dropped > 0) parts.push(`${dropped} dropped by CoDel`)
+  if (marked > 0) parts.push(`${marked} marked`)
   if (reordered > 0) parts.push(`${reordered} reordered`)
   if (duplicated > 0) parts.push(`${duplicated} duplicated`)
   if (corrupted > 0) parts.push(`${corrupted} corrupted`)

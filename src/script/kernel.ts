@@ -230,6 +230,8 @@ export class Kernel {
 
   #unlisten(socket: KernelSocket): void {
     if (socket.listener === undefined) return
+    // Its resets go out now, not when the stack last had something to do.
+    this.machine.settle()
     this.machine.tcp.unlisten(socket.listener)
     socket.listener = undefined
   }

@@ -103,7 +103,7 @@ function counts(tcb: Tcb, info: TcpInfo): Record<string, number> {
     tcpi_bytes_received: info.bytes_received,
     tcpi_segs_out: info.segs_out,
     tcpi_segs_in: info.segs_in,
-    tcpi_delivered: Math.ceil(tcb.board.delivered / tcb.mss),
+    tcpi_delivered: tcb.stats.delivered,
     tcpi_rcv_ooopack: tcb.stats.outOfOrder,
   }
 }

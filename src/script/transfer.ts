@@ -98,7 +98,10 @@ export function sendAttempt(machine: Machine, socket: KernelSocket, request: Sen
       }
       machine.settle()
     }
-    if (socket.isConnecting && !tcb.passive) return blocked()
+    if (socket.isConnecting && !tcb.passive) {
+      if (mayBlock && copied < count) tcb.writeBlocked = true
+      return blocked()
+    }
     if (opens && socket.error !== undefined) return failed(socket.takeError() ?? 'EPIPE')
     if (waitsForRoom && !space.isWritable && !socket.isWriteOver) return blocked()
     for (;;) {

@@ -21,6 +21,8 @@ export class AckPace {
   isConversation = false
   #receivedAt: Micros | undefined
   #lastLength = 0
+  /** A SYN,ACK has come, and the ACK for it has not gone. */
+  #isGreeted = false
 
   /** Whether the next ACK goes at once. */
   get isQuick(): boolean {
@@ -43,13 +45,20 @@ export class AckPace {
     this.#receivedAt = now
   }
 
+  /** The SYN,ACK has come; when new data carries the ACK for it, the two talk by turns. */
+  greeted(): void {
+    this.#isGreeted = true
+  }
+
   /** An ACK that was owed has gone. */
   acknowledged(): void {
+    this.#isGreeted = false
     if (this.quick > 0) this.quick--
   }
 
   /** Data was sent. */
   sent(now: Micros): void {
+    if (this.#isGreeted) this.#receivedAt = now
     if (this.#receivedAt !== undefined && now - this.#receivedAt < ANSWER_TIME) this.isConversation = true
   }
 

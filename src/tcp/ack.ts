@@ -26,6 +26,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const deliveredBefore = tcb.board.delivered
   let repeated = micros(-1)
   const onDelivered = (range: SentRange): void => {
+    tcb.stats.delivered += Math.ceil(seqDiff(range.end, range.start) / tcb.mss)
     if (range.transmissions > 1) repeated = micros(Math.max(repeated, range.sentAt))
     else newest = micros(Math.max(newest, range.sentAt))
     const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))

@@ -77,6 +77,8 @@ export function afterSynAck(tcb: Tcb, seg: Segment, now: Micros): void {
   } else if (fastOpen.synData > 0) {
     stack.stats.active++
     fastOpen.isDataAcked = true
+    // The SYN and its data were one segment.
+    tcb.stats.delivered = 1
   }
 }
 

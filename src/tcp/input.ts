@@ -62,6 +62,7 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   rcv.adv = rcv.nxt
   acceptSynOptions(tcb, seg, now)
   tcb.lastReceived = now
+  const userWaits = tcb.writeBlocked
   if (!hasAck) {
     // Simultaneous open (§3.5, MUST-10): our SYN,ACK answers their SYN.
     tcb.become('rcv SYN')
@@ -73,11 +74,13 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   setWindow(tcb, seg)
   afterHandshake(tcb, now)
   afterSynAck(tcb, seg, now)
+  if (tcb.board.isEmpty) tcb.ackPace.greeted()
   tcb.become('rcv SYN,ACK')
   // A CLOSE that was queued in SYN-SENT (§3.10.4).
   if (tcb.finQueued) tcb.become('close')
   tcb.note(UserEvent.ESTABLISHED)
-  tcb.ackOwed = AckOwed.NOW
+  // As in Linux, a user who waits to write more will do so at once, and the ACK rides on that.
+  tcb.ackOwed = userWaits ? AckOwed.DELAYED : AckOwed.NOW
   // Data and FIN on a SYN,ACK are processed from the sixth step on.
   seg.seq = rcv.nxt
   seg.flags &= ~TcpFlag.SYN

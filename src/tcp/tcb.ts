@@ -199,6 +199,8 @@ export class Tcb {
   readonly stats = {
     bytesSent: 0,
     bytesAcked: 0,
+    /** Segments that are known to have reached the peer, the SYN among them. */
+    delivered: 0,
     bytesReceived: 0,
     segmentsOut: 0,
     segmentsIn: 0,
@@ -301,7 +303,8 @@ export class Tcb {
   /** Octets that the congestion window, and in fast recovery its even reduction, let out now. */
   get allowance(): number {
     if (this.recovery === 'fast' && this.sackPermitted) return this.prr.allowed
-    return this.congestion.cwnd - this.pipe
+    // A SYN is no data, though it may still be in flight when data follows it (RFC 7413 §4.2.2).
+    return this.congestion.cwnd - this.pipe + (this.synAcked ? 0 : 1)
   }
 
   /** The sequence number of the first byte in the send buffer. */

@@ -143,6 +143,11 @@ export class IpOutput {
     this.pathMtus.lower(dst, mtu, now)
   }
 
+  /** A packet of `mtu` reached `dst` whole: what was believed of a narrower path is out of date (RFC 4821 §7.3). */
+  raisePathMtu(dst: Ipv4Addr, mtu: number, now: Micros): void {
+    this.pathMtus.raise(dst, mtu, now)
+  }
+
   /**
    * Sends what the transport wrote: its header and, it may be, data in
    * `frame.bytes[start, end)`, the rest in the payload pieces. Where
@@ -193,7 +198,8 @@ export class IpOutput {
     header.fragmentOffset = 0
     header.totalLen = totalLen
     let mtu = route.mtu
-    if (this.pathMtus.size > 0) {
+    // A probe is larger than what the path is known to carry: that is its question.
+    if (this.pathMtus.size > 0 && !frame.isProbe) {
       mtu = Math.min(mtu, this.pathMtus.lookup(dst) ?? IPV4_MAX_LEN)
       if (dontFragment && this.pathMtus.isBelowFloor(dst)) header.dontFragment = false
     }

@@ -49,6 +49,14 @@ export class PathMtuCache {
     this.#entries.set(dst, { mtu: Math.max(mtu, FLOOR), isBelowFloor: mtu < FLOOR, expiresAt })
   }
 
+  /** A packet of `mtu` reached `dst`. */
+  raise(dst: Ipv4Addr, mtu: number, now: Micros): void {
+    const known = this.#entries.get(dst)
+    if (known === undefined || known.mtu >= mtu) return
+    this.#entries.delete(dst)
+    this.#entries.set(dst, { mtu, isBelowFloor: false, expiresAt: addMicros(now, EXPIRY) })
+  }
+
   /** Forgets what is too old; entries stand in the order of their age. */
   poll(now: Micros): void {
     for (const [dst, entry] of this.#entries) {

@@ -63,6 +63,8 @@ export class OutFrame {
   payload2To = 0
   /** Non-zero asks for segmentation: this many payload bytes to each segment. */
   segmentSize = 0
+  /** It may be larger than the path to its destination is known to carry (RFC 8899). */
+  isProbe = false
   /** Offset from `start` of the first byte to be summed; -1 when no checksum is left to be finished. */
   checksumStart = -1
   /** Offset from `checksumStart` of the checksum field, which already holds the pseudo-header's sum. */
@@ -79,6 +81,7 @@ export class OutFrame {
     this.payload2From = 0
     this.payload2To = 0
     this.segmentSize = 0
+    this.isProbe = false
     this.checksumStart = -1
     this.checksumOffset = 0
   }

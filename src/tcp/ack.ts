@@ -1,6 +1,7 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts'
 import { type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
+import { packetPassed } from './path-mtu.ts'
 import { afterAck, reduceForMark } from './recovery.ts'
 import type { SentRange } from './scoreboard.ts'
 import { type Segment, timestampAt } from './segment.ts'
@@ -27,6 +28,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   let repeated = micros(-1)
   const onDelivered = (range: SentRange): void => {
     tcb.stats.delivered += Math.ceil(seqDiff(range.end, range.start) / tcb.mss)
+    packetPassed(tcb, range)
     if (range.transmissions > 1) repeated = micros(Math.max(repeated, range.sentAt))
     else newest = micros(Math.max(newest, range.sentAt))
     const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))
@@ -63,6 +65,8 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
   tcb.sendBuffer.release(octets)
   tcb.push.release(ack)
   tcb.urgent.acknowledged(ack)
+  const proven = tcb.pathProbe.acknowledged(ack)
+  if (proven > 0) tcb.owner.provenMtu(tcb, proven)
   tcb.stats.bytesAcked += octets
   snd.una = ack
   if (seqLt(snd.smallEnd, ack)) snd.smallEnd = ack

@@ -1,5 +1,6 @@
 import type { Micros } from '../base/types.ts'
 import { initialWindow } from './congestion/initial-window.ts'
+import { startProbing } from './path-mtu.ts'
 import type { Segment } from './segment.ts'
 import { DEFAULT_MSS, type Tcb } from './tcb.ts'
 
@@ -31,6 +32,7 @@ export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
 export function afterHandshake(tcb: Tcb, now: Micros): void {
   tcb.lastDataSent = now
   tcb.lastDataReceived = now
+  startProbing(tcb)
   tcb.recovery = 'none'
   const { timeouts } = tcb.stats
   if (timeouts > 0) tcb.rtt.synWasLost()

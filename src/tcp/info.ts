@@ -93,7 +93,7 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
     mss,
     rcvmss: tcb.ackPace.peerSegment,
     advmss: tcb.localMss - (tcb.timestamps ? 12 : 0),
-    pmtu: tcb.pathMtu,
+    pmtu: Math.min(tcb.pathMtu, tcb.pathProbe.limit),
     cwnd: Math.floor(congestion.cwnd / mss),
     ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh / mss) : undefined,
     bytes_sent: stats.bytesSent,

@@ -4,6 +4,7 @@ import type { IpOutput } from '../ip/output.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { IcmpCode } from '../wire/icmp.ts'
 import { end, fail } from './ending.ts'
+import { onPacketTooBig } from './path-mtu.ts'
 import type { Tcb } from './tcb.ts'
 
 /** A SYN goes through this many rounds of neighbour resolution, 45 seconds in all, before its host is called absent. */
@@ -13,7 +14,7 @@ const UNRESOLVED_ROUNDS = 5
 export function onNetworkError(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Micros): boolean {
   const quoted = (error.seq | 0) as Seq
   if (!error.local && !(seqGe(quoted, tcb.snd.una) && seqLt(quoted, tcb.snd.nxt))) return false
-  if (error.kind === 'unreachable' && error.code === IcmpCode.FRAGMENTATION_NEEDED) lowerMtu(tcb, error, ip, now)
+  if (error.kind === 'unreachable' && error.code === IcmpCode.FRAGMENTATION_NEEDED) onPacketTooBig(tcb, error, ip, now)
   else if (isUnwatched(tcb) && !error.local) forsake(tcb, error)
   else if (tcb.state !== 'SYN-SENT') tcb.softError = error.errorCode
   else if (error.local && ++tcb.unresolved < UNRESOLVED_ROUNDS) {
@@ -34,16 +35,4 @@ const isUnwatched = (tcb: Tcb): boolean => tcb.state === 'SYN-RECEIVED' && tcb.p
 function forsake(tcb: Tcb, error: IcmpError): void {
   if (tcb.isUsable) fail(tcb, 'abort', error.errorCode, 'the network reports that the peer cannot be reached')
   else end(tcb, 'abort')
-}
-
-/** RFC 1191 §6.3: what was too large goes again in smaller segments, and this is no sign of congestion. */
-function lowerMtu(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Micros): void {
-  if (error.mtu >= tcb.pathMtu) return
-  ip.lowerPathMtu(tcb.remote, error.mtu, now)
-  tcb.pathMtu = ip.mtuOf(tcb.route)
-  tcb.board.markAllLost()
-  tcb.mustRetransmit = true
-  // As after a timeout everything goes again, but the congestion window is left as it is.
-  tcb.recovery = 'timeout'
-  tcb.recoveryPoint = tcb.snd.nxt
 }

@@ -5,6 +5,7 @@ import { burst } from './burst.ts'
 import { initialWindow } from './congestion/initial-window.ts'
 import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
 import { judgeLimit } from './judge-limit.ts'
+import { probePayload } from './path-mtu.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
 import { armProbe } from './tail-timer.ts'
@@ -54,6 +55,7 @@ function restart(tcb: Tcb, now: Micros): void {
 function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const { snd } = tcb
   const before = snd.nxt
+  sendPathProbe(tcb, sender, now)
   sendNew(tcb, sender, now)
   const isSent = snd.nxt !== before
   if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
@@ -126,6 +128,15 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   sender.send(tcb, start, data, flags, now)
 }
 
+/** One segment larger than the others, where it can tell what the path carries. */
+function sendPathProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  const payload = probePayload(tcb, now)
+  if (payload === 0) return
+  tcb.pathProbe.isSending = true
+  transmitNew(tcb, sender, payload, false, now)
+  tcb.pathProbe.isSending = false
+}
+
 /** New data and the FIN behind it, as far as the windows, Nagle and silly-window avoidance allow. */
 function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   for (;;) {
@@ -169,7 +180,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
  * bit as well, so that the peer's link hands up at once what it joins.
  */
 const isPushed = (tcb: Tcb, start: Seq, count: number): boolean =>
-  count > tcb.mss || tcb.push.within(start, seqAdd(start, count))
+  (count > tcb.mss && !tcb.pathProbe.isSending) || tcb.push.within(start, seqAdd(start, count))
 
 /** Sends one segment of new data whatever the congestion window says, for a tail loss probe; false when there is none. */
 export function sendOneNew(tcb: Tcb, sender: SegmentSender, now: Micros): boolean {

@@ -1,6 +1,7 @@
 import { seqGe, seqGt } from '../base/seq.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { AckSample } from './congestion/control.ts'
+import { probeWasLost } from './path-mtu.ts'
 import { DUP_THRESH } from './rack.ts'
 import { forgetProbe } from './tail-timer.ts'
 import type { Tcb } from './tcb.ts'
@@ -25,7 +26,7 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   if (tcb.sackPermitted) detectByTime(tcb, now)
   else detectByDuplicates(tcb, news)
   if (tcb.recovery !== 'none' && seqGe(tcb.snd.una, tcb.recoveryPoint)) leave(tcb)
-  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) enterFast(tcb, news.flight)
+  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) reactToLoss(tcb, news.flight)
   tellCongestion(tcb, news, now)
   if (tcb.recovery === 'fast') tcb.prr.onAck(news.delivered, tcb.board.pipe, tcb.congestion.ssthresh, tcb.mss)
 }
@@ -45,7 +46,7 @@ function detectByTime(tcb: Tcb, now: Micros): void {
 /** The reordering timer expired. */
 export function onReorderTimer(tcb: Tcb, now: Micros): void {
   detectByTime(tcb, now)
-  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) enterFast(tcb, tcb.flightSize)
+  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) reactToLoss(tcb, tcb.flightSize)
 }
 
 /** RFC 5681 §3.2 and RFC 6582 §3.2, for a peer without SACK. */
@@ -63,6 +64,10 @@ function detectByDuplicates(tcb: Tcb, news: AckNews): void {
     const isNews = seqGt(tcb.snd.una, tcb.recoveryPoint)
     if (tcb.dupAcks === DUP_THRESH && tcb.recovery === 'none' && isNews) tcb.board.markFirstLost(tcb.mss)
   }
+}
+
+function reactToLoss(tcb: Tcb, flight: number): void {
+  if (!probeWasLost(tcb)) enterFast(tcb, flight)
 }
 
 function enterFast(tcb: Tcb, flight: number): void {

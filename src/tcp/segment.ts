@@ -103,7 +103,8 @@ export class SegmentSender {
     if (length > 0) {
       tcb.sendBuffer.lend(frame, seqDiff(isSyn ? seqAdd(seq, 1) : seq, tcb.bufferSeq), length)
       const mss = tcb.mss
-      if (length > mss) frame.segmentSize = mss
+      frame.isProbe = tcb.pathProbe.isSending
+      if (length > mss && !frame.isProbe) frame.segmentSize = mss
     }
     this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos | tcb.ecn.codepoint, now)
     tcb.lastSent = now

@@ -4,6 +4,7 @@ import { DEFAULT_TTL } from '../ip/output.ts'
 import { ECN_MASK } from '../wire/ipv4.ts'
 import { CONGESTION_CONTROLS, type CongestionName } from './congestion/control.ts'
 import type { EcnMode } from './ecn.ts'
+import type { MtuProbing } from './path-probe.ts'
 
 /** What a program may choose for a connection or a listener. Times are milliseconds, sizes are bytes. */
 export interface TcpOptionsInit {
@@ -50,6 +51,13 @@ export interface TcpOptionsInit {
   readonly timeWait?: number
   /** Announces a smaller maximum segment size than the link would allow. */
   readonly maxSegment?: number
+  /**
+   * Whether the connection finds out itself how large a packet its path carries (RFC 4821, RFC 8899), where routers that
+   * should say so are silent: `blackhole` once large packets seem to vanish, `always` from the beginning. Default `blackhole`.
+   */
+  readonly mtuProbing?: MtuProbing
+  /** The segment size that every path is trusted with, from which the search begins. Default 1024, as Linux's. */
+  readonly baseMss?: number
   /** The fewest segments that one super-segment gathers, however slow the connection, when they are there to be sent. Default 2. */
   readonly minBurst?: number
   /** The most; 1 sends no super-segments. Default 65,535, which leaves it to the rate. */
@@ -109,6 +117,8 @@ export interface TcpSettings {
   readonly quickAcks: number
   readonly timeWait: Micros
   readonly maxSegment: number
+  readonly mtuProbing: MtuProbing
+  readonly baseMss: number
   readonly minBurst: number
   readonly maxBurst: number
   readonly timestamps: boolean
@@ -152,6 +162,8 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     quickAcks: within('quickAcks', 16, 0, 255),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
     maxSegment: within('maxSegment', 65_495, 88, 65_495),
+    mtuProbing: oneOf('mtuProbing', init.mtuProbing, ['blackhole', 'always', 'off']),
+    baseMss: within('baseMss', 1024, 88, 65_495),
     minBurst: within('minBurst', 2, 1, 65_535),
     maxBurst: within('maxBurst', 65_535, 1, 65_535),
     timestamps: init.timestamps ?? true,

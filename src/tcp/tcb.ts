@@ -13,6 +13,8 @@ import { WindowUse } from './congestion/window-use.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
+import { MtuClaim } from './mtu-claim.ts'
+import { PathProbe } from './path-probe.ts'
 import { Patience } from './patience.ts'
 import { ProportionalRateReduction } from './prr.ts'
 import { PushMarks } from './push.ts'
@@ -74,6 +76,8 @@ export interface TcpOwner {
   changed(tcb: Tcb): void
   /** The connection is in TIME-WAIT or CLOSED and its block is no longer needed. */
   ended(tcb: Tcb): void
+  /** A packet of `mtu` octets has reached the peer. */
+  provenMtu(tcb: Tcb, mtu: number): void
   /** A change of state, for whoever watches. */
   moved(tcb: Tcb, from: TcpState, event: TcpEvent): void
 }
@@ -112,6 +116,9 @@ export class Tcb {
   // What both SYNs agreed on.
   /** The largest packet known to reach the peer whole. */
   pathMtu: number
+  /** Its own search for that, and the word of routers that waits to be confirmed. */
+  readonly pathProbe = new PathProbe()
+  readonly mtuClaim = new MtuClaim()
   /** The peer's MSS option, or the default. */
   peerMss = DEFAULT_MSS
   /** Shifts of the windows we receive and send (RFC 7323 §2.2); 0 unless both offered. */
@@ -280,8 +287,13 @@ export class Tcb {
 
   /** Eff.snd.MSS: the most payload one segment may carry now, options taken off (RFC 9293 §3.7.1, MUST-16). */
   get mss(): number {
-    const most = Math.min(this.peerMss, this.pathMtu - 40, this.settings.maxSegment)
-    return this.timestamps ? most - TIMESTAMP_OPTION_LEN : most
+    const path = Math.min(this.pathMtu, this.pathProbe.limit)
+    return Math.min(this.peerMss, path - 40, this.settings.maxSegment) - this.segmentOptions
+  }
+
+  /** The options that every segment with data has, in octets. */
+  get segmentOptions(): number {
+    return this.timestamps ? TIMESTAMP_OPTION_LEN : 0
   }
 
   /** When silence ends the connection: R2 of RFC 9293 §3.8.3, as a time. */

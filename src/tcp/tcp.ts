@@ -312,6 +312,10 @@ export class Tcp implements Transport, TcpOwner {
     this.#forget(oldest!)
   }
 
+  provenMtu(tcb: Tcb, mtu: number): void {
+    this.#ip.raisePathMtu(tcb.remote, mtu, this.#now)
+  }
+
   moved(tcb: Tcb, from: TcpState, event: TcpEvent): void {
     this.#watcher?.onMoved(tcb, from, event, this.#now)
   }

@@ -4,6 +4,7 @@ import { TcpFlag } from '../wire/tcp.ts'
 import { end, fail } from './ending.ts'
 import { afterFastOpenTimeout } from './fast-open-client.ts'
 import { probeWindow, retransmit } from './output.ts'
+import { suspectPath } from './path-mtu.ts'
 import { onDelayedAck } from './receive.ts'
 import { afterTimeout, onReorderTimer } from './recovery.ts'
 import type { SegmentSender } from './segment.ts'
@@ -58,6 +59,7 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     retransmit(tcb, sender, first, 1, now)
     return
   }
+  suspectPath(tcb)
   afterTimeout(tcb)
 }
 

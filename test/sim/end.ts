@@ -1,4 +1,5 @@
 import { addMicros, fromMs, type Micros, NEVER, type Pollable } from '../../src/base/types.ts'
+import { isSynHeld } from '../../src/tcp/fast-open-client.ts'
 import { consumed } from '../../src/tcp/receive.ts'
 import type { Tcb } from '../../src/tcp/tcb.ts'
 import type { Tcp } from '../../src/tcp/tcp.ts'
@@ -48,7 +49,7 @@ export class End implements Pollable {
         this.#readAt = NEVER
       },
     }
-    if (tcb.synAcked) this.#push()
+    if (tcb.isUsable || isSynHeld(tcb)) this.#push()
     this.#readable()
   }
 
@@ -99,7 +100,7 @@ export class End implements Pollable {
   }
 
   #closeIfDone(): void {
-    if (this.written < this.#total || !this.tcb.synAcked) return
+    if (this.written < this.#total || !this.tcb.isUsable) return
     if (!this.#options.closesSecond || (this.tcb.peerClosed && this.tcb.receiveRing.length === 0)) close(this.tcb)
   }
 }

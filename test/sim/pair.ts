@@ -99,6 +99,8 @@ export interface ExchangeOptions {
   readonly tcp?: TcpOptionsInit
   /** Connections at once. Default 1. */
   readonly connections?: number
+  /** Data rides on the SYN. */
+  readonly fastOpen?: boolean
 }
 
 /** Connections from a to b, each with a user at both ends; runs until all have ended or `until` milliseconds. */
@@ -113,7 +115,9 @@ export function exchange(
     pair.add(end)
     return end
   }
-  const listener = pair.b.tcp.listen(B, 80, options.tcp)
+  const { fastOpen = false } = options
+  if (fastOpen) pair.a.tcp.fastOpen.cache.remember(B, pair.b.tcp.fastOpen.keys.cookieFor(A, B))
+  const listener = pair.b.tcp.listen(B, 80, { ...options.tcp, fastOpen: fastOpen ? 100 : 0 })
   listener.onConnection = () => {
     for (let tcb = listener.accept(); tcb !== undefined; tcb = listener.accept()) {
       servers.push(add(new End(tcb, pair.b.tcp, options.server)))
@@ -121,7 +125,7 @@ export function exchange(
   }
   const count = options.connections ?? 1
   for (let i = 0; i < count; i++) {
-    clients.push(add(new End(pair.a.tcp.connect(B, 80, options.tcp), pair.a.tcp, options.client)))
+    clients.push(add(new End(pair.a.tcp.connect(B, 80, { ...options.tcp, fastOpen }), pair.a.tcp, options.client)))
   }
   const isDone = (): boolean =>
     servers.length === count && [...clients, ...servers].every(({ closed }) => closed !== undefined)

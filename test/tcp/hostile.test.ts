@@ -124,13 +124,20 @@ function begin(rng: Rng, seed: number): Peer {
   const stamp = syn.includes('TS') ? '<TS val 8 ecr 0>' : '<nop>'
   const reach = below(rng, 8)
   if (chance(rng, 0.5)) {
-    peer.listen(settings)
-    peer.send(`S 0:0(0) win ${pick(rng, WINDOWS)} <${syn}>`)
+    // By Fast Open the data of the SYN counts.
+    const length = chance(rng, 0.3) ? 10 : 0
+    peer.tcp.fastOpen.configure({ serverWithoutCookie: length > 0 })
+    peer.listen({ ...settings, fastOpen: 4 })
+    peer.send(`S 0:${length}(${length}) win ${pick(rng, WINDOWS)} <${syn}>`)
     peer.next()
-    if (reach > 0) peer.send(`. 1:1(0) ack 1 ${stamp}`)
-    if (reach > 0) peer.accept()
+    if (length > 0 && chance(rng, 0.7)) peer.accept()
+    else if (reach > 0) peer.send(`. ${1 + length}:${1 + length}(0) ack 1 ${stamp}`)
+    if (peer.listener!.waiting > 0) peer.accept()
   } else {
-    peer.connect({ ...settings, connectTimeout: 60_000 })
+    const fastOpen = chance(rng, 0.3)
+    peer.tcp.fastOpen.configure({ clientWithoutCookie: true })
+    peer.connect({ ...settings, connectTimeout: 60_000, fastOpen })
+    if (fastOpen && (reach > 0 || chance(rng, 0.5))) peer.write(pick(rng, [1, 1000, 5000]))
     if (reach > 1) peer.send(`S. 0:0(0) ack 1 win ${pick(rng, WINDOWS)} <${syn}>`)
     else if (reach > 0) peer.send(`S 0:0(0) win 500 <${syn}>`)
   }

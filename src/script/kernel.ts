@@ -60,6 +60,7 @@ export class Kernel {
     return {
       ...this.sysctls.options,
       ...(this.route.advertisedMss === undefined ? {} : { maxSegment: this.route.advertisedMss }),
+      ...(this.route.initialWindow === undefined ? {} : { initialWindow: this.route.initialWindow }),
     }
   }
 

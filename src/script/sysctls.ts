@@ -1,3 +1,4 @@
+import { CONGESTION_CONTROLS, type CongestionName } from '../tcp/congestion/control.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 
 const PREFIX = 'net.ipv4.'
@@ -32,22 +33,14 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 /** The kernel parameters of a script's machine: what shell lines set, and what that asks of the stack. */
 export class Sysctls {
   readonly #values = new Map<string, string>()
-  /** Changes with every parameter, so that sockets know when to look again. */
-  generation = 0
 
   /** Sets `net.ipv4.tcp_sack` or `/proc/sys/net/ipv4/tcp_sack`; false for a parameter that means nothing here. */
   set(name: string, value: string): boolean {
     const key = shortName(name)
     if (key === undefined || !(Object.hasOwn(DEFAULTS, key) || IGNORED.has(key))) return false
+    if (key === 'tcp_congestion_control' && congestionNamed(value.trim()) === undefined) return false
     this.#values.set(key, value.trim())
-    this.generation++
     return true
-  }
-
-  /** Back to the defaults. */
-  reset(): void {
-    this.#values.clear()
-    this.generation++
   }
 
   text(name: string): string {
@@ -71,12 +64,20 @@ export class Sysctls {
       ecn: (['off', 'request'] as const)[this.number('tcp_ecn')] ?? 'accept',
       synRetries: this.number('tcp_syn_retries'),
       synAckRetries: this.number('tcp_synack_retries'),
+      congestion: congestionNamed(this.text('tcp_congestion_control')) ?? 'cubic',
+      slowStartAfterIdle: this.isOn('tcp_slow_start_after_idle'),
       minBurst: this.number('tcp_min_tso_segs'),
       keepAliveInterval: 1000 * this.number('tcp_keepalive_intvl'),
       keepAliveProbes: this.number('tcp_keepalive_probes'),
       receiveBuffer: this.number('tcp_rmem', 2),
     }
   }
+}
+
+/** Our counterpart of one of Linux's congestion controls; its Reno is NewReno. Undefined for those we have not. */
+export function congestionNamed(name: string): CongestionName | undefined {
+  const ours = name === 'reno' ? 'newreno' : name
+  return CONGESTION_CONTROLS.find((known) => known === ours)
 }
 
 /** Parameters whose setting changes nothing that a script of this stack can see. */

@@ -50,6 +50,8 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
     ours = lab.host('ours')
     kernel = lab.host('peer')
     lab.veth('ours', 'peer', { ours: '172.20.0.2/24', peer: `${PEER}/24` })
+    // Every listener takes data with the SYN of whoever has a cookie.
+    kernel.sysctl('ipv4.tcp_fastopen', 0x403)
     peer = await startNode(kernel, peerScript(file))
   })
   after(async () => {
@@ -78,6 +80,17 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
     const back = await client(SOURCE, '--recv', copy)
     assert.equal(back.code, 0)
     assert.equal(sha256(readFileSync(copy)), digest)
+  })
+
+  it('is given a cookie for Fast Open, and with it sends its first data with the SYN', async () => {
+    const asking = await client(ECHO, '--fastopen', '--bytes', '5000')
+    const [, cookie] =
+      /^fast open: no data went with the SYN; next time: --fastopen-cookie ([\da-f]{16})$/m.exec(asking.stderr) ?? []
+    assert.ok(cookie !== undefined, asking.stderr)
+    const giving = await client(ECHO, '--fastopen-cookie', cookie, '--bytes', '5000', '--info')
+    assert.match(giving.stderr, /^fast open: the first data went with the SYN;/m)
+    assert.match(giving.stderr, / sack fastopen /)
+    assert.match(giving.stderr, /received 4\.88 KiB \(5000 bytes\)/)
   })
 
   it('goes on sending when the peer has ended first', async () => {

@@ -81,9 +81,7 @@ async function run(order: FlowOrder): Promise<Result> {
   try {
     console.log('ready')
     const sockets = await Promise.all(
-      Array.from({ length: flows }, (_, i) =>
-        stack.tcp.connect({ host, port: port + i, congestion: congestion === 'bbr' ? 'cubic' : congestion }),
-      ),
+      Array.from({ length: flows }, (_, i) => stack.tcp.connect({ host, port: port + i, congestion })),
     )
     for (const socket of sockets) socket.closed.catch(() => undefined)
     const [first] = sockets

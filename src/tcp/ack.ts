@@ -33,7 +33,9 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
     else newest = micros(Math.max(newest, range.sentAt))
     const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))
     tcb.rack.delivered(range, tcb.rtt.minRtt, before, now)
+    tcb.rate.delivered(range, now)
   }
+  tcb.rate.begin()
   const isDuplicate = acked === 0 && isDuplicateAck(tcb, seg)
   if (acked > 0) advance(tcb, seg.ack, acked, now, onDelivered)
   if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg, onDelivered)

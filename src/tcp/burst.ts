@@ -23,11 +23,18 @@ export function burst(tcb: Tcb): number {
   return mss * Math.max(1, Math.min(settings.maxBurst, segments, half))
 }
 
+/** The rate of a paced connection in octets per microsecond; undefined where ACKs alone let out what follows. */
+export function pacingRate(tcb: Tcb): number | undefined {
+  return tcb.congestion.pacingRate ?? (tcb.settings.pacing && tcb.rtt.srtt !== undefined ? windowRate(tcb) : undefined)
+}
+
 function share(tcb: Tcb): number {
-  const { congestion, rtt } = tcb
-  if (rtt.srtt === undefined) return MOST
+  if (tcb.rtt.srtt === undefined) return MOST
+  const rate = 1_000_000 * (tcb.congestion.pacingRate ?? windowRate(tcb))
+  return rate / PER_SECOND + MOST * 2 ** -Math.floor(tcb.rtt.minRtt / NEAR)
+}
+
+function windowRate({ congestion, rtt, flightSize }: Tcb): number {
   const gain = congestion.cwnd < congestion.ssthresh / 2 ? SLOW_START_GAIN : AVOIDANCE_GAIN
-  const window = Math.max(congestion.cwnd, tcb.flightSize)
-  const rate = (gain * window * 1_000_000) / Math.max(1, rtt.srtt)
-  return rate / PER_SECOND + MOST * 2 ** -Math.floor(rtt.minRtt / NEAR)
+  return (gain * Math.max(congestion.cwnd, flightSize)) / Math.max(1, rtt.srtt ?? 1)
 }

@@ -1,7 +1,7 @@
 import { type Seq, seqAdd, seqDiff, seqGe, seqLe } from '../base/seq.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { burst } from './burst.ts'
+import { burst, pacingRate } from './burst.ts'
 import { initialWindow } from './congestion/initial-window.ts'
 import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
 import { judgeLimit } from './judge-limit.ts'
@@ -59,7 +59,22 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   sendNew(tcb, sender, now)
   const isSent = snd.nxt !== before
   if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
+  if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd) tcb.rate.limitedByUser(tcb.board)
   judgeLimit(tcb, isSent, now)
+}
+
+/** Whether a paced connection must wait with its next frame; a timer then goes on with it. */
+function waitsItsTurn(tcb: Tcb, now: Micros): boolean {
+  if (tcb.pacer.isDue(now)) return false
+  tcb.deadlines.arm(Timer.PACE, tcb.pacer.next)
+  return true
+}
+
+/** What went out, new or again, is noted for the delivery rate and for pacing. */
+function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void {
+  tcb.rate.sent(range, tcb.board, octets, now)
+  const rate = pacingRate(tcb)
+  if (rate !== undefined) tcb.pacer.sent(octets, rate, now)
 }
 
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */
@@ -72,6 +87,7 @@ function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   if (!first.lost && tcb.ackOwed !== AckOwed.NOW) return
   tcb.board.retransmitted(first, 1, now)
+  tcb.rate.sent(first, tcb.board, 1, now)
   if (tcb.fastOpen !== undefined) tcb.fastOpen.wasRepeated = true
   sender.send(tcb, tcb.snd.iss, 0, flags, now)
 }
@@ -82,10 +98,10 @@ function sendFirstSyn(tcb: Tcb, flags: number, sender: SegmentSender, now: Micro
   const { snd } = tcb
   const count = Math.min(tcb.sendBuffer.length, synDataRoom(tcb))
   snd.nxt = seqAdd(snd.iss, 1)
-  tcb.board.sent(snd.iss, snd.nxt, now)
+  tcb.rate.sent(tcb.board.sent(snd.iss, snd.nxt, now), tcb.board, 1, now)
   if (count > 0) {
     snd.nxt = seqAdd(snd.nxt, count)
-    tcb.board.sent(seqAdd(snd.iss, 1), snd.nxt, now)
+    tcb.rate.sent(tcb.board.sent(seqAdd(snd.iss, 1), snd.nxt, now), tcb.board, count, now)
     tcb.push.force(snd.nxt)
     tcb.stats.bytesSent += count
   }
@@ -99,7 +115,7 @@ function sendFirstSyn(tcb: Tcb, flags: number, sender: SegmentSender, now: Micro
 function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   for (;;) {
     const range = tcb.board.firstLost()
-    if (range === undefined) break
+    if (range === undefined || waitsItsTurn(tcb, now)) break
     const size = seqDiff(range.end, range.start)
     const mss = tcb.mss
     let room = tcb.allowance
@@ -116,6 +132,7 @@ function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, octets: number, now: Micros): void {
   const { start } = range
   tcb.board.retransmitted(range, octets, now)
+  hasSent(tcb, range, octets, now)
   const finSeq = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length)
   const withFin = tcb.finSent && seqGe(start, seqAdd(finSeq, 1 - octets))
   const data = withFin ? octets - 1 : octets
@@ -142,7 +159,7 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   for (;;) {
     const unsent = tcb.unsent
     const finWaits = tcb.finQueued && !tcb.finSent
-    if (unsent === 0 && !finWaits) break
+    if ((unsent === 0 && !finWaits) || waitsItsTurn(tcb, now)) break
     const mss = tcb.mss
     const offered = seqDiff(seqAdd(tcb.bufferSeq, tcb.snd.wnd), tcb.snd.nxt)
     const allowed = tcb.allowance
@@ -165,7 +182,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
   if (withFin) flags |= TcpFlag.FIN
   if (tcb.board.isEmpty) tcb.waitingSince = now
   tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
-  tcb.board.sent(start, tcb.snd.nxt, now)
+  hasSent(tcb, tcb.board.sent(start, tcb.snd.nxt, now), seqDiff(tcb.snd.nxt, start), now)
   if (count < tcb.mss) tcb.snd.smallEnd = tcb.snd.nxt
   tcb.stats.bytesSent += count
   tcb.prr.onSent(count)

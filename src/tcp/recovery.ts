@@ -1,5 +1,6 @@
 import { seqGe, seqGt } from '../base/seq.ts'
 import { type Micros, NEVER } from '../base/types.ts'
+import { burst } from './burst.ts'
 import { AckSample } from './congestion/control.ts'
 import { probeWasLost } from './path-mtu.ts'
 import { DUP_THRESH } from './rack.ts'
@@ -122,6 +123,12 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   sample.rtt = news.rtt
   sample.minRtt = tcb.rtt.minRtt
   sample.mss = tcb.mss
+  sample.srtt = tcb.rtt.srtt ?? 0
+  sample.inFlight = tcb.pipe
+  sample.cwnd = congestion.cwnd
+  sample.isCwndLimited = tcb.windowUse.isLimited
+  sample.quantum = burst(tcb)
+  tcb.rate.fill(sample, tcb.board)
   sample.una = snd.una
   sample.nxt = snd.nxt
   sample.mayGrow =

@@ -13,6 +13,13 @@ export interface SentRange {
   sacked: boolean
   /** It is thought lost and waits for retransmission; it is not in flight. */
   lost: boolean
+  // What DeliveryRate noted when it last went out.
+  delivered: number
+  deliveredAt: Micros
+  firstSentAt: Micros
+  inFlight: number
+  lostBefore: number
+  isAppLimited: boolean
 }
 
 const newRange = (start: Seq, end: Seq, sentAt: Micros): SentRange => ({
@@ -22,6 +29,12 @@ const newRange = (start: Seq, end: Seq, sentAt: Micros): SentRange => ({
   transmissions: 1,
   sacked: false,
   lost: false,
+  delivered: 0,
+  deliveredAt: sentAt,
+  firstSentAt: sentAt,
+  inFlight: 0,
+  lostBefore: 0,
+  isAppLimited: false,
 })
 
 /**
@@ -37,6 +50,8 @@ export class Scoreboard {
   readonly #part: SentRange = newRange(0 as Seq, 0 as Seq, 0 as Micros)
   /** Octets that have left the network for the peer, in all: sacked or acknowledged. */
   delivered = 0
+  /** Octets found lost, in all, each time that they were. */
+  foundLost = 0
   #total = 0
   #sacked = 0
   #lost = 0
@@ -63,9 +78,11 @@ export class Scoreboard {
   }
 
   /** Records new octets at the end. */
-  sent(start: Seq, end: Seq, now: Micros): void {
-    this.#ranges.push(newRange(start, end, now))
+  sent(start: Seq, end: Seq, now: Micros): SentRange {
+    const range = newRange(start, end, now)
+    this.#ranges.push(range)
     this.#total += seqDiff(end, start)
+    return range
   }
 
   /** Drops everything below `una`, showing to `onDelivered` what of it the peer had not sacked before. */
@@ -84,10 +101,8 @@ export class Scoreboard {
     this.#forget(first, seqDiff(una, first.start))
     if (!first.sacked) {
       const part = this.#part
-      part.start = first.start
+      Object.assign(part, first)
       part.end = una
-      part.sentAt = first.sentAt
-      part.transmissions = first.transmissions
       onDelivered(part)
     }
     first.start = una
@@ -125,6 +140,7 @@ export class Scoreboard {
     if (range.lost || range.sacked) return
     range.lost = true
     this.#lost += seqDiff(range.end, range.start)
+    this.foundLost += seqDiff(range.end, range.start)
   }
 
   /** Marks the first `octets` as lost, splitting a range where that ends. */

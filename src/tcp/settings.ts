@@ -73,8 +73,10 @@ export interface TcpOptionsInit {
    * Default `accept`, as Linux does.
    */
   readonly ecn?: EcnMode
-  /** How the network's share is found: `cubic` (RFC 9438) or `newreno` (RFC 5681, 6582). Default `cubic`. */
+  /** How the network's share is found: `cubic` (RFC 9438), `newreno` (RFC 5681, 6582) or `bbr` (draft-ietf-ccwg-bbr). Default `cubic`. */
   readonly congestion?: CongestionName
+  /** Spreads what is sent evenly over each round trip instead of sending as ACKs arrive; BBR does so always. Default false. */
+  readonly pacing?: boolean
   /** Segments that a connection may begin with. Default 10, or fewer where they are large (RFC 6928). */
   readonly initialWindow?: number
   /** Lets the window shrink towards the initial one while nothing is sent (RFC 5681 §4.1). Default true. */
@@ -126,6 +128,7 @@ export interface TcpSettings {
   readonly sack: boolean
   readonly ecn: EcnMode
   readonly congestion: CongestionName
+  readonly pacing: boolean
   /** Undefined leaves it to RFC 6928. */
   readonly initialWindow: number | undefined
   readonly slowStartAfterIdle: boolean
@@ -171,6 +174,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     sack: init.sack ?? true,
     ecn: oneOf('ecn', init.ecn, ['accept', 'off', 'request']),
     congestion: oneOf('congestion', init.congestion, CONGESTION_CONTROLS),
+    pacing: init.pacing ?? false,
     initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,
     ttl: within('ttl', DEFAULT_TTL, 1, 255),

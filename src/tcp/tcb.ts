@@ -10,10 +10,12 @@ import { congestionControl } from './congestion/choose.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { initialWindow } from './congestion/initial-window.ts'
 import { WindowUse } from './congestion/window-use.ts'
+import { DeliveryRate } from './delivery-rate.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
 import { MtuClaim } from './mtu-claim.ts'
+import { Pacer } from './pacer.ts'
 import { PathProbe } from './path-probe.ts'
 import { Patience } from './patience.ts'
 import { ProportionalRateReduction } from './prr.ts'
@@ -140,6 +142,8 @@ export class Tcb {
   readonly rack: Rack
   readonly congestion: CongestionControl
   readonly windowUse: WindowUse
+  readonly rate = new DeliveryRate()
+  readonly pacer = new Pacer()
   readonly ecn: Ecn
   /** The user closed; the FIN stands behind the last byte of the send buffer. */
   finQueued = false
@@ -314,7 +318,7 @@ export class Tcb {
 
   /** Octets that the congestion window, and in fast recovery its even reduction, let out now. */
   get allowance(): number {
-    if (this.recovery === 'fast' && this.sackPermitted) return this.prr.allowed
+    if (this.recovery === 'fast' && this.sackPermitted && !this.congestion.ownsRecovery) return this.prr.allowed
     // A SYN is no data, though it may still be in flight when data follows it (RFC 7413 §4.2.2).
     return this.congestion.cwnd - this.pipe + (this.synAcked ? 0 : 1)
   }

@@ -41,6 +41,8 @@ export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micr
     case Timer.FIN_WAIT_2:
       if (tcb.state === 'FIN-WAIT-2') end(tcb, 'timeout')
       break
+    case Timer.PACE:
+      break
   }
 }
 

@@ -18,10 +18,12 @@ export const Timer = {
   FIN_WAIT_2: 6,
   /** A closed connection may not take longer to deliver (SO_LINGER). */
   LINGER: 7,
+  /** The next frame of a paced connection has its turn. */
+  PACE: 8,
 } as const
 export type Timer = (typeof Timer)[keyof typeof Timer]
 
-const TIMER_COUNT = 8
+const TIMER_COUNT = 9
 
 export const TIMER_NAMES: readonly string[] = [
   'retransmit',
@@ -32,6 +34,7 @@ export const TIMER_NAMES: readonly string[] = [
   'keepalive',
   'fin-wait-2',
   'linger',
+  'pace',
 ]
 
 /** A fixed table of deadlines: arming is one store. */

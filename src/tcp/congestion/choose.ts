@@ -1,3 +1,4 @@
+import { Bbr } from './bbr.ts'
 import type { CongestionControl, CongestionName } from './control.ts'
 import { Cubic } from './cubic.ts'
 import { NewReno } from './new-reno.ts'
@@ -7,6 +8,8 @@ export function congestionControl(name: CongestionName, window: number): Congest
   switch (name) {
     case 'cubic':
       return new Cubic(window)
+    case 'bbr':
+      return new Bbr(window)
     case 'newreno':
       return new NewReno(window)
   }

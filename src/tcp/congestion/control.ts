@@ -2,7 +2,7 @@ import type { Seq } from '../../base/seq.ts'
 import { type Micros, micros } from '../../base/types.ts'
 
 /** The congestion controllers there are. */
-export const CONGESTION_CONTROLS = ['cubic', 'newreno'] as const
+export const CONGESTION_CONTROLS = ['cubic', 'newreno', 'bbr'] as const
 export type CongestionName = (typeof CONGESTION_CONTROLS)[number]
 
 /** What one ACK brought, in octets and microseconds. One object is filled again for each: nothing of it may be kept. */
@@ -20,6 +20,29 @@ export class AckSample {
   /** SND.UNA and SND.NXT, which tell one round trip from the next. */
   una = 0 as Seq
   nxt = 0 as Seq
+  /** Octets in flight now, and the window they are bounded by; whether that bound was what held back more. */
+  inFlight = 0
+  cwnd = 0
+  isCwndLimited = false
+  /** The smoothed round trip; 0 before the first. */
+  srtt = 0
+  /** The most that goes out in one frame. */
+  quantum = 0
+  /** Octets delivered in all. */
+  totalDelivered = 0
+  /** Octets newly found lost. */
+  lost = 0
+  /**
+   * The delivery rate, in octets per microsecond, 0 where there is none: what was delivered since the newest range that
+   * the ACK delivers was sent, how much had been before, how much was in flight then, and lost since.
+   */
+  rate = 0
+  rateDelivered = 0
+  priorDelivered = -1
+  sentInFlight = 0
+  lostSince = 0
+  /** It shows only how much the user had to send. */
+  isAppLimited = false
   /** The window was in use, nothing was just lost: a window that grows by ACKs may grow. */
   mayGrow = false
 }
@@ -33,6 +56,10 @@ export interface CongestionControl {
   readonly name: CongestionName
   cwnd: number
   ssthresh: number
+  /** It bounds what goes out in recovery by its own window, which proportional rate reduction does for others. */
+  readonly ownsRecovery: boolean
+  /** How fast to send, in octets per microsecond; undefined leaves it to the ACKs. */
+  readonly pacingRate: number | undefined
   /** An ACK brought something new. */
   onAck(sample: AckSample): void
   /** A loss was found, or the peer saw a mark (RFC 3168); `flight` is FlightSize (RFC 5681 §2). Once for each window of data. */

@@ -4,6 +4,8 @@ import type { AckSample, CongestionControl, CongestionName } from './control.ts'
 /** What all controllers have in common that take a loss for congestion: slow start, and one answer to a window of losses. */
 export abstract class LossBased implements CongestionControl {
   abstract readonly name: CongestionName
+  readonly ownsRecovery = false
+  readonly pacingRate = undefined
   cwnd: number
   ssthresh = Number.POSITIVE_INFINITY
   #priorCwnd = 0

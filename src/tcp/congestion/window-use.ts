@@ -7,7 +7,8 @@ import { type Micros, micros } from '../../base/types.ts'
  * out is used in the next.
  */
 export class WindowUse {
-  #isLimited = false
+  /** The window was the limit of late. */
+  isLimited = false
   /** The most that was in flight in the window of data that ends at `#until`. */
   #most = 0
   #until: Seq
@@ -20,15 +21,15 @@ export class WindowUse {
   /** New data went out; `pipe` octets are in flight now. */
   sent(una: Seq, nxt: Seq, pipe: number, cwnd: number, mss: number): void {
     const isLimited = pipe + mss > cwnd
-    if (!isLimited && seqLt(una, this.#until) && (this.#isLimited || pipe <= this.#most)) return
-    this.#isLimited = isLimited
+    if (!isLimited && seqLt(una, this.#until) && (this.isLimited || pipe <= this.#most)) return
+    this.isLimited = isLimited
     this.#most = pipe
     this.#until = nxt
   }
 
   /** Whether an ACK may let the window grow. */
   isFull(cwnd: number, ssthresh: number): boolean {
-    return this.#isLimited || (cwnd < ssthresh && cwnd < 2 * this.#most)
+    return this.isLimited || (cwnd < ssthresh && cwnd < 2 * this.#most)
   }
 
   /** Data follows a time in which nothing was in flight; how long that was, not counting what was asked for before. */

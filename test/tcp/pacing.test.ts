@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { micros } from '../../src/base/types.ts'
+import { Pacer } from '../../src/tcp/pacer.ts'
+import { active } from './established.ts'
+
+describe('Pacer', () => {
+  it('gives each frame the time that its octets take at the rate', () => {
+    const pacer = new Pacer()
+    assert.ok(pacer.isDue(micros(0)))
+    pacer.sent(3000, 3, micros(10_000))
+    assert.equal(pacer.next, 10_500, 'half a frame of lost time is made up for')
+    pacer.sent(3000, 3, micros(10_500))
+    assert.equal(pacer.next, 11_500)
+    assert.ok(!pacer.isDue(micros(11_499)))
+    assert.ok(pacer.isDue(micros(11_500)))
+  })
+})
+
+describe('a paced connection', () => {
+  it('spreads its window over half a round trip in slow start', () => {
+    const peer = active({ rtt: 100, tcp: { pacing: true } })
+    peer.write(100_000)
+    const first = peer.take().length
+    assert.ok(first <= 2)
+    peer.wait(40)
+    const later = peer.take().length
+    assert.ok(later >= 3 && later <= 8, `${later} segments of ten after 40 of 50 ms`)
+    peer.wait(20)
+    assert.equal(first + later + peer.take().length, 10)
+  })
+})

@@ -1,3 +1,4 @@
+import { type Ipv4Addr, parseIpv4 } from '../base/address.ts'
 import type { Kernel } from './kernel.ts'
 import { type ShellCommand, shellCommands } from './shell.ts'
 
@@ -87,7 +88,17 @@ export class System {
       return Number(words[at + 1] === 'lock' ? words[at + 2] : words[at + 1])
     }
     this.#kernel.route = { mtu: number('mtu'), advertisedMss: number('advmss'), initialWindow: number('initcwnd') }
+    const peer = parseIpv4(words.find((word) => parseIpv4(word) !== undefined) ?? '')
+    if (peer !== undefined) this.#limitPath(peer, number('mtu'))
     return true
+  }
+
+  /** Packets to `peer` are no larger than `mtu`, or than the wire allows. */
+  #limitPath(peer: Ipv4Addr, mtu: number | undefined): void {
+    const { stack, wire, now } = this.#kernel.machine
+    const most = mtu ?? wire.mtu
+    stack.ip.raisePathMtu(peer, most, now)
+    if (most < wire.mtu) stack.ip.lowerPathMtu(peer, most, now)
   }
 
   /** The queue before the wire: one of no length drops everything, `fq` paces, any other does nothing we could see. */

@@ -165,7 +165,10 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const allowed = tcb.allowance
     if (allowed < Math.min(mss, unsent)) return
     let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb), burst(tcb))
-    if (count > mss) count -= count % mss
+    // The end of the queue goes in the same frame where it may go at all.
+    const partial = count % mss
+    const takesAll = count === unsent && maySendSmall(tcb, partial, partial, offered)
+    if (count > mss && partial > 0 && !takesAll) count -= partial
     if (count < mss && !maySendSmall(tcb, count, unsent, offered)) {
       waitForWindow(tcb, now)
       return
@@ -183,7 +186,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
   if (tcb.board.isEmpty) tcb.waitingSince = now
   tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
   hasSent(tcb, tcb.board.sent(start, tcb.snd.nxt, now), seqDiff(tcb.snd.nxt, start), now)
-  if (count < tcb.mss) tcb.snd.smallEnd = tcb.snd.nxt
+  if (count % tcb.mss !== 0 && !tcb.pathProbe.isSending) tcb.snd.smallEnd = tcb.snd.nxt
   tcb.stats.bytesSent += count
   tcb.prr.onSent(count)
   tcb.deadlines.stop(Timer.PERSIST)

@@ -13,7 +13,7 @@ const HEADERS = 40
 const SUSPICION = 3
 
 /** The most the path could carry: what both links can say. */
-const ceilingOf = (tcb: Tcb): number =>
+const mostCarried = (tcb: Tcb): number =>
   Math.min(tcb.route.mtu, Math.min(tcb.peerMss, tcb.settings.maxSegment) + HEADERS)
 
 /** The handshake is complete: whoever wants to probe always begins with what is surely carried, or already known. */
@@ -21,14 +21,14 @@ export function startProbing(tcb: Tcb): void {
   if (tcb.settings.mtuProbing !== 'always') return
   const base = tcb.settings.baseMss + HEADERS
   const known = tcb.pathMtu < tcb.route.mtu ? tcb.pathMtu : base
-  tcb.pathProbe.begin(base, known, ceilingOf(tcb))
+  tcb.pathProbe.begin(base, known)
 }
 
 /** The payload of the probe that goes out now, before other new data; 0 for none. */
 export function probePayload(tcb: Tcb, now: Micros): number {
   const { pathProbe, board, mss } = tcb
   if (!pathProbe.isActive || tcb.recovery !== 'none' || board.sackedBytes > 0 || board.lostBytes > 0) return 0
-  const size = pathProbe.next(packetSize(tcb), now)
+  const size = pathProbe.next(packetSize(tcb), mostCarried(tcb), now)
   if (size === 0) return 0
   const payload = size - HEADERS - tcb.segmentOptions
   // RFC 4821 §7.4: as much behind it as shows its loss without a timeout, and a window that lets all of it out.
@@ -55,7 +55,7 @@ export function suspectPath(tcb: Tcb): void {
   const base = Math.min(settings.baseMss + HEADERS, packetSize(tcb))
   const claimed = tcb.mtuClaim.confirmed()
   if (claimed > 0) {
-    pathProbe.begin(Math.min(base, claimed), claimed, ceilingOf(tcb))
+    pathProbe.begin(Math.min(base, claimed), claimed)
     pathProbe.tooBig(claimed)
     return
   }
@@ -64,7 +64,7 @@ export function suspectPath(tcb: Tcb): void {
   if (settings.mtuProbing === 'off' || !tcb.synAcked || first === undefined) return
   if ((tcb.rtt.backoff + 1) % SUSPICION !== 0) return
   const isLarge = seqDiff(first.end, first.start) + HEADERS > (pathProbe.isActive ? pathProbe.limit / 2 : base)
-  if (isLarge) pathProbe.shrink(base, ceilingOf(tcb))
+  if (isLarge) pathProbe.shrink(base)
 }
 
 /** A packet of the stream, as it is at most now. */

@@ -23,11 +23,9 @@ export class PathProbe {
   limit = Number.POSITIVE_INFINITY
   /** The segment that goes out now is a probe: it is not cut, and no cache may forbid it. */
   isSending = false
-  /** Search range: what is known to pass, and the most that may. */
+  /** Search range: what is known to pass, and the most that is not known to fail. */
   #low = 0
-  #high = 0
-  /** What the range grows to when it is tried again. */
-  #ceiling = 0
+  #high = Number.POSITIVE_INFINITY
   #raiseAt: Micros = NEVER
   /** The probe that is unanswered. */
   #size = 0
@@ -39,35 +37,35 @@ export class PathProbe {
     return this.#low > 0
   }
 
-  /** Begins the search between `base`, which is trusted, and `ceiling`; until it finds something, packets have `limit`. */
-  begin(base: number, limit: number, ceiling: number): void {
+  /** Begins the search at `base`, which is trusted; until it finds something, packets have `limit`. */
+  begin(base: number, limit: number): void {
     this.#low = base
-    this.#high = ceiling
-    this.#ceiling = ceiling
+    this.#high = Number.POSITIVE_INFINITY
     this.limit = limit
     this.#size = 0
   }
 
   /** Large packets vanish (RFC 8899 §4.3): from now on smaller ones go, and after more silence still smaller ones. */
-  shrink(base: number, ceiling: number): void {
+  shrink(base: number): void {
     const low = this.isActive ? Math.max(MIN_MTU, Math.min(base, this.#low >> 1)) : base
-    this.begin(low, low, ceiling)
+    this.begin(low, low)
   }
 
-  /** The size of the next probe, larger than `current`; 0 when there is nothing to be learnt now. */
-  next(current: number, now: Micros): number {
+  /** The size of the next probe, larger than `current` and no larger than `most`; 0 when there is nothing to be learnt now. */
+  next(current: number, most: number, now: Micros): number {
     if (!this.isActive || this.#size > 0) return 0
     if (now >= this.#raiseAt) {
-      this.#high = this.#ceiling
+      this.#high = Number.POSITIVE_INFINITY
       this.#raiseAt = NEVER
     }
+    const high = Math.min(this.#high, most)
     let low = this.#low
-    if ((low + this.#high) >> 1 <= current) low = current
-    if (this.#high - low < RESOLUTION) {
+    if ((low + high) >> 1 <= current) low = current
+    if (high - low < RESOLUTION) {
       if (this.#raiseAt === NEVER) this.#raiseAt = addMicros(now, RAISE_AFTER)
       return 0
     }
-    return (low + this.#high) >> 1
+    return (low + high) >> 1
   }
 
   /** A probe of `size` carries the octets from `start` on. */

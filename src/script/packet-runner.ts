@@ -1,48 +1,26 @@
-import type { Ipv4Addr } from '../base/address.ts'
 import { IpProtocol, Ipv4Header } from '../wire/ipv4.ts'
 import { TcpFlag, TcpHeader } from '../wire/tcp.ts'
-import type { Difference } from './call.ts'
+import type { Configuration } from './configuration.ts'
 import { Connection } from './connection.ts'
 import { ScriptFailure } from './failure.ts'
 import type { Machine } from './machine.ts'
+import { buildPacket } from './packet-build.ts'
+import { matchPacket } from './packet-match.ts'
 import type { KernelSocket } from './socket.ts'
 import type { PacketAction, TcpPart } from './syntax.ts'
-import { type Tolerance, timingError, type Window } from './timing.ts'
+import { timingError, type Window } from './timing.ts'
 import type { WirePacket } from './wire.ts'
 
 /** How long after its time a packet is still waited for, as long as packetdrill does; for one at any time, long. */
 const PATIENCE = 2_000_000
 const LONG = 3_600_000_000
-/** The port that programs bind to, and that they connect to. */
-export const BIND_PORT = 8080
-export const CONNECT_PORT = 8080
 /** The peer's ports, one for each connection it opens. */
 const FIRST_REMOTE_PORT = 40_000
-
-/** How packets of a script become bytes, and how bytes are held against them. */
-export interface PacketCodec {
-  build(packet: PacketAction, connection: Connection): Uint8Array
-  /** What differs between the packet expected and those that came in its place, or undefined. `elapsed` is the time. */
-  compare(
-    packet: PacketAction,
-    seen: readonly WirePacket[],
-    connection: Connection,
-    elapsed: number,
-  ): Difference | undefined
-}
-
-export interface PacketOptions {
-  readonly codec: PacketCodec
-  readonly remote: Ipv4Addr
-  readonly tolerance: Tolerance
-  /** One packet of the script is one on the wire; otherwise several of the wire may make up one of the script. */
-  readonly strictSegments: boolean
-}
 
 /** Injects the packets of a script and waits for those it expects. */
 export class PacketRunner {
   readonly #machine: Machine
-  readonly #options: PacketOptions
+  readonly #configuration: Configuration
   readonly #connections: Connection[] = []
   readonly #bySocket = new Map<KernelSocket, Connection>()
   #current: Connection | undefined
@@ -50,9 +28,9 @@ export class PacketRunner {
   readonly #ip = new Ipv4Header()
   readonly #tcp = new TcpHeader()
 
-  constructor(machine: Machine, options: PacketOptions) {
+  constructor(machine: Machine, configuration: Configuration) {
     this.#machine = machine
-    this.#options = options
+    this.#configuration = configuration
   }
 
   /** The connection that packets and code belong to now. */
@@ -78,7 +56,7 @@ export class PacketRunner {
     const connection = this.#bySocket.get(socket)
     if (connection?.stage !== 'new') return
     connection.stage = 'connecting'
-    connection.remotePort = CONNECT_PORT
+    connection.remotePort = this.#configuration.connectPort
   }
 
   disconnects(socket: KernelSocket): void {
@@ -91,7 +69,8 @@ export class PacketRunner {
     const connection = this.#connectionFor(packet)
     const { body } = packet
     if (body.kind === 'tcp') arrive(connection, body)
-    this.#machine.wire.inject(this.#options.codec.build(packet, connection), this.#machine.now)
+    const bytes = buildPacket(packet, connection, this.#configuration.scalesEchoes)
+    this.#machine.wire.inject(bytes, this.#machine.now)
     this.#machine.settle()
   }
 
@@ -115,10 +94,12 @@ export class PacketRunner {
       }
       seen.push(next)
       octets += this.#tcp.payloadLen
-    } while (octets < wanted && !this.#options.strictSegments)
-    const difference = this.#options.codec.compare(packet, seen, connection, this.#machine.elapsed)
+    } while (octets < wanted && !this.#configuration.strictSegments)
+    const { tolerance, timestampTick } = this.#configuration
+    const rule = { ...tolerance, tick: timestampTick, elapsed: this.#machine.elapsed }
+    const difference = matchPacket(packet, seen, connection, rule)
     if (difference !== undefined) throw new ScriptFailure(packet.line, difference.expected, difference.seen)
-    const error = timingError(window, this.#machine.since(seen.at(-1)!.at), since, this.#options.tolerance)
+    const error = timingError(window, this.#machine.since(seen.at(-1)!.at), since, tolerance)
     if (error !== undefined) throw new ScriptFailure(packet.line, `the packet ${error.expected}`, error.seen)
   }
 
@@ -151,7 +132,7 @@ export class PacketRunner {
     const current = this.#current
     if (body.kind === 'tcp' && direction === 'in' && (current === undefined || current.stage === 'listening')) {
       const connection = this.#begin('syn received')
-      connection.localPort = BIND_PORT
+      connection.localPort = this.#configuration.bindPort
       connection.remotePort = this.#remotePort++
       connection.remoteIsn = body.seq
       return connection
@@ -166,7 +147,7 @@ export class PacketRunner {
   }
 
   #begin(stage: Connection['stage']): Connection {
-    const connection = new Connection(stage, { local: this.#machine.local, remote: this.#options.remote })
+    const connection = new Connection(stage, { local: this.#machine.local, remote: this.#configuration.remote })
     this.#connections.push(connection)
     this.#current = connection
     return connection

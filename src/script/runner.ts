@@ -1,28 +1,18 @@
-import type { Ipv4Addr } from '../base/address.ts'
 import type { Program } from './call.ts'
 import { CallRunner } from './call-runner.ts'
 import { runCode } from './code.ts'
 import { CodeError } from './code-tokens.ts'
 import type { CodeValue } from './code-value.ts'
+import type { Configuration } from './configuration.ts'
 import { ScriptFailure } from './failure.ts'
 import { Kernel } from './kernel.ts'
 import type { Machine } from './machine.ts'
-import { BIND_PORT, CONNECT_PORT, type PacketCodec, PacketRunner } from './packet-runner.ts'
+import { PacketRunner } from './packet-runner.ts'
 import type { CodeAction, Script, ScriptEvent } from './syntax.ts'
 import { type ReadFile, System } from './system.ts'
 import { TCP_INFO_CONSTANTS, tcpInfo } from './tcp-info.ts'
-import { type Tolerance, timingError, type Window, windowOf } from './timing.ts'
+import { timingError, type Window, windowOf } from './timing.ts'
 import { ArgumentError } from './values.ts'
-
-export interface RunnerOptions {
-  readonly machine: Machine
-  readonly remote: Ipv4Addr
-  readonly tolerance: Tolerance
-  readonly strictSegments: boolean
-  /** Gives the text of a shell file that the script names. */
-  readonly readFile: ReadFile
-  readonly codec: PacketCodec
-}
 
 /** Executes the events of a script, in their order and at their times, against a machine. */
 export class Runner {
@@ -32,25 +22,25 @@ export class Runner {
   readonly skipped: string[] = []
   readonly printed: string[] = []
   readonly #machine: Machine
-  readonly #tolerance: Tolerance
+  readonly #configuration: Configuration
   readonly #system: System
   readonly #calls: CallRunner
   readonly #variables = new Map<string, CodeValue>(TCP_INFO_CONSTANTS)
   #last: { readonly event: ScriptEvent; readonly start: number } | undefined
 
-  constructor(options: RunnerOptions) {
-    const { machine, remote, tolerance } = options
+  constructor(machine: Machine, configuration: Configuration, readFile: ReadFile) {
     this.#machine = machine
-    this.#tolerance = tolerance
+    this.#configuration = configuration
     this.kernel = new Kernel(machine)
-    this.#system = new System(this.kernel, options.readFile)
-    this.packets = new PacketRunner(machine, options)
+    this.#system = new System(this.kernel, readFile)
+    this.packets = new PacketRunner(machine, configuration)
     const { packets } = this
+    const { remote, bindPort, connectPort, tolerance } = configuration
     const program: Program = {
       kernel: this.kernel,
       descriptors: new Map(),
-      bindTo: { addr: machine.local, port: BIND_PORT },
-      connectTo: { addr: remote, port: CONNECT_PORT },
+      bindTo: { addr: machine.local, port: bindPort },
+      connectTo: { addr: remote, port: connectPort },
       listens: (socket) => packets.listens(socket),
       connects: (socket) => packets.connects(socket),
       disconnects: (socket) => packets.disconnects(socket),
@@ -60,6 +50,7 @@ export class Runner {
 
   /** @throws {ScriptFailure} at the first line that does not hold. */
   run(script: Script): void {
+    for (const path of this.#configuration.initScripts) this.#shell(path)
     if (script.init !== undefined) this.#shell(script.init.text)
     for (const event of script.events) {
       const window = this.#windowOf(event)
@@ -98,7 +89,7 @@ export class Runner {
 
   #waitFor(event: ScriptEvent, window: Window): void {
     this.#machine.advance(window.start)
-    const error = timingError(window, this.#machine.elapsed, this.#last?.start, this.#tolerance)
+    const error = timingError(window, this.#machine.elapsed, this.#last?.start, this.#configuration.tolerance)
     if (error !== undefined) throw new ScriptFailure(event.line, `this ${error.expected}`, error.seen)
   }
 

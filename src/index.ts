@@ -18,12 +18,20 @@ export { PcapTap, type PcapTapOptions } from './link/pcap-tap.ts'
 export { type FrameListener, Tracer } from './link/tracer.ts'
 export type { AddressLike } from './stack/address.ts'
 export { type AddInterfaceOptions, Host, type TcpConnectOptions, type TcpListenOptions } from './stack/host.ts'
+export {
+  Network,
+  type NetworkHostOptions,
+  type NetworkLink,
+  type NetworkLinkOptions,
+  type NetworkOptions,
+} from './stack/network.ts'
 export type { Ping } from './stack/ping.ts'
 export type { PingEvent, PingFailure, PingOptions, PingReply } from './stack/ping-events.ts'
 export type { PingSummary } from './stack/ping-stats.ts'
 export { Simulation, type SimulationOptions, simulate } from './stack/simulate.ts'
 export type { StackOptions } from './stack/stack.ts'
 export type { TcpListener } from './stack/tcp-listener.ts'
+export { tcpSeries } from './stack/tcp-series.ts'
 export type { TcpSocket } from './stack/tcp-socket.ts'
 export type { UdpDatagram, UdpOptions, UdpSocket } from './stack/udp-socket.ts'
 export type { FastOpenOptions, TcpFastOpen } from './tcp/fast-open.ts'

@@ -111,7 +111,8 @@ export class Icmp implements Transport, ErrorSender {
     if (header.protocol === IpProtocol.ICMP && !this.#isQuery(packet)) return false
     const isMtuNews = type === IcmpType.UNREACHABLE && code === IcmpCode.FRAGMENTATION_NEEDED
     if (!isMtuNews && !this.#limit.take(now)) return false
-    const route = this.#output.route(header.src, header.dst)
+    // RFC 1812 §4.3.2.4: about a packet for somebody else, from the interface that the error leaves by.
+    const route = this.#output.route(header.src, this.#output.isLocal(header.dst) ? header.dst : undefined)
     if (route === undefined) return false
     this.#out.type = type
     this.#out.code = code
@@ -119,7 +120,7 @@ export class Icmp implements Transport, ErrorSender {
     this.#out.pointer = parameter
     const from = header.payloadAt - header.headerLen
     const to = Math.min(header.end, from + MAX_ERROR_LEN - IPV4_HEADER_LEN - ICMP_HEADER_LEN)
-    return this.#send(route, header.dst, frame.bytes, from, to, DEFAULT_TTL, 0, false, now) === undefined
+    return this.#send(route, route.src, frame.bytes, from, to, DEFAULT_TTL, 0, false, now) === undefined
   }
 
   /** Tells the transport that `packet`, an IP packet of ours, found no neighbour: a host-unreachable from ourselves. */

@@ -4,6 +4,7 @@ import { InFrame } from '../link/link.ts'
 import { IcmpCode, IcmpType } from '../wire/icmp.ts'
 import { IPV4_HEADER_LEN, Ipv4Header, ipv4ChecksumOk } from '../wire/ipv4.ts'
 import { checkIpv4Options, ipv4OptionLen } from '../wire/ipv4-options.ts'
+import type { Forwarder } from './forward.ts'
 import type { NetInterface } from './interface.ts'
 import type { IpOutput } from './output.ts'
 import type { PartialDatagram } from './partial-datagram.ts'
@@ -29,6 +30,7 @@ export class IpInput {
   readonly #header = new Ipv4Header()
   readonly #packet: IpPacket
   #errors: ErrorSender | undefined
+  #forwarder: Pick<Forwarder, 'forward'> | undefined
 
   constructor(output: IpOutput, loopback: NetInterface, onDrop: (reason: string, count: number, now: Micros) => void) {
     this.#output = output
@@ -50,6 +52,11 @@ export class IpInput {
     this.#errors = sender
   }
 
+  /** Who passes on what is for others; without one it is dropped. */
+  set forwarder(forwarder: Pick<Forwarder, 'forward'>) {
+    this.#forwarder = forwarder
+  }
+
   /** Takes the packet at [at, frame.end). Returns the drop reason. */
   input(iface: NetInterface, frame: InFrame, at: number, linkBroadcast: boolean, now: Micros): string | undefined {
     const header = this.#header
@@ -60,7 +67,7 @@ export class IpInput {
     packet.iface = iface
     packet.broadcast = linkBroadcast
     if (!this.#isOurs(iface, header.dst)) {
-      if (!isGroupAddress(iface, header.dst)) return 'ip-not-for-us'
+      if (!isGroupAddress(iface, header.dst)) return this.#passOn(packet, now)
       packet.broadcast = true
     } else if (linkBroadcast) {
       // RFC 1122 §3.3.6: a unicast address in a link-level broadcast is somebody's mistake or attack.
@@ -105,6 +112,10 @@ export class IpInput {
     if (this.#output.ownerOf(src) !== undefined) return 'ip-own-source'
     if (isLoopback(dst) || dst >>> 24 === 0) return 'ip-martian-destination'
     return undefined
+  }
+
+  #passOn(packet: IpPacket, now: Micros): string | undefined {
+    return this.#forwarder === undefined ? 'ip-not-for-us' : this.#forwarder.forward(packet, now)
   }
 
   #isOurs(iface: NetInterface, dst: Ipv4Addr): boolean {

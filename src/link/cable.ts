@@ -2,7 +2,7 @@ import { MAC_NONE, type MacAddr } from '../base/address.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { FrameQueue } from './frame-queue.ts'
 import { headerLengthOf } from './layout.ts'
-import { type InFrame, type Link, NO_OFFLOAD, type Offload, type OutFrame } from './link.ts'
+import { FULL_OFFLOAD, type InFrame, type Link, NO_OFFLOAD, type Offload, type OutFrame } from './link.ts'
 
 export interface CableOptions {
   /** For people; the ends are called `<name> a` and `<name> b`. Default `cable`. */
@@ -27,7 +27,6 @@ export interface CableOptions {
   readonly offload?: boolean
 }
 
-const FULL_OFFLOAD: Offload = { checksum: true, segmentation: true }
 const MAC_A = 0x02000000000a as MacAddr
 const MAC_B = 0x02000000000b as MacAddr
 const QUEUE_BYTES = 16 * 1024 * 1024

@@ -30,12 +30,14 @@ export interface FaultCounters {
 
 /** Where a line's packets go. */
 export interface FaultSink {
-  /** A packet nothing happened to, still where it came from. */
-  pass(packet: OutFrame, state: ChecksumState, now: Micros): void
+  /** A packet nothing happened to, still where it came from. Where there is no such way, every packet is kept until `pump`. */
+  pass?(packet: OutFrame, state: ChecksumState, now: Micros): void
   /** A packet that was kept; give it back by `recycle` when it is no longer read. */
   emit(packet: HeldPacket, now: Micros): void
 }
 
+/** Sets the chances of a line's two directions apart. */
+export const OTHER_SEED = 0x9e3779b9
 /** Packets that may be out of order at once; beyond that they stay in order. */
 const MAX_HELD = 64
 
@@ -154,7 +156,7 @@ export class FaultLine {
       return
     }
     this.#order++
-    if (!corrupt && !hold && this.#queue.isPassable(now)) {
+    if (this.#sink.pass !== undefined && !corrupt && !hold && this.#queue.isPassable(now)) {
       this.#sink.pass(packet, state, now)
       if (this.#held.length > 0) this.#overtaken(this.#order, now)
       return
@@ -172,7 +174,7 @@ export class FaultLine {
     copy.order = this.#order
     copy.overtakes = hold ? faults.reorderDepth : 0
     this.#queue.push(copy, now)
-    if (this.#queue.pollAt() <= now) this.pump(now)
+    if (this.#sink.pass !== undefined && this.#queue.pollAt() <= now) this.pump(now)
   }
 
   #isOversized(packet: OutFrame): boolean {

@@ -1,19 +1,14 @@
 import { type Micros, NEVER } from '../base/types.ts'
-import { type FaultCounters, FaultLine, type FaultSink } from './fault-line.ts'
+import { type FaultCounters, FaultLine, type FaultSink, OTHER_SEED } from './fault-line.ts'
 import { type FaultOptions, resolveFaults } from './fault-options.ts'
 import type { HeldPacket } from './held-packet.ts'
 import { FrameLayout } from './layout.ts'
 import type { QueueState } from './line-queue.ts'
-import { type ChecksumState, InFrame, type Link, type Offload, OutFrame } from './link.ts'
+import { type ChecksumState, ETHERNET_MAX, FULL_OFFLOAD, InFrame, type Link, type Offload, OutFrame } from './link.ts'
 import { describeArrival, finishChecksum, Segmenter, segmentCount } from './segment.ts'
 import { LinkWrapper } from './wrapper.ts'
 
 export type { FaultOptions } from './fault-options.ts'
-
-const FULL_OFFLOAD: Offload = { checksum: true, segmentation: true }
-/** Ethernet with two tags. */
-const ETHERNET_MAX = 22
-const OTHER_SEED = 0x9e3779b9
 
 /**
  * A link around another that loses, repeats, delays, reorders, damages and

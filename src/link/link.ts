@@ -127,6 +127,9 @@ export interface Offload {
 }
 
 export const NO_OFFLOAD: Offload = { checksum: false, segmentation: false }
+export const FULL_OFFLOAD: Offload = { checksum: true, segmentation: true }
+/** An Ethernet header with two tags. */
+export const ETHERNET_MAX = 22
 
 /**
  * Anything that moves frames: AF_PACKET, TAP, TUN, a cable in memory, a capture

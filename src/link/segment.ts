@@ -1,7 +1,7 @@
 import { addSum, checksum, finishSum, foldSum } from '../base/checksum.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { FrameLayout } from './layout.ts'
-import { type InFrame, type Link, OutFrame } from './link.ts'
+import { ETHERNET_MAX, type InFrame, type Link, OutFrame } from './link.ts'
 
 /**
  * Finishes the checksum a frame was handed down with; harmless when none is left to finish.
@@ -114,18 +114,18 @@ export class Segmenter {
 
 /**
  * Describes a frame that has arrived as one to be sent, so that it can be cut
- * and its checksum finished: the headers are copied, the payload stays in its slab.
+ * and its checksum finished: the headers are copied, with room for a link's before them, the payload stays in its slab.
  * A super-segment, and a frame whose checksum is partial, gets a partial checksum;
  * of these Ethernet's padding is left out.
  */
 export function describeArrival(frame: InFrame, medium: Link['medium'], layout: FrameLayout, target: OutFrame): void {
   const { bytes, start, end } = frame
   const known = layout.locate(medium, bytes, start, end, end - start)
-  const headers = Math.min(known ? layout.payload - start : end - start, target.bytes.length)
+  const headers = Math.min(known ? layout.payload - start : end - start, target.bytes.length - ETHERNET_MAX)
   target.reset()
-  target.start = 0
-  target.end = headers
-  for (let i = 0; i < headers; i++) target.bytes[i] = bytes[start + i]!
+  target.start = ETHERNET_MAX
+  target.end = ETHERNET_MAX + headers
+  for (let i = 0; i < headers; i++) target.bytes[ETHERNET_MAX + i] = bytes[start + i]!
   target.payload = bytes
   target.payloadFrom = start + headers
   target.payloadTo = end
@@ -135,5 +135,5 @@ export function describeArrival(frame: InFrame, medium: Link['medium'], layout: 
   target.checksumStart = layout.transport - start
   target.checksumOffset = layout.checksumAt - layout.transport
   const sum = pseudoSumOf(bytes, layout, layout.end - layout.transport)
-  target.view.setUint16(layout.checksumAt - start, sum)
+  target.view.setUint16(target.start + layout.checksumAt - start, sum)
 }

@@ -1,9 +1,7 @@
 import type { Micros } from '../base/types.ts'
-import type { Link, Offload, OutFrame } from './link.ts'
+import { FULL_OFFLOAD, type Link, type Offload, type OutFrame } from './link.ts'
 import { finishChecksum, Segmenter, segmentCount } from './segment.ts'
 import { LinkWrapper } from './wrapper.ts'
-
-const FULL_OFFLOAD: Offload = { checksum: true, segmentation: true }
 
 /**
  * Gives a link the offloads it lacks, in software. This is the one place below

@@ -17,6 +17,7 @@ import type { Probe } from '../base/probe.ts'
 import type { Rng } from '../base/rng.ts'
 import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
 import { Icmp } from '../icmp/icmp.ts'
+import { Forwarder } from '../ip/forward.ts'
 import { Igmp } from '../ip/igmp.ts'
 import { IpInput } from '../ip/input.ts'
 import { type InterfaceHost, type InterfaceOptions, NetInterface } from '../ip/interface.ts'
@@ -38,6 +39,8 @@ export interface StackOptions {
   readonly hostname?: string
   /** Receives an event for whatever happens; nothing is recorded without it. */
   readonly probe?: Probe
+  /** Passes on packets for others, as a router does. Default false. */
+  readonly forwarding?: boolean
   /** The range of ephemeral ports. */
   readonly ports?: PortOptions
 }
@@ -118,6 +121,7 @@ export class Stack implements Pollable {
     this.igmp = new Igmp(this.ip, options.rng)
     this.udp = new Udp(this.ip, this.icmp)
     this.ipInput.errors = this.icmp
+    if (options.forwarding === true) this.ipInput.forwarder = new Forwarder(this.ip, this.icmp)
     for (const transport of [this.icmp, this.igmp, this.udp]) this.register(transport)
   }
 

@@ -71,7 +71,7 @@ describe('gotcp tcpclient as a process', { skip: labUnavailable() }, () => {
     assert.match(stderr, /SYN-SENT → ESTABLISHED \(rcv SYN,ACK\)$/m)
     assert.match(stderr, /^sent 20\.0 MiB \(20971520 bytes\), received 20\.0 MiB \(20971520 bytes\) in \S+ s$/m)
     assert.match(stderr, /^goodput .* out, .* in; \d+ retransmits?, srtt \S+ ms, min RTT \S+ ms, cwnd \d+$/m)
-    assert.match(stderr, /^newreno ts sack wscale:.* bytes_acked:\d+ .*minrtt:/m)
+    assert.match(stderr, /^cubic ts sack wscale:.* bytes_acked:\d+ .*minrtt:/m)
   })
 
   it('carries files', async () => {

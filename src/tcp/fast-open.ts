@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.ts'
 import type { Rng } from '../base/rng.ts'
 import { fromMs, type Micros } from '../base/types.ts'
 import { FastOpenCache } from './fast-open-cache.ts'
@@ -114,9 +115,16 @@ export class FastOpen {
     return option
   }
 
-  /** Server: the handshake is complete, or the connection has ended; a reset keeps its place for a while. */
-  leave(wasReset: boolean, now: Micros): void {
-    this.queue?.leave(wasReset, now)
+  /** Server: the handshake is complete, so that it does not count any more. */
+  confirmed(now: Micros): void {
+    this.queue?.leave(false, now)
+    this.queue = undefined
+  }
+
+  /** The connection has ended, with an error or without; a reset keeps its place in the queue for a while. */
+  ended(failure: ErrorCode | undefined, now: Micros): void {
+    if (this.queue === undefined && this.isDataAcked && failure === undefined) this.stack.cache.worked()
+    this.queue?.leave(failure === 'ECONNRESET', now)
     this.queue = undefined
   }
 }

@@ -33,7 +33,8 @@ export function afterHandshake(tcb: Tcb, now: Micros): void {
   tcb.lastDataSent = now
   tcb.lastDataReceived = now
   startProbing(tcb)
-  tcb.recovery = 'none'
+  // What the ACK says of data that Fast Open sent ahead counts; that a SYN was lost is over.
+  if (tcb.recovery === 'timeout') tcb.recovery = 'none'
   const { timeouts } = tcb.stats
   if (timeouts > 0) tcb.rtt.synWasLost()
   // RFC 6928 §2: one loss may be an accident, more than one is the path.

@@ -145,7 +145,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     }
     tcb.become('rcv ACK of SYN')
     if (!tcb.isUsable) tcb.note(UserEvent.ESTABLISHED)
-    tcb.fastOpen?.leave(false, now)
+    tcb.fastOpen?.confirmed(now)
     setWindow(tcb, seg)
     acknowledge(tcb, seg, now)
     afterHandshake(tcb, now)

@@ -288,7 +288,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   ended(tcb: Tcb): void {
-    tcb.fastOpen?.leave(tcb.failure?.code === 'ECONNRESET', this.#now)
+    tcb.fastOpen?.ended(tcb.failure?.code, this.#now)
     this.#table.remove(tcb)
     this.#timers.remove(tcb)
     this.#origins.get(tcb)?.ended(tcb)

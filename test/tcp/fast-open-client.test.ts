@@ -314,6 +314,15 @@ describe('Fast Open, client: what fails', () => {
     pausesFor(3_590_000)
     silence()
     pausesFor(7_190_000)
+    peer.connect({ fastOpen: true, timeWait: 0 })
+    peer.write(10)
+    peer.send('S. 0:0(0) ack 11 <mss 1460>', 'F. 1:1(0) ack 11')
+    peer.do('close')
+    peer.send('. 2:2(0) ack 12')
+    peer.take()
+    peer.forget()
+    silence()
+    pausesFor(3_590_000)
   })
 
   it('is refused by a reset of the SYN as ever', () => {

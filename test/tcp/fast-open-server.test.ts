@@ -235,6 +235,19 @@ describe('Fast Open, a server in SYN-RECEIVED', () => {
     peer.expectNothing()
   })
 
+  it('finds what was lost of the data it sent ahead by the ACK that ends the handshake', () => {
+    const peer = server()
+    peer.send(syn(10))
+    peer.next()
+    peer.accept()
+    peer.write(10_000)
+    peer.take()
+    peer.wait(10)
+    peer.send('. 11:11(0) ack 1 <sack 2001:8001>')
+    peer.expect('. 1:1001(1000) ack 11')
+    assert.equal(peer.tcb.recovery, 'fast')
+  })
+
   it('takes the FIN that follows, to CLOSE-WAIT', () => {
     const peer = server()
     peer.send(syn(10))

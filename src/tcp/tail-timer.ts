@@ -26,10 +26,8 @@ export function armProbe(tcb: Tcb, now: Micros): void {
     deadlines.stop(Timer.TAIL_PROBE)
     return
   }
-  const at = addMicros(now, timeout(tcb))
-  // §7.2: the retransmission timer must not be later than without the probe.
-  if (at < deadlines.at(Timer.RETRANSMIT)) deadlines.arm(Timer.TAIL_PROBE, at)
-  else deadlines.stop(Timer.TAIL_PROBE)
+  // §7.2: no later than the retransmission timer, in whose place the probe then goes.
+  deadlines.arm(Timer.TAIL_PROBE, micros(Math.min(addMicros(now, timeout(tcb)), deadlines.at(Timer.RETRANSMIT))))
 }
 
 function timeout(tcb: Tcb): Micros {

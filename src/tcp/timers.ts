@@ -2,14 +2,14 @@ import { type Micros, NEVER } from '../base/types.ts'
 
 /** Every timer a connection can have armed. Order is priority at equal times. */
 export const Timer = {
+  /** RFC 8985 §7.2: the end of a flight may have been lost. It comes before the retransmission timer, and starts that anew. */
+  TAIL_PROBE: 0,
   /** RFC 6298. */
-  RETRANSMIT: 0,
+  RETRANSMIT: 1,
   /** RFC 9293 §3.8.6.1: probes a zero window, and overrides silly-window avoidance. */
-  PERSIST: 1,
+  PERSIST: 2,
   /** RFC 8985 §6.3: a segment may by then be called lost rather than reordered. */
-  REORDER: 2,
-  /** RFC 8985 §7.2: the end of a flight may have been lost. */
-  TAIL_PROBE: 3,
+  REORDER: 3,
   /** RFC 9293 §3.8.6.3. */
   DELAYED_ACK: 4,
   /** RFC 9293 §3.8.4. */
@@ -26,10 +26,10 @@ export type Timer = (typeof Timer)[keyof typeof Timer]
 const TIMER_COUNT = 9
 
 export const TIMER_NAMES: readonly string[] = [
+  'tail probe',
   'retransmit',
   'persist',
   'reorder',
-  'tail probe',
   'delayed ack',
   'keepalive',
   'fin-wait-2',

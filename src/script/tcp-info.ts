@@ -83,7 +83,9 @@ function stateFields(tcb: Tcb, info: TcpInfo): Record<string, number> {
     tcpi_rcv_wscale: tcb.rcvScale,
     tcpi_snd_cwnd: info.cwnd,
     tcpi_snd_ssthresh: info.ssthresh ?? NO_SSTHRESH,
-    tcpi_reordering: 3,
+    tcpi_reordering: tcb.rack.reordering,
+    tcpi_reord_seen: tcb.rack.reorderings,
+    tcpi_dsack_dups: tcb.stats.duplicatesReported,
   }
 }
 
@@ -139,6 +141,7 @@ function sizes(tcb: Tcb, info: TcpInfo): Record<string, number> {
 }
 
 function congestionState(tcb: Tcb): number {
+  if (tcb.recovery === 'cwr') return CongestionState.CWR
   if (tcb.recovery === 'timeout') return CongestionState.LOSS
   if (tcb.recovery === 'fast') return CongestionState.RECOVERY
   return tcb.board.sackedBytes > 0 || tcb.dupAcks > 0 ? CongestionState.DISORDER : CongestionState.OPEN

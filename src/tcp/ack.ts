@@ -1,16 +1,17 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts'
-import { type Micros, micros } from '../base/types.ts'
+import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { packetPassed } from './path-mtu.ts'
+import { AckNews } from './ack-news.ts'
 import { afterAck, reduceForMark } from './recovery.ts'
-import type { SentRange } from './scoreboard.ts'
-import { type Segment, timestampAt } from './segment.ts'
+import type { Segment } from './segment.ts'
 import { probeRepairedLoss } from './tail-probe.ts'
 import { type Tcb, UserEvent } from './tcb.ts'
 import { Timer } from './timers.ts'
 
 /** The send limit follows twice the congestion window, but never falls below this. */
 const MIN_SEND_LIMIT = 256 * 1024
+
+const news = new AckNews()
 
 /**
  * RFC 9293 §3.10.7.4 fifth, ESTABLISHED: SND.UNA =< SEG.ACK =< SND.NXT.
@@ -20,44 +21,31 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const { snd } = tcb
   tcb.lastAckReceived = now
   tcb.push.isMoreComing = false
-  const flight = tcb.flightSize
-  const acked = seqDiff(seg.ack, snd.una)
-  const echoed = seg.options.timestamps ? seg.options.tsecr : undefined
-  let newest = micros(-1)
-  const deliveredBefore = tcb.board.delivered
-  let repeated = micros(-1)
-  const onDelivered = (range: SentRange): void => {
-    tcb.stats.delivered += Math.ceil(seqDiff(range.end, range.start) / tcb.mss)
-    packetPassed(tcb, range)
-    if (range.transmissions > 1) repeated = micros(Math.max(repeated, range.sentAt))
-    else newest = micros(Math.max(newest, range.sentAt))
-    const before = echoed !== undefined && isBefore(echoed, timestampAt(tcb.tsOffset, range.sentAt))
-    tcb.rack.delivered(range, tcb.rtt.minRtt, before, now)
-    tcb.rate.delivered(range, now)
-  }
   tcb.rate.begin()
-  const isDuplicate = acked === 0 && isDuplicateAck(tcb, seg)
-  if (acked > 0) advance(tcb, seg.ack, acked, now, onDelivered)
-  if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg, onDelivered)
-  // RFC 6298 §3, Karn's algorithm: an ACK of anything sent twice measures nothing, unless its timestamp shows
-  // that it answers the last transmission (RFC 7323 §4.1).
-  let rtt = micros(-1)
-  if (repeated < 0 && newest >= 0) rtt = micros(now - newest)
-  else if (echoed !== undefined && repeated >= 0 && !isBefore(echoed, timestampAt(tcb.tsOffset, repeated))) {
-    rtt = micros(now - repeated)
-  }
-  if (rtt >= 0) tcb.rtt.sample(rtt, now)
+  news.begin(tcb, seg, now)
+  news.isDuplicate = news.acked === 0 && isDuplicateAck(tcb, seg)
+  if (news.acked > 0) advance(tcb, seg.ack, news.acked, now)
+  if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg)
+  news.measure()
+  if (news.rtt >= 0) tcb.rtt.sample(news.rtt, now)
   updateWindow(tcb, seg)
-  if (probeRepairedLoss(tcb, seg, isDuplicate)) tcb.congestion.onCongestion(flight, tcb.mss)
-  const delivered = tcb.board.delivered - deliveredBefore
-  if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, flight)
-  if (delivered > 0 || isDuplicate) afterAck(tcb, { acked, isDuplicate, delivered, flight, rtt }, now)
+  if (probeRepairedLoss(tcb, seg, news)) tcb.congestion.onCongestion(news.flight, tcb.mss)
+  if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, news.flight)
+  if (news.delivered > 0 || news.isDuplicate || news.duplicate > 0) afterAck(tcb, news, now)
+}
+
+/** An ACK from the past moves nothing, but what it says the peer holds is still true (RFC 2018 §3). */
+export function takeOldAck(tcb: Tcb, seg: Segment, now: Micros): void {
+  if (!tcb.sackPermitted || seg.options.sackCount === 0) return
+  news.begin(tcb, seg, now)
+  takeSack(tcb, seg)
+  if (news.delivered > 0) afterAck(tcb, news, now)
 }
 
 /** SND.UNA moves: what was acknowledged leaves the buffer, and the retransmission timer starts anew (RFC 6298 §5.3). */
-function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (range: SentRange) => void): void {
+function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros): void {
   const { snd } = tcb
-  tcb.board.acknowledge(ack, onDelivered)
+  tcb.board.acknowledge(ack, news)
   let octets = acked
   if (!tcb.synAcked) {
     tcb.synAcked = true
@@ -87,13 +75,34 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros, onDelivered: (r
 }
 
 /** RFC 2018 §3: blocks the peer holds. Those outside what was sent are nobody's (RFC 6675 §4). */
-function takeSack(tcb: Tcb, seg: Segment, onDelivered: (range: SentRange) => void): void {
-  for (let i = 0; i < seg.options.sackCount; i++) {
-    const start = seg.options.sack[2 * i] as Seq
-    const end = seg.options.sack[2 * i + 1] as Seq
+function takeSack(tcb: Tcb, seg: Segment): void {
+  const { sack, sackCount } = seg.options
+  const before = news.delivered
+  const isDuplicate = reportsDuplicate(seg)
+  if (isDuplicate) takeDuplicate(tcb, sack[0] as Seq, sack[1] as Seq)
+  for (let i = isDuplicate ? 1 : 0; i < sackCount; i++) {
+    const start = sack[2 * i] as Seq
+    const end = sack[2 * i + 1] as Seq
     if (seqGe(start, end) || seqLt(start, tcb.snd.una) || seqGt(end, tcb.snd.nxt)) continue
-    tcb.board.sack(start, end, tcb.mss, onDelivered)
+    tcb.board.sack(start, end, tcb.mss, news)
   }
+  news.hasSacked = news.delivered > before
+}
+
+/** RFC 2883 §4: the first block reports a duplicate when it lies below the acknowledgment, or within the second. */
+function reportsDuplicate(seg: Segment): boolean {
+  const { sack, sackCount } = seg.options
+  if (seqLe(sack[1] as Seq, seg.ack)) return true
+  return sackCount > 1 && seqGe(sack[0] as Seq, sack[2] as Seq) && seqLe(sack[1] as Seq, sack[3] as Seq)
+}
+
+/** RFC 2883 §5: octets that arrived twice, if we sent them at all (Linux's bound is a window back). */
+function takeDuplicate(tcb: Tcb, start: Seq, end: Seq): void {
+  const { snd } = tcb
+  const octets = seqDiff(end, start)
+  if (octets <= 0 || seqGt(end, snd.nxt) || seqDiff(snd.una, start) > Math.max(snd.maxWnd, tcb.mss)) return
+  news.duplicate = octets
+  news.duplicateEnd = end
 }
 
 /**
@@ -120,7 +129,6 @@ function updateWindow(tcb: Tcb, seg: Segment): void {
     // What was probed into a closed window goes again at once.
     if (tcb.persistBackoff > 0 || tcb.rtt.backoff > 0) {
       tcb.board.markFirstLost(tcb.mss)
-      tcb.mustRetransmit = true
     }
     tcb.persistBackoff = 0
     tcb.rtt.forgetBackoff()
@@ -132,6 +140,3 @@ function updateWindow(tcb: Tcb, seg: Segment): void {
   snd.wl2 = seg.ack
   if (window > snd.maxWnd) snd.maxWnd = window
 }
-
-/** Whether timestamp `a` is older than `b` (RFC 7323 §5.3, modulo 2^32). */
-const isBefore = (a: number, b: number): boolean => ((a - b) | 0) < 0

@@ -94,7 +94,7 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
     rcvmss: tcb.ackPace.peerSegment,
     advmss: tcb.localMss - (tcb.timestamps ? 12 : 0),
     pmtu: Math.min(tcb.pathMtu, tcb.pathProbe.limit),
-    cwnd: Math.floor(congestion.cwnd / mss),
+    cwnd: Math.floor(tcb.window / mss),
     ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh / mss) : undefined,
     bytes_sent: stats.bytesSent,
     bytes_acked: stats.bytesAcked,
@@ -133,7 +133,7 @@ export function flightOf(tcb: Tcb): Pick<TcpInfo, 'unacked' | 'sacked' | 'lost' 
     unacked: count(() => true),
     sacked: tcb.sackPermitted ? count(({ sacked }) => sacked) : tcb.dupAcks,
     lost: count(({ lost }) => lost),
-    retrans_out: count(({ transmissions, lost, sacked }) => transmissions > 1 && !lost && !sacked),
+    retrans_out: count(({ transmissions, lost, resent, sacked }) => transmissions > 1 && !sacked && (!lost || resent)),
   }
 }
 

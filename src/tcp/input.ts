@@ -1,7 +1,7 @@
 import { seqAdd, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { acknowledge } from './ack.ts'
+import { acknowledge, takeOldAck } from './ack.ts'
 import { end, fail, mayReceive } from './ending.ts'
 import { afterSynAck } from './fast-open-client.ts'
 import { isSynchronized } from './fsm.ts'
@@ -157,6 +157,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
       return challenge(tcb, sender, now)
     }
     if (seqGe(seg.ack, snd.una)) acknowledge(tcb, seg, now)
+    else takeOldAck(tcb, seg, now)
   }
   takeTimestamp(tcb, seg, now)
   if (seg.options.userTimeout >= 0) tcb.patience.heard(tcb.settings, seg.options.userTimeout)

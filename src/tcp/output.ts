@@ -33,7 +33,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       if (tcb.board.isEmpty && tcb.unsent > 0) restart(tcb, now)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
       if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && !tcb.reassembly.isEmpty) sender.ack(tcb, now)
-      retransmitLost(tcb, sender, now)
+      if (!tcb.spuriousTimeout.takesNewData()) retransmitLost(tcb, sender, now)
       sendAllNew(tcb, sender, now)
   }
   if (tcb.ackOwed === AckOwed.NOW) sender.ack(tcb, now)
@@ -119,11 +119,10 @@ function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const size = seqDiff(range.end, range.start)
     const mss = tcb.mss
     let room = tcb.allowance
-    if (tcb.mustRetransmit || tcb.pipe <= 0) room = Math.max(room, mss)
+    if (tcb.pipe <= 0) room = Math.max(room, mss)
     if (room < Math.min(mss, size)) break
     const most = Math.min(size, sender.maxPayload(tcb), burst(tcb), Math.max(mss, room - (room % mss)))
     const octets = most < size && most % mss !== 0 ? Math.max(mss, most - (most % mss)) : most
-    tcb.mustRetransmit = false
     retransmit(tcb, sender, range, Math.min(octets, size), now)
   }
 }
@@ -140,6 +139,7 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   if (withFin) flags |= TcpFlag.FIN
   if (data > 0 && isPushed(tcb, start, data)) flags |= TcpFlag.PSH
   tcb.prr.onSent(octets)
+  tcb.undo.repeated(octets, now)
   tcb.stats.retransmissions++
   tcb.stats.bytesRetransmitted += data
   sender.send(tcb, start, data, flags, now)

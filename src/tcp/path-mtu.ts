@@ -44,7 +44,6 @@ export function probeWasLost(tcb: Tcb): boolean {
   const end = tcb.pathProbe.lost(tcb.snd.una, tcb.board.lostBytes)
   if (end === undefined) return false
   for (const range of tcb.board.ranges) if (seqLe(range.end, end)) tcb.board.markLost(range)
-  tcb.mustRetransmit = true
   return true
 }
 
@@ -94,7 +93,6 @@ export function onPacketTooBig(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Mi
     tcb.pathMtu = ip.mtuOf(tcb.route)
   }
   tcb.board.markAllLost()
-  tcb.mustRetransmit = true
   // As after a timeout everything goes again, but the congestion window is left as it is.
   tcb.recovery = 'timeout'
   tcb.recoveryPoint = tcb.snd.nxt

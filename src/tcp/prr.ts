@@ -1,43 +1,46 @@
 /**
- * Proportional rate reduction, RFC 6937 §3: during fast recovery each ACK lets
- * out a share of what it says was delivered, so that the window shrinks evenly
- * over one round trip and the ACK clock never stops.
+ * Proportional rate reduction, RFC 6937 §3: while the window is being reduced
+ * each ACK lets out a share of what it says was delivered, so that the flight
+ * shrinks evenly over one round trip and the ACK clock never stops.
  */
 export class ProportionalRateReduction {
-  /** RecoverFS, prr_delivered and prr_out of §3.1, and what may go out now. */
+  /** RecoverFS, prr_delivered and prr_out of §3.1. */
   #recoverFs = 0
   #delivered = 0
   #out = 0
-  #allowed = 0
+  /** What may be in flight now. */
+  window = 0
 
-  /** Recovery begins with `flight` octets outstanding. */
+  /** A reduction begins with `flight` octets outstanding. */
   begin(flight: number): void {
     this.#recoverFs = Math.max(1, flight)
     this.#delivered = 0
     this.#out = 0
-    this.#allowed = 0
+    this.window = 0
   }
 
-  /** An ACK shows that `delivered` octets have left the network, which still holds `pipe`. */
-  onAck(delivered: number, pipe: number, ssthresh: number, mss: number): void {
+  /**
+   * An ACK shows that `delivered` octets have left the network, which still holds `pipe`; `isGood` when it moves SND.UNA
+   * and shows no new loss.
+   */
+  onAck(delivered: number, pipe: number, ssthresh: number, mss: number, isGood: boolean): void {
+    if (delivered <= 0) return
     this.#delivered += delivered
+    let allowed: number
     if (pipe > ssthresh) {
-      this.#allowed = Math.ceil((this.#delivered * ssthresh) / this.#recoverFs) - this.#out
+      allowed = Math.ceil((this.#delivered * ssthresh) / this.#recoverFs) - this.#out
     } else {
-      // PRR-SSRB: the bound that lets slow start make up for losses within the recovery.
-      const limit = Math.max(this.#delivered - this.#out, delivered) + mss
-      this.#allowed = Math.min(ssthresh - pipe, limit)
+      // What was delivered, and in a slow start a segment more, to make up for losses within the recovery: RFC 6937 §3.1,
+      // with the reduction bound chosen by whether the ACK is good news.
+      const limit = Math.max(this.#delivered - this.#out, delivered) + (isGood ? mss : 0)
+      allowed = Math.min(ssthresh - pipe, limit)
     }
+    // Recovery begins with a retransmission whatever the rest of the reckoning says (RFC 6675 §5 step 4.3).
+    this.window = pipe + Math.max(allowed, this.#out > 0 ? 0 : mss)
   }
 
   /** `octets` went out, new or again. */
   onSent(octets: number): void {
     this.#out += octets
-    this.#allowed -= octets
-  }
-
-  /** Octets that may go out now. */
-  get allowed(): number {
-    return Math.max(0, this.#allowed)
   }
 }

@@ -1,5 +1,6 @@
 import { seqGe, seqGt } from '../base/seq.ts'
 import { type Micros, NEVER } from '../base/types.ts'
+import type { AckNews } from './ack-news.ts'
 import { burst } from './burst.ts'
 import { AckSample } from './congestion/control.ts'
 import { probeWasLost } from './path-mtu.ts'
@@ -8,63 +9,132 @@ import { forgetProbe } from './tail-timer.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
-/** What one ACK brought. */
-export interface AckNews {
-  /** New octets below SND.UNA. */
-  readonly acked: number
-  /** It acknowledged nothing new and may mean that a segment arrived out of order (RFC 5681 §2). */
-  readonly isDuplicate: boolean
-  /** Octets newly known to have left the network: acknowledged or sacked. */
-  readonly delivered: number
-  /** FlightSize before the ACK. */
-  readonly flight: number
-  /** The round trip it measured; -1 for none. */
-  readonly rtt: Micros
-}
-
 /** After SND.UNA and the scoreboard have moved: finds losses, moves the recovery state, grows or cuts the window. */
 export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
-  if (tcb.sackPermitted) detectByTime(tcb, now)
-  else detectByDuplicates(tcb, news)
-  if (tcb.recovery !== 'none' && seqGe(tcb.snd.una, tcb.recoveryPoint)) leave(tcb)
-  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) reactToLoss(tcb, news.flight)
+  heedDuplicate(tcb, news)
+  if (tcb.sackPermitted) tcb.rack.noteReordering(tcb.mss)
+  else countDuplicates(tcb, news)
+  if (tcb.recovery !== 'none') progress(tcb, news)
+  if (tcb.undo.isNeedless) takeBack(tcb)
+  detect(tcb, now)
+  if (isOpen(tcb) && tcb.board.waitingBytes > 0) reactToLoss(tcb, news.flight)
   tellCongestion(tcb, news, now)
-  if (tcb.recovery === 'fast') tcb.prr.onAck(news.delivered, tcb.board.pipe, tcb.congestion.ssthresh, tcb.mss)
+  if (tcb.recovery === 'fast' || tcb.recovery === 'cwr') {
+    const isGood = news.acked > 0 && tcb.board.foundLost === news.foundLost
+    tcb.prr.onAck(news.delivered, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, isGood)
+  }
+}
+
+/** Nothing is being recovered. */
+const isOpen = (tcb: Tcb): boolean => tcb.recovery === 'none' || tcb.recovery === 'cwr'
+
+/** RFC 2883 §5, RFC 8985 §6.2 step 4: the peer received something twice. */
+function heedDuplicate(tcb: Tcb, news: AckNews): void {
+  if (news.duplicate === 0) return
+  tcb.stats.duplicatesReported++
+  tcb.rack.onDuplicate(tcb.snd.una, tcb.snd.nxt)
+  tcb.undo.duplicated(news.duplicateEnd, news.duplicate)
+}
+
+/**
+ * RFC 5681 §3.2 and RFC 6582 §3.2, for a peer without SACK: each duplicate stands for a segment that has left the network.
+ * In SACK's terms: it was delivered, and is not delivered again with the ACK that names it.
+ */
+function countDuplicates(tcb: Tcb, news: AckNews): void {
+  if (news.acked > 0) {
+    news.delivered = Math.max(tcb.mss, news.delivered - tcb.dupAcks * tcb.mss)
+    // One of the segments was missing, the others had told of themselves.
+    tcb.dupAcks = Math.max(0, tcb.dupAcks - Math.max(0, Math.ceil(news.acked / tcb.mss) - 1))
+    if (isOpen(tcb)) tcb.dupAcks = 0
+  } else if (news.isDuplicate && tcb.board.pipe > tcb.dupAcks * tcb.mss) {
+    tcb.dupAcks++
+    news.delivered += tcb.mss
+  }
+}
+
+/** An ACK arrives while something is being recovered, or the window reduced. */
+function progress(tcb: Tcb, news: AckNews): void {
+  if (seqGe(tcb.snd.una, tcb.recoveryPoint)) {
+    leave(tcb, news)
+    return
+  }
+  if (news.acked === 0 && tcb.recovery !== 'timeout') return
+  const isEarly = news.acked > 0 && wasNeedless(tcb, news)
+  if (tcb.recovery === 'timeout') {
+    if (isEarly || isSpurious(tcb, news)) takeBack(tcb)
+  } else if (isEarly && tcb.recovery === 'fast' && tcb.board.resentBytes === 0) takeBack(tcb)
+}
+
+/** RFC 5682 §3.1: whether the timeout came too early. */
+function isSpurious(tcb: Tcb, news: AckNews): boolean {
+  const { snd } = tcb
+  const hasNewData = tcb.unsent > 0 && snd.wnd > tcb.flightSize
+  const verdict = tcb.spuriousTimeout.judge(news, snd, tcb.recoveryPoint, hasNewData)
+  if (verdict === 'ask') tcb.recoveryPoint = snd.nxt
+  return verdict === 'spurious'
+}
+
+/** RFC 3522 §3.2: an ACK of new data answers what was sent before anything was sent again. */
+function wasNeedless(tcb: Tcb, news: AckNews): boolean {
+  const { repeatedAt } = tcb.undo
+  if (repeatedAt === undefined) return false
+  return repeatedAt < 0 ? tcb.sackPermitted : news.answersBefore(repeatedAt)
+}
+
+/** Nothing was lost: what was thought so is in flight, and the window is what it was before (RFC 4015 §3). */
+function takeBack(tcb: Tcb): void {
+  tcb.undo.settle()
+  tcb.board.unmarkLost()
+  tcb.congestion.onUndo()
+  tcb.stats.undone++
+  if (tcb.recovery !== 'cwr') tcb.recovery = 'none'
+}
+
+function leave(tcb: Tcb, news: AckNews): void {
+  const { recovery } = tcb
+  if (recovery !== 'cwr') {
+    if (wasNeedless(tcb, news)) takeBack(tcb)
+    else if (recovery === 'fast') tcb.congestion.onRecovered(tcb.pipe, tcb.mss)
+    tcb.rack.onRecovered()
+  }
+  tcb.recovery = 'none'
+  tcb.dupAcks = 0
+}
+
+/** Marks what is lost: by time of sending where the peer tells what it holds, else by counting duplicates. */
+function detect(tcb: Tcb, now: Micros): void {
+  if (tcb.sackPermitted) detectByTime(tcb, now)
+  else if (tcb.recovery === 'fast') repairHole(tcb)
+  // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery retransmitted begin no other.
+  else if (isOpen(tcb) && tcb.dupAcks >= DUP_THRESH && seqGt(tcb.snd.una, tcb.recoveryPoint)) repairHole(tcb)
+}
+
+/** RFC 6582 §3.2 step 3: without SACK only the first segment is known to be missing. */
+function repairHole(tcb: Tcb): void {
+  const first = tcb.board.ranges[0]
+  if (first !== undefined && !first.lost) tcb.board.markFirstLost(tcb.mss)
 }
 
 /** RFC 8985 §6.2, on an ACK or when the reordering timer expires. */
 function detectByTime(tcb: Tcb, now: Micros): void {
   // Without holes and without retransmissions nothing that is left was sent before what arrived.
-  if (tcb.recovery === 'none' && tcb.board.sackedBytes === 0) {
+  if (isOpen(tcb) && tcb.board.sackedBytes === 0) {
     tcb.deadlines.stop(Timer.REORDER)
     return
   }
-  const at = tcb.rack.detect(tcb.board, tcb.rtt.minRtt, tcb.recovery !== 'none', tcb.mss, now)
+  const at = tcb.rack.detect(tcb.board, reorderingWindow(tcb), now)
   if (at === NEVER) tcb.deadlines.stop(Timer.REORDER)
   else tcb.deadlines.arm(Timer.REORDER, at)
 }
 
+const reorderingWindow = (tcb: Tcb): number => tcb.rack.window(tcb.rtt, tcb.board.sackedBytes / tcb.mss, !isOpen(tcb))
+
 /** The reordering timer expired. */
 export function onReorderTimer(tcb: Tcb, now: Micros): void {
   detectByTime(tcb, now)
-  if (tcb.recovery === 'none' && tcb.board.lostBytes > 0) reactToLoss(tcb, tcb.flightSize)
-}
-
-/** RFC 5681 §3.2 and RFC 6582 §3.2, for a peer without SACK. */
-function detectByDuplicates(tcb: Tcb, news: AckNews): void {
-  if (news.acked > 0) {
-    if (tcb.recovery === 'fast' && seqGt(tcb.recoveryPoint, tcb.snd.una)) {
-      // RFC 6582 §3.2 step 3, a partial acknowledgment: the next segment is lost as well.
-      tcb.dupAcks = Math.max(0, tcb.dupAcks - Math.ceil(news.acked / tcb.mss))
-      tcb.board.markFirstLost(tcb.mss)
-      tcb.mustRetransmit = true
-    } else tcb.dupAcks = 0
-  } else if (news.isDuplicate) {
-    tcb.dupAcks++
-    // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery retransmitted begin no other.
-    const isNews = seqGt(tcb.snd.una, tcb.recoveryPoint)
-    if (tcb.dupAcks === DUP_THRESH && tcb.recovery === 'none' && isNews) tcb.board.markFirstLost(tcb.mss)
-  }
+  if (!isOpen(tcb) || tcb.board.waitingBytes === 0) return
+  reactToLoss(tcb, tcb.flightSize)
+  tcb.prr.onAck(tcb.mss, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, false)
 }
 
 function reactToLoss(tcb: Tcb, flight: number): void {
@@ -73,41 +143,48 @@ function reactToLoss(tcb: Tcb, flight: number): void {
 
 function enterFast(tcb: Tcb, flight: number): void {
   forgetProbe(tcb)
+  // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
+  if (tcb.recovery !== 'cwr') reduce(tcb, flight)
   tcb.recovery = 'fast'
   tcb.recoveryPoint = tcb.snd.nxt
-  tcb.mustRetransmit = true
+  tcb.undo.begin(tcb.snd.una)
   tcb.stats.fastRecoveries++
-  tcb.prr.begin(flight)
-  // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
-  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onCongestion(flight, tcb.mss)
-  tcb.ecn.reduced(tcb.snd.nxt)
 }
 
 /** RFC 3168 §6.1.2: the peer saw a mark on our packets; the window answers as to a loss. */
 export function reduceForMark(tcb: Tcb, flight: number): void {
-  tcb.congestion.onCongestion(flight, tcb.mss)
-  tcb.ecn.reduced(tcb.snd.nxt)
+  reduce(tcb, flight)
+  tcb.undo.settle()
+  tcb.recovery = 'cwr'
+  tcb.recoveryPoint = tcb.snd.nxt
 }
 
-function leave(tcb: Tcb): void {
-  if (tcb.recovery === 'fast') tcb.congestion.onRecovered(tcb.pipe, tcb.mss)
-  tcb.recovery = 'none'
-  tcb.dupAcks = 0
-  tcb.mustRetransmit = false
+function reduce(tcb: Tcb, flight: number): void {
+  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onCongestion(flight, tcb.mss)
+  tcb.ecn.reduced(tcb.snd.nxt)
+  tcb.prr.begin(flight)
 }
 
 /** RFC 6298 §5.4 to 5.6 with RFC 5681 §3.1 and RFC 6675 §5.1: the retransmission timer has expired. */
-export function afterTimeout(tcb: Tcb): void {
-  const first = tcb.board.ranges[0]
-  if (first?.sacked) tcb.board.forgetSacks()
-  tcb.board.markAllLost()
-  if (tcb.synAcked) tcb.congestion.onTimeout(tcb.flightSize, tcb.mss, tcb.rtt.backoff === 0)
+export function afterTimeout(tcb: Tcb, now: Micros): void {
+  const { board } = tcb
+  const isRepeated = tcb.rtt.backoff > 0
+  if (board.ranges[0]?.sacked) board.forgetSacks()
+  // RFC 5682 §2.1 step 1: a loss that is being recovered from is no mistake of the timer.
+  tcb.spuriousTimeout.begin(tcb.settings.forwardRto && (isOpen(tcb) || isRepeated))
+  if (tcb.synAcked && (!isRepeated || tcb.recovery !== 'timeout')) tcb.undo.begin(tcb.snd.una)
+  if (tcb.sackPermitted && tcb.synAcked) tcb.rack.markTimedOut(board, reorderingWindow(tcb), now)
+  else board.markAllLost()
+  if (tcb.synAcked) {
+    tcb.congestion.onTimeout(tcb.flightSize, tcb.mss, !isRepeated)
+    // What is left in flight is no reason to be silent.
+    tcb.congestion.cwnd = Math.max(tcb.congestion.cwnd, board.pipe + tcb.mss)
+  }
   tcb.ecn.reduced(tcb.snd.nxt)
   forgetProbe(tcb)
   tcb.recovery = 'timeout'
   tcb.recoveryPoint = tcb.snd.nxt
   tcb.dupAcks = 0
-  tcb.mustRetransmit = true
   tcb.rtt.backOff()
   tcb.stats.timeouts++
 }
@@ -118,7 +195,8 @@ const sample = new AckSample()
 function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   const { snd, congestion } = tcb
   sample.now = now
-  sample.acked = news.acked
+  // What was sacked before has counted already.
+  sample.acked = news.acked > 0 ? news.delivered : 0
   sample.delivered = news.delivered
   sample.rtt = news.rtt
   sample.minRtt = tcb.rtt.minRtt
@@ -133,8 +211,9 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   sample.nxt = snd.nxt
   sample.mayGrow =
     news.acked > 0 &&
-    tcb.recovery !== 'fast' &&
-    !tcb.ecn.isReducing(snd.una) &&
-    (tcb.recovery === 'timeout' || tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh))
+    (tcb.recovery === 'timeout' ||
+      (tcb.recovery === 'none' &&
+        !tcb.ecn.isReducing(snd.una) &&
+        tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh)))
   congestion.onAck(sample)
 }

@@ -81,6 +81,14 @@ export interface TcpOptionsInit {
   readonly initialWindow?: number
   /** Lets the window shrink towards the initial one while nothing is sent (RFC 5681 §4.1). Default true. */
   readonly slowStartAfterIdle?: boolean
+  /** Probes for a lost tail of a flight before the retransmission timer (RFC 8985 §7). Default true. */
+  readonly tailLossProbe?: boolean
+  /** Finds out whether a retransmission timeout came too early (RFC 5682). Default true. */
+  readonly forwardRto?: boolean
+  /** Tells the peer of segments that arrive twice (RFC 2883). Default true. */
+  readonly duplicateSack?: boolean
+  /** Segments that may overtake another before it counts as lost, until the path shows otherwise. Default 3. */
+  readonly reordering?: number
   /** IPv4 time to live. Default 64. */
   readonly ttl?: number
   /** The differentiated-services byte; its two low bits are congestion control's own. Default 0. */
@@ -132,6 +140,10 @@ export interface TcpSettings {
   /** Undefined leaves it to RFC 6928. */
   readonly initialWindow: number | undefined
   readonly slowStartAfterIdle: boolean
+  readonly tailLossProbe: boolean
+  readonly forwardRto: boolean
+  readonly duplicateSack: boolean
+  readonly reordering: number
   readonly ttl: number
   readonly tos: number
 }
@@ -177,6 +189,10 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     pacing: init.pacing ?? false,
     initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,
+    tailLossProbe: init.tailLossProbe ?? true,
+    forwardRto: init.forwardRto ?? true,
+    duplicateSack: init.duplicateSack ?? true,
+    reordering: within('reordering', 3, 1, 300),
     ttl: within('ttl', DEFAULT_TTL, 1, 255),
     tos: within('tos', 0, 0, 255) & ~ECN_MASK,
   }

@@ -1,5 +1,6 @@
-import { type Seq, seqDiff, seqGe, seqGt, seqLe } from '../base/seq.ts'
+import { seqDiff, seqGe, seqGt } from '../base/seq.ts'
 import { addMicros, type Micros } from '../base/types.ts'
+import type { AckNews } from './ack-news.ts'
 import { retransmit, sendOneNew } from './output.ts'
 import type { Segment, SegmentSender } from './segment.ts'
 import type { Tcb } from './tcb.ts'
@@ -26,17 +27,14 @@ export function sendProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
  * §7.4.2, TLP_process_ack. True when the probe repaired a loss that nothing else
  * will report: the congestion window has to answer for it.
  */
-export function probeRepairedLoss(tcb: Tcb, seg: Segment, isDuplicate: boolean): boolean {
+export function probeRepairedLoss(tcb: Tcb, seg: Segment, news: AckNews): boolean {
   const end = tcb.probeEnd
   if (end === undefined || !seqGe(seg.ack, end)) return false
   // New data needs no judgement; a duplicate, reported (RFC 2883 §4) or implied, means that the original arrived too.
-  const bothArrived = reportsDuplicate(seg) || (isDuplicate && seg.options.sackCount === 0)
+  const bothArrived = news.duplicate > 0 || (news.isDuplicate && seg.options.sackCount === 0)
   const wasNeeded = tcb.probeIsRepeat && !bothArrived && seqGt(seg.ack, end)
   if (!tcb.probeIsRepeat || bothArrived || wasNeeded) tcb.probeEnd = undefined
+  // The duplicate is the probe's own, and says nothing of the reordering window.
+  if (bothArrived) news.duplicate = 0
   return wasNeeded
-}
-
-/** RFC 2883 §4: the first block lies below the acknowledgment. */
-function reportsDuplicate(seg: Segment): boolean {
-  return seg.options.sackCount > 0 && seqLe(seg.options.sack[1] as Seq, seg.ack)
 }

@@ -1,4 +1,4 @@
-import { addMicros, type Micros, micros } from '../base/types.ts'
+import { type Micros, micros } from '../base/types.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -17,7 +17,8 @@ export function armProbe(tcb: Tcb, now: Micros): void {
   const isUseful =
     tcb.sackPermitted &&
     tcb.synAcked &&
-    tcb.recovery === 'none' &&
+    tcb.settings.tailLossProbe &&
+    (tcb.recovery === 'none' || tcb.recovery === 'cwr') &&
     tcb.probeEnd === undefined &&
     board.sackedBytes === 0 &&
     !board.isEmpty &&
@@ -26,8 +27,8 @@ export function armProbe(tcb: Tcb, now: Micros): void {
     deadlines.stop(Timer.TAIL_PROBE)
     return
   }
-  // §7.2: no later than the retransmission timer, in whose place the probe then goes.
-  deadlines.arm(Timer.TAIL_PROBE, micros(Math.min(addMicros(now, timeout(tcb)), deadlines.at(Timer.RETRANSMIT))))
+  // §7.2: no later than the retransmission timer, whose place the probe then takes.
+  deadlines.arm(Timer.TAIL_PROBE, micros(Math.min(now + timeout(tcb), deadlines.at(Timer.RETRANSMIT))))
 }
 
 function timeout(tcb: Tcb): Micros {

@@ -28,7 +28,9 @@ import { Scoreboard } from './scoreboard.ts'
 import { SendBuffer } from './send-buffer.ts'
 import { SendLimits } from './send-limits.ts'
 import type { TcpSettings } from './settings.ts'
+import { SpuriousTimeout } from './spurious-timeout.ts'
 import { Deadlines } from './timers.ts'
+import { Undo } from './undo.ts'
 import { Urgent } from './urgent.ts'
 
 /** RFC 9293 MUST-15: what a peer that names no MSS can take. */
@@ -150,16 +152,16 @@ export class Tcb {
   finSent = false
   /** Our SYN has been acknowledged; until then data is sent only by Fast Open. */
   synAcked = false
-  /** One retransmission may go regardless of the window: recovery begins with it (RFC 6675 §5 step 4.3). */
-  mustRetransmit = false
   cork = false
   readonly push = new PushMarks()
   noDelay: boolean
-  /** Paces what goes out during fast recovery. */
+  /** What may be in flight while the window is being reduced. */
   readonly prr = new ProportionalRateReduction()
-  /** In loss recovery until SND.UNA passes `recoveryPoint`. */
-  recovery: 'none' | 'fast' | 'timeout' = 'none'
+  /** In loss recovery, or reducing the window after a mark (`cwr`), until SND.UNA passes `recoveryPoint`. */
+  recovery: 'none' | 'cwr' | 'fast' | 'timeout' = 'none'
   recoveryPoint: Seq
+  readonly undo = new Undo()
+  readonly spuriousTimeout = new SpuriousTimeout()
   /** SND.NXT when a tail loss probe went out and is unanswered (RFC 8985 §7.3), and whether it repeated old data. */
   probeEnd: Seq | undefined
   probeIsRepeat = false
@@ -220,6 +222,8 @@ export class Tcb {
     timeouts: 0,
     fastRecoveries: 0,
     duplicateBytes: 0,
+    duplicatesReported: 0,
+    undone: 0,
     outOfOrder: 0,
   }
   openedAt: Micros
@@ -258,7 +262,7 @@ export class Tcb {
     this.snd = { una: iss, nxt: iss, wnd: 0, wl1: none, wl2: none, iss, maxWnd: 0, smallEnd: iss }
     this.rcv = { nxt: none, adv: none, irs: none, lastAck: none }
     this.recoveryPoint = iss
-    this.rack = new Rack(iss)
+    this.rack = new Rack(iss, init.settings.reordering)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
     this.congestion = congestionControl(init.settings.congestion, initialWindow(this.mss, init.settings.initialWindow))
     this.windowUse = new WindowUse(iss)
@@ -316,11 +320,16 @@ export class Tcb {
     return this.sackPermitted ? this.board.pipe : Math.max(0, this.board.pipe - this.dupAcks * this.mss)
   }
 
-  /** Octets that the congestion window, and in fast recovery its even reduction, let out now. */
+  /** What may be in flight: the congestion window, or while it is being reduced what its even reduction allows. */
+  get window(): number {
+    const isReducing = this.recovery === 'fast' || this.recovery === 'cwr'
+    return isReducing && !this.congestion.ownsRecovery ? this.prr.window : this.congestion.cwnd
+  }
+
+  /** Octets that may go out now. */
   get allowance(): number {
-    if (this.recovery === 'fast' && this.sackPermitted && !this.congestion.ownsRecovery) return this.prr.allowed
     // A SYN is no data, though it may still be in flight when data follows it (RFC 7413 §4.2.2).
-    return this.congestion.cwnd - this.pipe + (this.synAcked ? 0 : 1)
+    return this.window - this.pipe + (this.synAcked ? 0 : 1)
   }
 
   /** The sequence number of the first byte in the send buffer. */

@@ -62,7 +62,7 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     return
   }
   suspectPath(tcb)
-  afterTimeout(tcb)
+  afterTimeout(tcb, now)
 }
 
 function giveUp(tcb: Tcb, why: string): void {

@@ -52,6 +52,7 @@ function checkBoard(tcb: Tcb, flight: number): void {
   let at = tcb.snd.una
   let sacked = 0
   let lost = 0
+  let resent = 0
   for (const range of board.ranges) {
     assert.equal(range.start, at, 'ranges join')
     const size = seqDiff(range.end, range.start)
@@ -59,11 +60,12 @@ function checkBoard(tcb: Tcb, flight: number): void {
     assert.ok(!(range.sacked && range.lost), 'what the peer holds is not lost')
     if (range.sacked) sacked += size
     if (range.lost) lost += size
+    if (range.resent) resent += size
     at = range.end
   }
   assert.equal(at, board.isEmpty ? tcb.snd.una : tcb.snd.nxt, 'the board ends at SND.NXT')
   assert.equal(board.isEmpty, flight === 0 || (!tcb.synAcked && board.isEmpty), 'what is in flight is on the board')
   assert.equal(board.sackedBytes, sacked)
-  assert.equal(board.lostBytes, lost)
-  assert.equal(board.pipe, board.isEmpty ? 0 : flight - sacked - lost)
+  assert.deepEqual([board.lostBytes, board.resentBytes], [lost, resent])
+  assert.equal(board.pipe, board.isEmpty ? 0 : flight - sacked - lost + resent)
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { type Seq, seq, seqDiff } from '../../src/base/seq.ts'
 import { micros } from '../../src/base/types.ts'
 import { Reassembly } from '../../src/tcp/reassembly.ts'
-import { Scoreboard } from '../../src/tcp/scoreboard.ts'
+import { type DeliveryWatcher, Scoreboard, type SentRange } from '../../src/tcp/scoreboard.ts'
 
 const SPACE = 200
 const BASE = seq(2 ** 31 - 100)
@@ -51,12 +51,29 @@ function endOf(held: ReadonlySet<number>, octet: number): number {
   return end
 }
 
+/** What is in flight, and nothing else, stands in the order in which it was sent. */
+function assertOrderOfSending(board: Scoreboard): void {
+  const inFlight = new Set<SentRange>()
+  for (let range = board.oldestInFlight; range !== undefined; range = range.newer) {
+    assert.ok(range.newer === undefined || range.newer.sentAt >= range.sentAt)
+    assert.ok(!inFlight.has(range))
+    inFlight.add(range)
+  }
+  for (const range of board.ranges) {
+    assert.equal(inFlight.has(range), !range.sacked && (!range.lost || range.resent), 'in flight')
+  }
+  assert.ok(inFlight.size <= board.ranges.length)
+}
+
 describe('Scoreboard', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('send'), size: fc.integer({ min: 1, max: 30 }) }),
     fc.record({ kind: fc.constant('ack'), to: fc.nat(SPACE) }),
     fc.record({ kind: fc.constant('sack'), from: fc.nat(SPACE), size: fc.integer({ min: 1, max: 60 }) }),
-    fc.record({ kind: fc.constantFrom('lose first', 'lose all', 'renege'), size: fc.integer({ min: 1, max: 30 }) }),
+    fc.record({
+      kind: fc.constantFrom('lose first', 'lose all', 'renege', 'undo'),
+      size: fc.integer({ min: 1, max: 30 }),
+    }),
     fc.record({ kind: fc.constant('retransmit'), size: fc.integer({ min: 1, max: 30 }) }),
   )
 
@@ -67,26 +84,31 @@ describe('Scoreboard', () => {
         let una = 0
         let nxt = 0
         let delivered = 0
+        let clock = 0
         let reneged = false
         const held = new Set<number>()
-        const onDelivered = (range: { start: Seq; end: Seq }): void => {
-          delivered += seqDiff(range.end, range.start)
+        const watcher: DeliveryWatcher = {
+          onDelivered: (range) => {
+            delivered += seqDiff(range.end, range.start)
+          },
         }
         for (const action of steps) {
           if (action.kind === 'send' && 'size' in action) {
-            board.sent(at(nxt), at(nxt + action.size), micros(nxt))
+            clock++
+            board.sent(at(nxt), at(nxt + action.size), micros(clock))
             nxt += action.size
           } else if ('to' in action) {
             const ack = Math.min(nxt, Math.max(una, action.to))
-            board.acknowledge(at(ack), onDelivered)
+            board.acknowledge(at(ack), watcher)
             una = ack
           } else if ('from' in action) {
             const from = Math.max(una, action.from)
             const to = Math.min(nxt, from + action.size)
-            if (from < to) board.sack(at(from), at(to), mss, onDelivered)
+            if (from < to) board.sack(at(from), at(to), mss, watcher)
             for (let octet = from; octet < to; octet++) held.add(octet)
           } else if (action.kind === 'lose first') board.markFirstLost(action.size)
           else if (action.kind === 'lose all') board.markAllLost()
+          else if (action.kind === 'undo') board.unmarkLost()
           else if (action.kind === 'renege') {
             board.forgetSacks()
             reneged = true
@@ -94,12 +116,14 @@ describe('Scoreboard', () => {
           } else {
             const lost = board.firstLost()
             if (lost !== undefined) {
-              board.retransmitted(lost, Math.min(action.size, seqDiff(lost.end, lost.start)), micros(1000))
+              clock++
+              board.retransmitted(lost, Math.min(action.size, seqDiff(lost.end, lost.start)), micros(clock))
             }
           }
           let edge = una
           let sacked = 0
           let lost = 0
+          let resent = 0
           for (const range of board.ranges) {
             const [from, to] = [seqDiff(range.start, BASE), seqDiff(range.end, BASE)]
             assert.equal(from, edge)
@@ -107,10 +131,16 @@ describe('Scoreboard', () => {
             if (range.sacked) for (let octet = from; octet < to; octet++) assert.ok(held.has(octet), 'the peer said so')
             if (range.sacked) sacked += to - from
             if (range.lost) lost += to - from
+            if (range.resent) resent += to - from
+            assert.ok(range.lost || !range.resent)
             edge = to
           }
           assert.equal(edge, nxt)
-          assert.deepEqual([board.sackedBytes, board.lostBytes, board.pipe], [sacked, lost, nxt - una - sacked - lost])
+          assert.deepEqual([board.sackedBytes, board.lostBytes, board.resentBytes], [sacked, lost, resent])
+          assert.equal(board.pipe, nxt - una - sacked - lost + resent)
+          const waiting = board.ranges.find((range) => range.lost && !range.resent)
+          assert.equal(board.firstLost(), waiting, 'the first that waits')
+          assertOrderOfSending(board)
           assert.equal(board.isEmpty, nxt === una)
         }
         if (!reneged) assert.equal(delivered, una + board.sackedBytes, 'each octet is delivered once')

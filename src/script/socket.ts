@@ -1,9 +1,11 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { seqAdd } from '../base/seq.ts'
+import { addMicros } from '../base/types.ts'
 import type { FastOpenKeys } from '../tcp/fast-open-keys.ts'
 import type { Listener } from '../tcp/listener.ts'
 import { resolveTcpOptions, type TcpOptionsInit } from '../tcp/settings.ts'
 import type { Tcb } from '../tcp/tcb.ts'
+import { Timer } from '../tcp/timers.ts'
 import { release } from '../tcp/user.ts'
 import type { TcpHeader } from '../wire/tcp.ts'
 import { ERRNO, type Errno } from './errno.ts'
@@ -142,7 +144,14 @@ export class KernelSocket {
     if (listener !== undefined) listener.settings = resolveTcpOptions(this.options)
     if (tcb === undefined || space === undefined || tcb.isOver) return
     space.notSentLowAt = this.notSentLowAt > 0 ? this.notSentLowAt : this.sysctls.number('tcp_notsent_lowat')
+    const before = tcb.settings
     tcb.settings = resolveTcpOptions(this.options)
+    const { keepAlive } = tcb.settings
+    if (keepAlive !== before.keepAlive) {
+      if (keepAlive === 0) tcb.deadlines.stop(Timer.KEEPALIVE)
+      else tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(tcb.lastReceived, keepAlive))
+      tcb.owner.changed(tcb)
+    }
     tcb.noDelay = tcb.settings.noDelay
     tcb.cork = this.cork
     if (this.pushes) release(tcb)

@@ -15,6 +15,7 @@ import { readEndpoint } from './tcp/endpoint.ts'
 import { pumpIn, pumpOne, pumpOut, Traffic } from './tcp/pump.ts'
 import { bitRate, endReport, incompleteReport, reportRecord } from './tcp/report.ts'
 import { discardSink, fileSink, isReaderGone, type Sink, stdoutSink } from './tcp/sink.ts'
+import { SOCKET_FLAGS, socketOptions } from './tcp/socket-flags.ts'
 import { fileSource, generatedSource, type Source, stdinSource } from './tcp/source.ts'
 import { StateLog } from './tcp/state-log.ts'
 import { WRITE_OUT, writeOut } from './tcp/write-out.ts'
@@ -38,6 +39,7 @@ const FLAGS = {
   'no-delay': bool({ summary: 'send small pieces at once instead of gathering them (no Nagle)' }),
   fastopen: bool({ summary: 'TCP Fast Open: ask the server for a cookie, or send the first data along with one' }),
   'fastopen-cookie': value(COOKIE, { summary: 'the cookie the server gave before; implies --fastopen' }),
+  ...SOCKET_FLAGS,
   info: bool({ summary: "print the connection's state at the end, in the words of ss -ti" }),
   'write-out': value(WRITE_OUT, {
     summary: "print FORMAT on stdout at the end, with curl's variables; not with --json",
@@ -100,6 +102,7 @@ async function connect(network: Network, remote: Ipv4Addr, port: number, args: C
       host: remote,
       port,
       ...(localPort === undefined ? {} : { localPort }),
+      ...socketOptions(args),
       noDelay: args['no-delay'],
       fastOpen: wantsFastOpen(args),
       ...(limit === undefined ? {} : { connectTimeout: Math.min(Math.max(limit * 1000, 1), LONGEST_CONNECT) }),

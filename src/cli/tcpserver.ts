@@ -10,6 +10,7 @@ import { exec } from './tcp/exec.ts'
 import { IntervalTable } from './tcp/interval-table.ts'
 import { Server } from './tcp/server.ts'
 import { echo, type Service, sink, source } from './tcp/service.ts'
+import { SOCKET_FLAGS, socketOptions } from './tcp/socket-flags.ts'
 import { StateLog } from './tcp/state-log.ts'
 
 const FLAGS = {
@@ -25,6 +26,7 @@ const FLAGS = {
   fastopen: value(integer('QLEN', 1, 65535), {
     summary: 'TCP Fast Open: take data with the SYN, on so many connections that are not confirmed yet',
   }),
+  ...SOCKET_FLAGS,
   interval: value(SECONDS, {
     summary: 'print what passed on each connection every so often (default: 1 on a terminal with --sink or --source)',
   }),
@@ -90,6 +92,7 @@ async function serve(args: ServerArgs, mode: Mode, port: number, io: Io, network
   const { backlog, fastopen } = args
   const listener = network.host.tcp.listen({
     port,
+    ...socketOptions(args),
     ...(backlog === undefined ? {} : { backlog }),
     ...(fastopen === undefined ? {} : { fastOpen: fastopen }),
   })

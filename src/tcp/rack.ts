@@ -20,7 +20,7 @@ export class Rack {
   /** RACK.xmit_ts and RACK.end_seq: the most recently sent range that was delivered. */
   #sentAt = micros(-1)
   #end = 0 as Seq
-  /** RACK.rtt of that range. */
+  /** RACK.rtt, of the range delivered last. */
   #rtt = micros(0)
   /** RACK.fack: the highest sequence number delivered. */
   #highest: Seq
@@ -50,10 +50,10 @@ export class Rack {
     const rtt = micros(now - range.sentAt)
     // The ACK may be of an earlier transmission of the same octets.
     if (range.transmissions > 1 && (rtt < minRtt || echoedBefore)) return
+    this.#rtt = rtt
     if (range.sentAt > this.#sentAt || (range.sentAt === this.#sentAt && seqGt(range.end, this.#end))) {
       this.#sentAt = range.sentAt
       this.#end = range.end
-      this.#rtt = rtt
     }
   }
 

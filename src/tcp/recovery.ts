@@ -20,7 +20,8 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   if (isOpen(tcb) && tcb.board.waitingBytes > 0) reactToLoss(tcb, news.flight)
   tellCongestion(tcb, news, now)
   if (tcb.recovery === 'fast' || tcb.recovery === 'cwr') {
-    const isGood = news.acked > 0 && tcb.board.foundLost === news.foundLost
+    // After a mark nothing was lost, and nothing has to be made up for.
+    const isGood = tcb.recovery === 'fast' && news.acked > 0 && tcb.board.foundLost === news.foundLost
     tcb.prr.onAck(news.delivered, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, isGood)
   }
 }
@@ -189,6 +190,10 @@ export function afterTimeout(tcb: Tcb, now: Micros): void {
   tcb.stats.timeouts++
 }
 
+/** Where segments overtake each other more than usual, what arrives early is progress as well. */
+const isProgress = (tcb: Tcb, news: AckNews): boolean =>
+  news.acked > 0 || (news.hasSacked && tcb.rack.reordering > tcb.settings.reordering)
+
 const sample = new AckSample()
 
 /** Tells the congestion controller what an ACK brought, and whether its window may grow by it. */
@@ -196,7 +201,7 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   const { snd, congestion } = tcb
   sample.now = now
   // What was sacked before has counted already.
-  sample.acked = news.acked > 0 ? news.delivered : 0
+  sample.acked = isProgress(tcb, news) ? news.delivered : 0
   sample.delivered = news.delivered
   sample.rtt = news.rtt
   sample.minRtt = tcb.rtt.minRtt
@@ -210,7 +215,7 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   sample.una = snd.una
   sample.nxt = snd.nxt
   sample.mayGrow =
-    news.acked > 0 &&
+    isProgress(tcb, news) &&
     (tcb.recovery === 'timeout' ||
       (tcb.recovery === 'none' &&
         !tcb.ecn.isReducing(snd.una) &&

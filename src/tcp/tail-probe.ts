@@ -16,6 +16,8 @@ export function sendProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   tcb.probeIsRepeat = !sendOneNew(tcb, sender, now)
   if (tcb.probeIsRepeat) {
     const last = board.lastSegment(mss)
+    // It has arrived meanwhile, and what is missing before it is judged by that.
+    if (last.sacked) return
     retransmit(tcb, sender, last, seqDiff(last.end, last.start), now)
   }
   tcb.probeEnd = tcb.snd.nxt

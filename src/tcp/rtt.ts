@@ -1,15 +1,13 @@
 import { type Micros, micros } from '../base/types.ts'
 
-/** RFC 6298 (2.4) says one second; like every widely used stack we go lower, see docs/deviations.md#minimum-rto. */
-const MIN_RTO = 200_000
+/** RFC 6298 (2.4) says one second in all; ours is a least margin beyond the round trip, see docs/deviations.md#minimum-rto. */
+const MIN_MARGIN = 200_000
 /** RFC 6298 (2.5): a maximum of at least 60 seconds. */
 const MAX_RTO = 60_000_000
 /** RFC 6298 (2.1). */
 const INITIAL_RTO = 1_000_000
 /** RFC 6298 (5.7): after a lost SYN, data starts from three seconds. */
 const RTO_AFTER_LOST_SYN = 3_000_000
-/** The clock granularity G of RFC 6298 (2.3). */
-const GRANULARITY = 1_000
 
 /** How far back the minimum looks (RFC 8985 §6.2 step 1 leaves the window open). */
 const MIN_RTT_WINDOW = 300_000_000
@@ -38,7 +36,7 @@ export class RttEstimator {
       this.rttvar = micros(Math.round(0.75 * this.rttvar + 0.25 * Math.abs(this.srtt - rtt)))
       this.srtt = micros(Math.round(0.875 * this.srtt + 0.125 * rtt))
     }
-    this.#rto = Math.min(MAX_RTO, Math.max(MIN_RTO, this.srtt + Math.max(GRANULARITY, 4 * this.rttvar)))
+    this.#rto = Math.min(MAX_RTO, this.srtt + Math.max(MIN_MARGIN, 4 * this.rttvar))
     this.#backoff = 0
   }
 

@@ -8,7 +8,8 @@ import { probeRepairedLoss } from './tail-probe.ts'
 import { type Tcb, UserEvent } from './tcb.ts'
 import { Timer } from './timers.ts'
 
-/** The send limit follows twice the congestion window, but never falls below this. */
+/** The send limit follows twice the congestion window, but never falls below the second. */
+const BUFFERED_WINDOWS = 2
 const MIN_SEND_LIMIT = 256 * 1024
 
 const news = new AckNews()
@@ -32,6 +33,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   if (probeRepairedLoss(tcb, seg, news)) tcb.congestion.onCongestion(news.flight, tcb.mss)
   if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, news.flight)
   if (news.delivered > 0 || news.isDuplicate || news.duplicate > 0) afterAck(tcb, news, now)
+  if (news.delivered > 0) widenBuffer(tcb)
 }
 
 /** An ACK from the past moves nothing, but what it says the peer holds is still true (RFC 2018 §3). */
@@ -67,7 +69,13 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros): void {
   tcb.persistBackoff = 0
   tcb.deadlines.stop(Timer.RETRANSMIT)
   tcb.deadlines.stop(Timer.TAIL_PROBE)
-  tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, Math.max(MIN_SEND_LIMIT, 2 * tcb.congestion.cwnd))
+}
+
+/** Room for what the next round trip will send; what the peer holds behind a hole does not count, nor what is lost. */
+function widenBuffer(tcb: Tcb): void {
+  const beyondHole = tcb.flightSize - tcb.board.pipe
+  const wanted = Math.max(MIN_SEND_LIMIT, BUFFERED_WINDOWS * tcb.congestion.cwnd + beyondHole)
+  tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, wanted)
   if (tcb.writeBlocked && (tcb.user?.hasRoom?.() ?? tcb.sendBuffer.free > tcb.sendBuffer.limit / 4)) {
     tcb.writeBlocked = false
     tcb.note(UserEvent.WRITABLE)

@@ -57,6 +57,7 @@ export class Bbr implements CongestionControl {
   #latestInflight = 0
   #lossRoundEnd = 0
   #isLossInRound = false
+  #leastRtt = NO_LIMIT
   #upRounds = 0
   #upAcks = 0
   #upCount = NO_LIMIT
@@ -127,34 +128,33 @@ export class Bbr implements CongestionControl {
     const { rate, rateDelivered } = sample
     this.#latestBw = Math.max(this.#latestBw, rate)
     this.#latestInflight = Math.max(this.#latestInflight, rateDelivered)
+    if (sample.rtt >= 0) this.#leastRtt = Math.min(this.#leastRtt, sample.rtt)
+    if (sample.lost > 0) this.#isLossInRound = true
     // Not RFC: losses without a queue are the path's own, see docs/deviations.md#bbr-losses.
-    const isQueued = sample.rtt > QUEUE_FACTOR * this.#model.minRtt
-    if (sample.lost > 0 && isQueued) this.#isLossInRound = true
-    const isTooHigh = isQueued && sample.lostSince > LOSS_THRESH * sample.sentInFlight
+    const isTooHigh = this.#isQueued(sample.rtt) && sample.lostSince > LOSS_THRESH * sample.sentInFlight
     if (isTooHigh) this.#lowerLongterm(sample)
     else if (sample.sentInFlight > this.#longterm) this.#longterm = sample.sentInFlight
     if (rate === 0 || sample.priorDelivered < this.#lossRoundEnd) return
     this.#lossRoundEnd = sample.totalDelivered
     const isProbing = this.#state === 'startup' || this.#state === 'refill' || this.#state === 'up'
-    if (this.#isLossInRound && !isProbing) {
+    if (this.#isLossInRound && !isProbing && this.#isQueued(this.#leastRtt)) {
       if (this.#shortBw === NO_LIMIT) this.#shortBw = this.#model.bandwidth
       if (this.#shortInflight === NO_LIMIT) this.#shortInflight = this.cwnd
       this.#shortBw = Math.max(this.#latestBw, BETA * this.#shortBw)
       this.#shortInflight = Math.max(this.#latestInflight, BETA * this.#shortInflight)
     }
     this.#isLossInRound = false
+    this.#leastRtt = NO_LIMIT
     this.#latestBw = rate
     this.#latestInflight = rateDelivered
   }
 
+  #isQueued(rtt: number): boolean {
+    return rtt > QUEUE_FACTOR * this.#model.minRtt && rtt < NO_LIMIT
+  }
+
   /** §5.5.10.2, BBRHandleInflightTooHigh. */
   #lowerLongterm(sample: AckSample): void {
-    if (this.#state === 'startup') {
-      // §5.3.1.3.
-      this.#longterm = Math.max(this.#bdp(1), this.#latestInflight)
-      this.#model.isFull = true
-      return
-    }
     if (!this.#isProbeFeedback) return
     this.#isProbeFeedback = false
     if (!sample.isAppLimited) this.#longterm = Math.max(sample.sentInFlight, BETA * Math.min(this.#bdp(1), this.cwnd))
@@ -278,7 +278,10 @@ export class Bbr implements CongestionControl {
 
   #setPacingRate({ srtt }: AckSample): void {
     // §5.6.2: before any data was measured, the window in a round trip.
-    if (this.pacingRate === undefined) this.pacingRate = (GAINS.startup[0] * this.cwnd) / Math.max(1, srtt)
+    if (this.pacingRate === undefined) {
+      if (srtt > 0) this.pacingRate = (GAINS.startup[0] * this.cwnd) / srtt
+      return
+    }
     const rate = GAINS[this.#state][0] * PACING_MARGIN * this.#bandwidth
     if (this.#model.isFull || rate > this.pacingRate) this.pacingRate = rate
   }

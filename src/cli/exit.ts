@@ -3,7 +3,10 @@ import { NetError } from '../base/errors.ts'
 /** The exit codes of every command, with the sentence that `--help` and docs/cli.md print. */
 export const EXIT_CODES = {
   OK: { code: 0, meaning: 'done' },
-  NETWORK: { code: 1, meaning: 'the network said no: no reply, refused, reset, or a threshold missed' },
+  NETWORK: {
+    code: 1,
+    meaning: 'the network said no: no reply, refused, reset, a threshold missed, or a script that failed',
+  },
   USAGE: { code: 2, meaning: 'wrong usage, no permission, or something on this machine is missing or busy' },
   INTERNAL: { code: 3, meaning: 'an error inside gotcp; run again with -debug for the stack trace' },
   INTERRUPTED: { code: 130, meaning: 'interrupted before there was a result' },

@@ -8,6 +8,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
   impair: () => import('./impair.ts'),
+  script: () => import('./script.ts'),
   lab: () => import('./lab.ts'),
   commands: () => import('./commands.ts'),
   flags: () => import('./flags.ts'),

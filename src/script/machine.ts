@@ -13,7 +13,7 @@ import { Wire } from './wire.ts'
 const MAX_SPINS = 10_000
 const MAX_STEPS = 1_000_000
 /** Scripts begin a quarter into a millisecond, as packetdrill's do, so that events on whole milliseconds round alike. */
-const BEGIN = micros(1_000_250)
+export const BEGIN = micros(1_000_250)
 const DEFAULT_ROUTE: Cidr = { addr: 0 as Ipv4Addr, prefix: 0 }
 
 export interface MachineOptions {

@@ -1,14 +1,11 @@
-import type { Probe } from '../base/probe.ts'
+import type { ProbeEvent } from '../base/probe.ts'
 import { formatInfo, infoOf } from '../tcp/info.ts'
-import { formatFrame } from '../wire/format/frame.ts'
-import { FORMAT_DEFAULTS } from '../wire/format/options.ts'
-import { SequenceBases } from '../wire/format/sequence-bases.ts'
-import { LinkType } from '../wire/pcap-record.ts'
 import { configure } from './configuration.ts'
 import { ScriptFailure } from './failure.ts'
-import { Machine } from './machine.ts'
+import { BEGIN, Machine } from './machine.ts'
+import { PacketLog } from './packet-log.ts'
 import { Runner } from './runner.ts'
-import type { Script, ScriptOption } from './syntax.ts'
+import type { Script, ScriptEvent, ScriptOption } from './syntax.ts'
 import type { ReadFile } from './system.ts'
 import type { WirePacket } from './wire.ts'
 
@@ -20,10 +17,12 @@ export interface RunOptions {
   readonly readFile?: ReadFile
   /** Options besides the script's own, which come before these. */
   readonly options?: readonly ScriptOption[]
-  /** Receives an event for whatever the stack does. */
-  readonly probe?: Probe
+  /** Receives an event for whatever the stack does. Times here are microseconds since the script began. */
+  readonly probe?: (event: ProbeEvent, elapsed: number) => void
   /** Receives every packet, as it is on the wire. */
   readonly onPacket?: (packet: WirePacket, elapsed: number) => void
+  /** Told of every event when its time has come; of a packet that is expected, when it was seen. */
+  readonly onEvent?: (event: ScriptEvent, elapsed: number) => void
 }
 
 /** What came of a script. */
@@ -60,15 +59,17 @@ export interface FailureReport {
 export function runScript(script: Script, options: RunOptions = {}): ScriptResult {
   const configuration = configure([...(options.options ?? []), ...script.options])
   const { local, prefix, mtu } = configuration
-  const probe = options.probe === undefined ? {} : { probe: options.probe }
-  const machine = new Machine({ local: { addr: local, prefix }, mtu, ...probe })
-  const log = new PacketLog()
+  const { probe } = options
+  const probed = probe === undefined ? {} : { probe: (event: ProbeEvent) => probe(event, event.t_us - BEGIN) }
+  const machine = new Machine({ local: { addr: local, prefix }, mtu, ...probed })
+  const log = new PacketLog(SHOWN)
   machine.wire.onPacket = (packet) => {
     const elapsed = machine.since(packet.at)
     log.add(packet, elapsed)
     options.onPacket?.(packet, elapsed)
   }
   const runner = new Runner(machine, configuration, options.readFile ?? (() => undefined))
+  runner.onEvent = options.onEvent
   let failure: FailureReport | undefined
   try {
     runner.run(script)
@@ -89,29 +90,4 @@ function report(failure: ScriptFailure, machine: Machine, runner: Runner, log: P
     unread.push(log.line(packet, machine.since(packet.at)))
   }
   return { line, at: machine.elapsed, expected, seen, packets: log.lines, unread, connection }
-}
-
-/** The last packets, in words. */
-class PacketLog {
-  readonly lines: string[] = []
-  readonly #bases = new SequenceBases()
-
-  add(packet: WirePacket, elapsed: number): void {
-    if (this.lines.length === SHOWN) this.lines.shift()
-    this.lines.push(this.line(packet, elapsed))
-  }
-
-  line(packet: WirePacket, elapsed: number): string {
-    const { bytes, direction } = packet
-    const frame = {
-      bytes,
-      start: 0,
-      end: bytes.length,
-      wireLength: bytes.length,
-      linkType: LinkType.RAW,
-      partialChecksum: true,
-    }
-    const time = (elapsed / 1_000_000).toFixed(6)
-    return `${time} ${direction === 'in' ? '<' : '>'} ${formatFrame(frame, FORMAT_DEFAULTS, this.#bases)}`
-  }
 }

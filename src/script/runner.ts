@@ -21,6 +21,8 @@ export class Runner {
   /** Shell commands that mean nothing to the machine, and what code has printed. */
   readonly skipped: string[] = []
   readonly printed: string[] = []
+  /** Told of every event when its time has come; of a packet that is expected, when it was seen. */
+  onEvent: ((event: ScriptEvent, elapsed: number) => void) | undefined
   readonly #machine: Machine
   readonly #configuration: Configuration
   readonly #system: System
@@ -69,10 +71,12 @@ export class Runner {
     const { action } = event
     if (action.kind === 'packet' && action.direction === 'out') {
       this.packets.expect(action, window, this.#last?.start)
+      this.onEvent?.(event, this.#machine.elapsed)
       return
     }
     if (action.kind === 'call') this.#calls.awaitIdle(action)
     this.#waitFor(event, window)
+    this.onEvent?.(event, this.#machine.elapsed)
     if (action.kind === 'packet') this.packets.inject(action)
     else if (action.kind === 'call') this.#calls.run(action, window)
     else if (action.kind === 'shell') this.#shell(action.text)

@@ -1,6 +1,6 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { foldSum, pseudoSum } from '../base/checksum.ts'
-import { type Seq, seqAdd, seqDiff, seqMax } from '../base/seq.ts'
+import { type Seq, seqAdd, seqDiff, seqGt, seqMax } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import { HEADROOM, OutFrame } from '../link/link.ts'
@@ -128,7 +128,10 @@ export class SegmentSender {
 
   /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>, for an abort of our own. */
   reset(tcb: Tcb, now: Micros): void {
-    this.send(tcb, tcb.snd.nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)
+    // What was sent into a closed window has not been taken, and a reset beyond it would not be either (RFC 5961 §3.2).
+    const { una, nxt, wnd } = tcb.snd
+    const edge = seqAdd(una, wnd)
+    this.send(tcb, seqGt(nxt, edge) ? edge : nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)
   }
 
   /** A segment for no connection: a reset, a SYN,ACK with a cookie, the last ACK of a TIME-WAIT. */

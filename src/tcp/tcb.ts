@@ -364,10 +364,10 @@ export class Tcb {
 
   /**
    * Since when the peer owes an ACK; an answer that keeps the window closed is one too (RFC 9293 §3.8.6.1, MUST-37),
-   * unless the user has said how long to bear that (docs/deviations.md#closed-window).
+   * unless the user has said how long to bear that, or has left (docs/deviations.md#closed-window).
    */
   get unansweredSince(): Micros {
-    return this.snd.wnd === 0 && !this.settings.isUserTimeoutChosen
+    return this.snd.wnd === 0 && !this.settings.isUserTimeoutChosen && !this.readClosed
       ? micros(Math.max(this.waitingSince, this.lastReceived))
       : this.waitingSince
   }

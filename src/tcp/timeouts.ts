@@ -52,6 +52,8 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const isEnd = isSpent || now >= tcb.givesUpAt
   afterFastOpenTimeout(tcb, isEnd, now)
   if (isEnd) {
+    // A peer that still answers is told.
+    if (tcb.synAcked && tcb.snd.wnd === 0 && tcb.lastReceived > tcb.waitingSince) sender.reset(tcb, now)
     giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')
     return
   }

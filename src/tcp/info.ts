@@ -51,7 +51,7 @@ export interface TcpInfo {
   readonly retrans: number
   readonly retrans_out: number
   readonly timeouts: number
-  /** Probes without an answer: of a closed window, or to keep the connection alive. */
+  /** Attempts without an answer: of a closed window, to keep the connection alive, or to get past the link's own queue. */
   readonly probes: number
   /** Since data was last sent and received, and an ACK received. */
   readonly lastsnd: number
@@ -105,7 +105,7 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
     ...flightOf(tcb),
     retrans: stats.retransmissions,
     timeouts: stats.timeouts,
-    probes: Math.max(tcb.keepAliveProbes, tcb.persistBackoff),
+    probes: Math.max(tcb.keepAliveProbes, tcb.persistBackoff, tcb.refusals.attempts),
     lastsnd: ms(now - tcb.lastDataSent),
     lastrcv: ms(now - tcb.lastDataReceived),
     lastack: ms(now - tcb.lastAckReceived),

@@ -106,7 +106,16 @@ export class SegmentSender {
       frame.isProbe = tcb.pathProbe.isSending
       if (length > mss && !frame.isProbe) frame.segmentSize = mss
     }
-    this.#finish(tcb.route, tcb.local, tcb.remote, length, tcb.settings.ttl, tcb.settings.tos | tcb.ecn.codepoint, now)
+    const drop = this.#finish(
+      tcb.route,
+      tcb.local,
+      tcb.remote,
+      length,
+      tcb.settings.ttl,
+      tcb.settings.tos | tcb.ecn.codepoint,
+      now,
+    )
+    tcb.refusals.handedOver(drop === 'link-refused')
     tcb.lastSent = now
     if (length > 0) {
       tcb.lastDataSent = now
@@ -195,8 +204,16 @@ export class SegmentSender {
     return field
   }
 
-  /** Writes header and options, leaves the checksum to the link, and sends. */
-  #finish(route: Route, src: Ipv4Addr, dst: Ipv4Addr, dataLength: number, ttl: number, tos: number, now: Micros): void {
+  /** Writes header and options, leaves the checksum to the link, and sends. Returns the drop reason. */
+  #finish(
+    route: Route,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    dataLength: number,
+    ttl: number,
+    tos: number,
+    now: Micros,
+  ): string | undefined {
     const frame = this.#frame
     const header = this.#header
     frame.start = HEADROOM
@@ -205,6 +222,6 @@ export class SegmentSender {
     frame.view.setUint16(HEADROOM + TCP_CHECKSUM_OFFSET, foldSum(sum))
     frame.checksumStart = 0
     frame.checksumOffset = TCP_CHECKSUM_OFFSET
-    this.#ip.send(frame, route, src, dst, IpProtocol.TCP, ttl, tos, true, now)
+    return this.#ip.send(frame, route, src, dst, IpProtocol.TCP, ttl, tos, true, now)
   }
 }

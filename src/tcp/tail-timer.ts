@@ -17,6 +17,7 @@ export function armProbe(tcb: Tcb, now: Micros): void {
   const isUseful =
     tcb.sackPermitted &&
     tcb.synAcked &&
+    !tcb.refusals.isRefused &&
     tcb.settings.tailLossProbe &&
     (tcb.recovery === 'none' || tcb.recovery === 'cwr') &&
     tcb.probeEnd === undefined &&

@@ -22,6 +22,7 @@ import { ProportionalRateReduction } from './prr.ts'
 import { PushMarks } from './push.ts'
 import { Rack } from './rack.ts'
 import { Reassembly } from './reassembly.ts'
+import { RefusalWatch } from './refusal-watch.ts'
 import { RightSizing } from './right-sizing.ts'
 import { RttEstimator } from './rtt.ts'
 import { Scoreboard } from './scoreboard.ts'
@@ -199,6 +200,7 @@ export class Tcb {
   lastAckReceived = micros(0)
   waitingSince = micros(0)
   readonly patience = new Patience()
+  readonly refusals = new RefusalWatch()
   keepAliveProbes = 0
   /** Rounds in which the neighbour on the way did not answer the SYN's question for it. */
   unresolved = 0

@@ -13,6 +13,9 @@ import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 import { onLingerEnd } from './user.ts'
 
+/** As Linux: how soon something that the link's queue refused is offered to it again. */
+const RETRY_AFTER = 500_000
+
 /** Does what the expired timer is there for; `output` follows and sends. */
 export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micros): void {
   switch (timer) {
@@ -57,6 +60,7 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')
     return
   }
+  if (offerAgain(tcb, now)) return
   const first = tcb.board.ranges[0]
   if (tcb.synAcked && tcb.snd.wnd === 0 && first !== undefined) {
     tcb.rtt.backOff()
@@ -65,6 +69,17 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   suspectPath(tcb)
   afterTimeout(tcb, now)
+}
+
+/** True when the link had refused what the retransmission timer waits for: nothing is known of the path, and it is tried once more. */
+function offerAgain(tcb: Tcb, now: Micros): boolean {
+  const { refusals } = tcb
+  if (!refusals.isRefused || !tcb.synAcked) return false
+  // The user timeout counts from the first attempt, for the peer cannot answer what it was not asked.
+  if (refusals.attempts++ === 0) tcb.waitingSince = now
+  tcb.board.markAllLost()
+  tcb.deadlines.arm(Timer.RETRANSMIT, addMicros(now, RETRY_AFTER))
+  return true
 }
 
 function giveUp(tcb: Tcb, why: string): void {

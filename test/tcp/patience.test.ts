@@ -135,3 +135,29 @@ describe('linger', () => {
     assert.deepEqual(passiveSide.told, ['readable', 'closed'])
   })
 })
+
+describe('a link whose queue is full', () => {
+  it('is offered the same data every half second, and the path is not blamed', () => {
+    const peer = active({ rtt: 100 })
+    const { cwnd } = peer.tcb.congestion
+    peer.link.isFull = true
+    peer.write(10)
+    peer.wait(2000)
+    const { rtt, stats, congestion, refusals } = peer.tcb
+    assert.deepEqual([rtt.backoff, stats.timeouts, congestion.cwnd, refusals.attempts], [0, 0, cwnd, 4])
+    peer.link.isFull = false
+    peer.wait(500)
+    peer.expect('P. 1:11(10) ack 1')
+    peer.send('. 1:1(0) ack 11')
+    assert.equal(refusals.attempts, 0)
+  })
+
+  it('ends the connection when it takes nothing for longer than the user timeout', () => {
+    const peer = active({ rtt: 100, tcp: { userTimeout: 3000 } })
+    peer.link.isFull = true
+    peer.write(10)
+    untilClosed(peer)
+    assert.deepEqual(peer.told, ['ETIMEDOUT'])
+    assert.equal(seconds(peer), 3)
+  })
+})

@@ -18,6 +18,8 @@ export class WireLink implements Link {
   readonly offload: Link['offload']
   onWake: (() => void) | undefined
   readonly sent: SentPacket[] = []
+  /** Its queue is full: it takes nothing. */
+  isFull = false
   readonly #fed: InFrame[] = []
 
   constructor(mtu: number, offload: boolean) {
@@ -34,6 +36,7 @@ export class WireLink implements Link {
   }
 
   send(frame: OutFrame, now: Micros): boolean {
+    if (this.isFull) return false
     const bytes = new Uint8Array(frame.length)
     frame.copyTo(bytes, 0)
     this.sent.push({ at: now, bytes, segmentSize: frame.segmentSize })

@@ -15,6 +15,8 @@ import { Timer } from './timers.ts'
 /** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance, 0.1 to 1 s. */
 const MAX_SWS_OVERRIDE = micros(1_000_000)
 const MAX_PERSIST = micros(60_000_000)
+/** A paced connection makes up for a late event loop, but for no more than this part of a round trip. */
+const LATE_SHARE = 4
 
 /** Sends what may be sent now: what was lost first, then new data, then an ACK that is still owed. Arms the timers. */
 export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
@@ -60,12 +62,13 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const isSent = snd.nxt !== before
   if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
   if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd) tcb.rate.limitedByUser(tcb.board)
+  if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer.rest()
   judgeLimit(tcb, isSent, now)
 }
 
 /** Whether a paced connection must wait with its next frame; a timer then goes on with it. */
 function waitsItsTurn(tcb: Tcb, now: Micros): boolean {
-  if (tcb.pacer.isDue(now)) return false
+  if (!tcb.pacer.waits(now)) return false
   tcb.deadlines.arm(Timer.PACE, tcb.pacer.next)
   return true
 }
@@ -74,7 +77,7 @@ function waitsItsTurn(tcb: Tcb, now: Micros): boolean {
 function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void {
   tcb.rate.sent(range, tcb.board, octets, now)
   const rate = pacingRate(tcb)
-  if (rate !== undefined) tcb.pacer.sent(octets, rate, now)
+  if (rate !== undefined) tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)
 }
 
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */

@@ -7,13 +7,27 @@ import { active } from './established.ts'
 describe('Pacer', () => {
   it('gives each frame the time that its octets take at the rate', () => {
     const pacer = new Pacer()
-    assert.ok(pacer.isDue(micros(0)))
-    pacer.sent(3000, 3, micros(10_000))
+    assert.ok(!pacer.waits(micros(0)))
+    pacer.sent(3000, 3, 0, micros(10_000))
     assert.equal(pacer.next, 10_500, 'half a frame of lost time is made up for')
-    pacer.sent(3000, 3, micros(10_500))
+    pacer.sent(3000, 3, 0, micros(10_500))
     assert.equal(pacer.next, 11_500)
-    assert.ok(!pacer.isDue(micros(11_499)))
-    assert.ok(pacer.isDue(micros(11_500)))
+    assert.ok(pacer.waits(micros(11_499)))
+    assert.ok(!pacer.waits(micros(11_500)))
+  })
+
+  it('makes up for a loop that came late, within limits, and not for time without anything to send', () => {
+    const pacer = new Pacer()
+    pacer.sent(3000, 3, 5000, micros(10_000))
+    assert.ok(pacer.waits(micros(10_100)))
+    let frames = 0
+    for (; !pacer.waits(micros(14_500)); frames++) pacer.sent(3000, 3, 5000, micros(14_500))
+    assert.equal(frames, 5, 'all that had its turn in the meantime')
+    for (frames = 0; !pacer.waits(micros(60_000)); frames++) pacer.sent(3000, 3, 5000, micros(60_000))
+    assert.equal(frames, 6, 'what 5 ms hold, and one')
+    pacer.rest()
+    for (frames = 0; !pacer.waits(micros(90_000)); frames++) pacer.sent(3000, 3, 5000, micros(90_000))
+    assert.equal(frames, 1)
   })
 })
 

@@ -208,6 +208,8 @@ function isAcceptable(tcb: Tcb, seg: Segment): boolean {
 /** An unacceptable segment is answered with an ACK, which also serves keep-alive and zero-window probes. */
 function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   tcb.stats.duplicateBytes += seg.dataLength
+  const dataEnd = seqAdd(seg.seq, seg.dataLength)
+  if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) tcb.reassembly.duplicate(seg.seq, dataEnd)
   // Two ends that disagree would answer each other's bare ACKs for ever.
   if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
   else challenge(tcb, sender, now)

@@ -6,6 +6,7 @@ import { initialWindow } from './congestion/initial-window.ts'
 import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
 import { judgeLimit } from './judge-limit.ts'
 import { probePayload } from './path-mtu.ts'
+import type { Reassembly } from './reassembly.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
 import { armProbe } from './tail-timer.ts'
@@ -14,6 +15,10 @@ import { Timer } from './timers.ts'
 
 /** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance, 0.1 to 1 s. */
 const MAX_SWS_OVERRIDE = micros(1_000_000)
+/** rrthresh of RFC 7765 §4, in segments. */
+const RESTART_THRESHOLD = 4
+/** The retransmission timer never goes off at once. */
+const MIN_WAIT = 1_000
 const MAX_PERSIST = micros(60_000_000)
 /** A paced connection makes up for a late event loop, but for no more than this part of a round trip. */
 const LATE_SHARE = 4
@@ -34,7 +39,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     default:
       if (tcb.board.isEmpty && tcb.unsent > 0) restart(tcb, now)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
-      if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && !tcb.reassembly.isEmpty) sender.ack(tcb, now)
+      if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && hasSackNews(tcb.reassembly)) sender.ack(tcb, now)
       if (!tcb.spuriousTimeout.takesNewData()) retransmitLost(tcb, sender, now)
       sendAllNew(tcb, sender, now)
   }
@@ -53,6 +58,8 @@ function restart(tcb: Tcb, now: Micros): void {
   const window = slowStartAfterIdle ? initialWindow(tcb.mss, wanted) : Number.POSITIVE_INFINITY
   tcb.congestion.onRestart(tcb.windowUse.restart(tcb.lastDataSent, now), tcb.rtt.rto, window)
 }
+
+const hasSackNews = ({ isEmpty, hasDuplicate }: Reassembly): boolean => !isEmpty || hasDuplicate
 
 function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const { snd } = tcb
@@ -258,7 +265,17 @@ function armRetransmit(tcb: Tcb, now: Micros): void {
   if (tcb.board.isEmpty) tcb.deadlines.stop(Timer.RETRANSMIT)
   else if (!tcb.deadlines.isArmed(Timer.RETRANSMIT)) {
     const limit = tcb.givesUpAt
-    const at = addMicros(now, tcb.rtt.rto)
+    const at = addMicros(now, tcb.rtt.rto - waited(tcb, now))
     tcb.deadlines.arm(Timer.RETRANSMIT, at > limit && limit > now ? limit : at)
   }
+}
+
+/**
+ * RFC 7765 §4, RTO restart: when so little is outstanding that no fast retransmission can come of it, the timer counts from
+ * when the first of it was sent, not from the ACK that came last.
+ */
+function waited(tcb: Tcb, now: Micros): number {
+  const { first } = tcb.board
+  if (first === undefined || !tcb.synAcked || tcb.flightSize + tcb.unsent >= RESTART_THRESHOLD * tcb.mss) return 0
+  return Math.min(now - first.sentAt, tcb.rtt.rto - MIN_WAIT)
 }

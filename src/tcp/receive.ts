@@ -26,7 +26,11 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     seg.flags &= ~TcpFlag.FIN
     tcb.ackOwed = AckOwed.NOW
   }
-  tcb.stats.duplicateBytes += Math.min(behind, seg.dataLength)
+  if (behind > 0 && seg.dataLength > 0) {
+    const count = Math.min(behind, seg.dataLength)
+    tcb.stats.duplicateBytes += count
+    tcb.reassembly.duplicate(seg.seq, seqAdd(seg.seq, count))
+  }
   if (length <= 0) {
     if (seg.dataLength > 0) tcb.ackOwed = AckOwed.NOW
     return

@@ -172,7 +172,7 @@ export function afterTimeout(tcb: Tcb, now: Micros): void {
   const isRepeated = tcb.rtt.backoff > 0
   if (board.ranges[0]?.sacked) board.forgetSacks()
   // RFC 5682 §2.1 step 1: a loss that is being recovered from is no mistake of the timer.
-  tcb.spuriousTimeout.begin(tcb.settings.forwardRto && (isOpen(tcb) || isRepeated))
+  tcb.spuriousTimeout.begin(tcb.settings.frto && (isOpen(tcb) || isRepeated))
   if (tcb.synAcked && (!isRepeated || tcb.recovery !== 'timeout')) tcb.undo.begin(tcb.snd.una)
   if (tcb.sackPermitted && tcb.synAcked) tcb.rack.markTimedOut(board, reorderingWindow(tcb), now)
   else board.markAllLost()

@@ -80,6 +80,10 @@ export class Scoreboard {
     return this.#ranges.length === 0
   }
 
+  get first(): SentRange | undefined {
+    return this.#ranges[0]
+  }
+
   get ranges(): readonly SentRange[] {
     return this.#ranges
   }

@@ -86,8 +86,9 @@ export class SegmentSender {
       options.tsval = timestampAt(tcb.tsOffset, now)
       options.tsecr = flags & TcpFlag.ACK ? tcb.tsRecent : 0
     }
-    if (tcb.sackPermitted && !isSyn && !tcb.reassembly.isEmpty) {
-      options.sackCount = tcb.reassembly.sackBlocks(options.sack, this.#sackRoom(tcb, length))
+    const { reassembly } = tcb
+    if (tcb.sackPermitted && !isSyn && (!reassembly.isEmpty || reassembly.hasDuplicate)) {
+      options.sackCount = reassembly.sackBlocks(options.sack, this.#sackRoom(tcb, length), tcb.settings.dsack)
     }
     if (length === 0 && options.cookie === undefined) options.userTimeout = tcb.patience.option(tcb.settings, isSyn)
     const header = this.#header

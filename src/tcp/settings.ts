@@ -84,9 +84,9 @@ export interface TcpOptionsInit {
   /** Probes for a lost tail of a flight before the retransmission timer (RFC 8985 §7). Default true. */
   readonly tailLossProbe?: boolean
   /** Finds out whether a retransmission timeout came too early (RFC 5682). Default true. */
-  readonly forwardRto?: boolean
+  readonly frto?: boolean
   /** Tells the peer of segments that arrive twice (RFC 2883). Default true. */
-  readonly duplicateSack?: boolean
+  readonly dsack?: boolean
   /** Segments that may overtake another before it counts as lost, until the path shows otherwise. Default 3. */
   readonly reordering?: number
   /** IPv4 time to live. Default 64. */
@@ -141,8 +141,8 @@ export interface TcpSettings {
   readonly initialWindow: number | undefined
   readonly slowStartAfterIdle: boolean
   readonly tailLossProbe: boolean
-  readonly forwardRto: boolean
-  readonly duplicateSack: boolean
+  readonly frto: boolean
+  readonly dsack: boolean
   readonly reordering: number
   readonly ttl: number
   readonly tos: number
@@ -190,8 +190,8 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,
     tailLossProbe: init.tailLossProbe ?? true,
-    forwardRto: init.forwardRto ?? true,
-    duplicateSack: init.duplicateSack ?? true,
+    frto: init.frto ?? true,
+    dsack: init.dsack ?? true,
     reordering: within('reordering', 3, 1, 300),
     ttl: within('ttl', DEFAULT_TTL, 1, 255),
     tos: within('tos', 0, 0, 255) & ~ECN_MASK,

@@ -22,7 +22,7 @@ describe('Reassembly', () => {
           for (let i = from; i < from + length; i++) held.add(i)
         }
         const blocks = new Int32Array(8)
-        const count = reassembly.sackBlocks(blocks, 4)
+        const count = reassembly.sackBlocks(blocks, 4, false)
         const seen = new Set<number>()
         for (let i = 0; i < count; i++) {
           const from = seqDiff(seq(blocks[2 * i]!), BASE)

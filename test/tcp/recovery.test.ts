@@ -50,12 +50,22 @@ describe('the retransmission timeout (RFC 6298 §2)', () => {
   })
 
   it('begins anew with every ACK of new data (RFC 6298 §5.3)', () => {
-    const peer = flying(3, { syn: 'mss 1000' })
+    const peer = flying(5, { syn: 'mss 1000' })
     peer.wait(250)
     peer.send('. 1:1(0) ack 1001')
     assert.ok(peer.tcb.pollAt() > (peer.tcb.lastReceived as number) + 200_000)
     peer.wait(190)
     peer.expectNothing()
+  })
+
+  it('counts from when the first segment was sent when too few are left for a fast retransmit (RFC 7765 §4)', () => {
+    const peer = flying(3, { syn: 'mss 1000' })
+    const sent = peer.now
+    peer.wait(150)
+    peer.send('. 1:1(0) ack 1001')
+    const rto = peer.tcb.rtt.rto / 1000
+    assert.ok(rto > 300)
+    peer.expectAt(sent + rto, '. 1001:2001(1000) ack 1')
   })
 
   it('ends the connection after the user timeout (MUST-20, MUST-21, SHLD-11)', () => {

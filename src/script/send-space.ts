@@ -22,6 +22,8 @@ export class SendSpace {
   /** Ends of the buffers, as counts of bytes written since the beginning. */
   readonly #ends: number[] = []
   #written = 0
+  /** How much was written when a buffer was last marked to be pushed. */
+  #pushed = 0
 
   constructor(tcb: Tcb, limit: number) {
     this.#tcb = tcb
@@ -68,6 +70,13 @@ export class SendSpace {
   /** The last buffer is full: Linux sends what it may before it fills the next. */
   get isLastFull(): boolean {
     return this.#leftInLast() === 0
+  }
+
+  /** The end of what was written is pushed: it ends a write, or (forced_push) half the largest window came since. */
+  takesPush(isEnd: boolean): boolean {
+    const isDue = isEnd || this.#written - this.#pushed > this.#tcb.snd.maxWnd >> 1
+    if (isDue) this.#pushed = this.#written
+    return isDue
   }
 
   /** Bytes of the queue up to sequence number `end` went out in one piece: they are a buffer of their own now. */

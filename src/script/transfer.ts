@@ -1,6 +1,6 @@
 import { consumed } from '../tcp/receive.ts'
 import type { Tcb } from '../tcp/tcb.ts'
-import { send } from '../tcp/user.ts'
+import { endRecord, send } from '../tcp/user.ts'
 import { isBeforeSyn, takeOntoSyn } from './fast-open.ts'
 import type { Machine } from './machine.ts'
 import { type Attempt, failed, type KernelSocket, type Outcome, ok } from './socket.ts'
@@ -118,6 +118,8 @@ export function sendAttempt(machine: Machine, socket: KernelSocket, request: Sen
       write(tcb, request, copied, size, more || copied + size < count)
       space.wrote(size)
       copied += size
+      const isPushed = space.takesPush(copied === count && !more)
+      if (space.isLastFull || (copied === count && (flags & Message.MSG_EOR) !== 0)) endRecord(tcb, isPushed)
       if (copied < count && space.isLastFull) machine.settle()
     }
   }

@@ -171,15 +171,16 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const finWaits = tcb.finQueued && !tcb.finSent
     if ((unsent === 0 && !finWaits) || waitsItsTurn(tcb, now)) break
     const mss = tcb.mss
+    const left = Math.min(unsent, tcb.push.recordLeft(tcb.snd.nxt))
     const offered = seqDiff(seqAdd(tcb.bufferSeq, tcb.snd.wnd), tcb.snd.nxt)
     const allowed = tcb.allowance
-    if (allowed < Math.min(mss, unsent)) return
-    let count = Math.min(unsent, offered, allowed, sender.maxPayload(tcb), burst(tcb))
+    if (allowed < Math.min(mss, left)) return
+    let count = Math.min(left, offered, allowed, sender.maxPayload(tcb), burst(tcb))
     // The end of the queue goes in the same frame where it may go at all.
     const partial = count % mss
-    const takesAll = count === unsent && maySendSmall(tcb, partial, partial, offered)
+    const takesAll = count === left && maySendSmall(tcb, partial, partial, offered)
     if (count > mss && partial > 0 && !takesAll) count -= partial
-    if (count < mss && !maySendSmall(tcb, count, unsent, offered)) {
+    if (count < mss && !maySendSmall(tcb, count, left, offered)) {
       waitForWindow(tcb, now)
       return
     }

@@ -1,4 +1,4 @@
-import { type Seq, seqGt, seqLe, seqLt } from '../base/seq.ts'
+import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts'
 
 /**
  * Where the user's writes end. RFC 9293 §3.9.1.2 (MAY-15): a write pushes what it ends with unless it says that more
@@ -11,14 +11,29 @@ export class PushMarks {
   /** What is held back goes all the same, until the next write. */
   isReleased = false
   readonly #marks: Seq[] = []
+  /** Ends of records: no frame goes across one. */
+  readonly #records: Seq[] = []
 
   /** A write ended at `end` while everything from `nxt` on was unsent. */
   wrote(end: Seq, nxt: Seq, more: boolean): void {
     const marks = this.#marks
-    while (marks.length > 0 && seqGt(marks[marks.length - 1]!, nxt)) marks.pop()
+    const record = this.#records.at(-1)
+    const fixed = record !== undefined && seqGt(record, nxt) ? record : nxt
+    while (marks.length > 0 && seqGt(marks[marks.length - 1]!, fixed)) marks.pop()
     if (!more) marks.push(end)
     this.isMoreComing = more
     this.isReleased = false
+  }
+
+  /** What was written up to `end` is not gathered with what comes. */
+  endRecord(end: Seq): void {
+    if (this.#records.at(-1) !== end) this.#records.push(end)
+  }
+
+  /** Octets from `nxt` to the end of its record; without one, no end is in sight. */
+  recordLeft(nxt: Seq): number {
+    for (const end of this.#records) if (seqGt(end, nxt)) return seqDiff(end, nxt)
+    return Number.POSITIVE_INFINITY
   }
 
   /** What goes up to `end` goes for good: the user who promised more has kept it waiting too long. */
@@ -38,5 +53,7 @@ export class PushMarks {
   release(una: Seq): void {
     const marks = this.#marks
     while (marks.length > 0 && seqLe(marks[0]!, una)) marks.shift()
+    const records = this.#records
+    while (records.length > 0 && seqLe(records[0]!, una)) records.shift()
   }
 }

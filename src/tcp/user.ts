@@ -32,6 +32,13 @@ export function sendUrgent(tcb: Tcb, bytes: Uint8Array, from: number): number {
   return count
 }
 
+/** What was written so far is a record: later data is not gathered with it in one frame. It may be pushed as well. */
+export function endRecord(tcb: Tcb, isPushed: boolean): void {
+  const end = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length)
+  tcb.push.endRecord(end)
+  if (isPushed) tcb.push.force(end)
+}
+
 /** Sends now what a cork or the promise of more has held back. */
 export function release(tcb: Tcb): void {
   tcb.push.isMoreComing = false

@@ -1,5 +1,5 @@
 import { describe, it } from 'node:test'
-import { release, send } from '../../src/tcp/user.ts'
+import { close, endRecord, release, send } from '../../src/tcp/user.ts'
 import { passive } from './established.ts'
 import { patternOf } from './notation.ts'
 import type { Peer } from './peer.ts'
@@ -62,5 +62,17 @@ describe('the PSH bit', () => {
     writeMore(peer, 1, 40)
     peer.do(release)
     peer.expect('. 1:41(40) ack 1')
+  })
+
+  it('stands at the end of a record that is pushed, which no frame goes across', () => {
+    const peer = passive({ offload: true })
+    peer.do((tcb) => {
+      send(tcb, patternOf(1, 1500), 0, true)
+      endRecord(tcb, true)
+      send(tcb, patternOf(1501, 500), 0)
+      close(tcb)
+    })
+    peer.expect('P. 1:1501(1500) ack 1')
+    peer.expect('FP. 1501:2001(500) ack 1')
   })
 })

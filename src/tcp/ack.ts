@@ -29,7 +29,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   if (news.acked > 0) advance(tcb, seg.ack, news.acked, now)
   news.measure()
   if (news.rtt >= 0) tcb.rtt.sample(news.rtt, now)
-  updateWindow(tcb, seg)
+  updateWindow(tcb, seg, news.acked > 0)
   if (probeRepairedLoss(tcb, seg, news)) tcb.congestion.onCongestion(news.flight, tcb.mss)
   if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, news.flight)
   if (news.delivered > 0 || news.isDuplicate || news.duplicate > 0) afterAck(tcb, news, now)
@@ -128,10 +128,14 @@ function isDuplicateAck(tcb: Tcb, seg: Segment): boolean {
   )
 }
 
-/** RFC 9293 §3.10.7.4 fifth: old segments may not move the window back. */
-function updateWindow(tcb: Tcb, seg: Segment): void {
+/**
+ * RFC 9293 §3.10.7.4 fifth: old segments may not move the window back.
+ * Not RFC: one that acknowledges more than any before is not old, whatever its SEG.SEQ; see docs/deviations.md#window-update.
+ */
+function updateWindow(tcb: Tcb, seg: Segment, isNewAck: boolean): void {
   const { snd } = tcb
-  if (!(seqLt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && seqLe(snd.wl2, seg.ack)))) return
+  const isLater = seqLt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && seqLe(snd.wl2, seg.ack))
+  if (!isLater && !isNewAck) return
   const window = seg.wnd
   if (snd.wnd === 0 && window > 0) {
     // What was probed into a closed window goes again at once.

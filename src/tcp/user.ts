@@ -78,8 +78,11 @@ export function abort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     case 'TIME-WAIT':
       return
     case 'SYN-SENT':
+      break
     case 'CLOSING':
     case 'LAST-ACK':
+      // The RFC enters these states with the FIN; while ours still waits to be sent, the peer knows of no end.
+      if (!tcb.finSent) sender.reset(tcb, now)
       break
     case 'SYN-RECEIVED':
       sender.send(tcb, tcb.snd.nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)

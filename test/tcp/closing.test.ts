@@ -260,4 +260,22 @@ describe('ABORT', () => {
       assert.equal(peer.stack.pollAt(), Number.POSITIVE_INFINITY)
     }
   })
+
+  it('resets in LAST-ACK and CLOSING too as long as the FIN waits for a window (§3.10.5)', () => {
+    for (const [state, close] of [
+      ['LAST-ACK', ['F. 1:1(0) ack 1 win 0']],
+      ['CLOSING', ['. 1:1(0) ack 1 win 0', 'F. 1:1(0) ack 1 win 0']],
+    ] as const) {
+      const peer = passive()
+      peer.send(close[0])
+      peer.write(10)
+      peer.do('close')
+      if (close.length > 1) peer.send(close[1]!)
+      assert.equal(peer.tcb.state, state)
+      peer.take()
+      peer.do('abort')
+      assert.equal(peer.next()?.flags, 'R.')
+      assert.equal(peer.tcp.size, 0)
+    }
+  })
 })

@@ -253,4 +253,15 @@ describe('the send window', () => {
     peer.send('. 2050:2050(0) ack 1001 win 4000')
     assert.equal(peer.tcb.snd.wnd, 4000)
   })
+
+  it('takes the window of an ACK of new data, though the probe of the peer ran ahead of it (§3.10.7.4 fifth)', () => {
+    const peer = passive({ window: 4000, tcp: { receiveBuffer: 2048 } })
+    peer.reads = false
+    peer.write(1000)
+    peer.send('P. 1:2049(2048) ack 1 win 4000')
+    // The peer has a probe out, and a window for us; then it sends the probe again, and has less room.
+    peer.send('. 2050:2050(0) ack 1 win 4000')
+    peer.send('. 2049:2050(1) ack 1001 win 500')
+    assert.equal(peer.tcb.snd.wnd, 500)
+  })
 })

@@ -76,7 +76,11 @@ function widenBuffer(tcb: Tcb): void {
   const beyondHole = tcb.flightSize - tcb.board.pipe
   const wanted = Math.max(MIN_SEND_LIMIT, BUFFERED_WINDOWS * tcb.congestion.cwnd + beyondHole)
   tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, wanted)
-  if (tcb.writeBlocked && (tcb.user?.hasRoom?.() ?? tcb.sendBuffer.free > tcb.sendBuffer.limit / 4)) {
+  if (
+    tcb.writeBlocked &&
+    tcb.unsent < tcb.settings.notSentLowat &&
+    (tcb.user?.hasRoom?.() ?? tcb.sendBuffer.free > tcb.sendBuffer.limit / 4)
+  ) {
     tcb.writeBlocked = false
     tcb.note(UserEvent.WRITABLE)
   }

@@ -10,7 +10,7 @@ import type { Reassembly } from './reassembly.ts'
 import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
 import { armProbe } from './tail-timer.ts'
-import { AckOwed, type Tcb } from './tcb.ts'
+import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 import { Timer } from './timers.ts'
 
 /** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance, 0.1 to 1 s. */
@@ -71,6 +71,7 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd) tcb.rate.limitedByUser(tcb.board)
   if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer.rest()
   judgeLimit(tcb, isSent, now)
+  if (tcb.writeBlocked && isSent && 2 * tcb.unsent <= tcb.settings.notSentLowat) askForMore(tcb)
 }
 
 /** Whether a paced connection must wait with its next frame; a timer then goes on with it. */
@@ -85,6 +86,14 @@ function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void 
   tcb.rate.sent(range, tcb.board, octets, now)
   const rate = pacingRate(tcb)
   if (rate !== undefined) tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)
+}
+
+/** What waited has left: the user may say what comes next, where it was the unsent that held him back. */
+function askForMore(tcb: Tcb): void {
+  if (tcb.settings.notSentLowat === Number.POSITIVE_INFINITY || tcb.sendBuffer.free === 0) return
+  tcb.writeBlocked = false
+  tcb.note(UserEvent.WRITABLE)
+  tcb.owner.changed(tcb)
 }
 
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */

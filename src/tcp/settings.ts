@@ -6,6 +6,8 @@ import { CONGESTION_CONTROLS, type CongestionName } from './congestion/control.t
 import type { EcnMode } from './ecn.ts'
 import type { MtuProbing } from './path-probe.ts'
 
+const NO_LIMIT = Number.POSITIVE_INFINITY
+
 /** What a program may choose for a connection or a listener. Times are milliseconds, sizes are bytes. */
 export interface TcpOptionsInit {
   /** Sends small segments at once instead of gathering them (Nagle, RFC 9293 §3.7.4). Default false. */
@@ -41,6 +43,11 @@ export interface TcpOptionsInit {
   readonly linger?: number | false
   /** The most a write may leave in the send buffer. Default 4 MiB. */
   readonly sendBuffer?: number
+  /**
+   * The most bytes of a write that may wait unsent: more is taken only as they leave, so that what a program decides to
+   * say is as fresh as can be (Linux's TCP_NOTSENT_LOWAT). Default: as many as the send buffer holds.
+   */
+  readonly notSentLowat?: number
   /** The most that is buffered for reading; the receive window grows up to it. Default 4 MiB. */
   readonly receiveBuffer?: number
   /** How long an ACK may wait for data to ride on (RFC 9293 MUST-40: below 500). Default 40. */
@@ -122,6 +129,7 @@ export interface TcpSettings {
   readonly synAckRetries: number
   readonly linger: Micros | false
   readonly sendBuffer: number
+  readonly notSentLowat: number
   readonly receiveBuffer: number
   readonly delayedAck: Micros
   readonly quickAcks: number
@@ -172,6 +180,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     linger: init.linger === undefined || init.linger === false ? false : fromMs(within('linger', 0, 0, day)),
     connectTimeout: fromMs(within('connectTimeout', 180_000, 1, day)),
     sendBuffer: within('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
+    notSentLowat: init.notSentLowat === undefined ? NO_LIMIT : within('notSentLowat', NO_LIMIT, 1, 1 << 30),
     receiveBuffer: within('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
     delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
     quickAcks: within('quickAcks', 16, 0, 255),

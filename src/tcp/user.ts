@@ -18,7 +18,11 @@ const FIN_WAIT_2_TIMEOUT = 60_000_000
 export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): number {
   if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return 0
   const firstUnsent = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length - tcb.unsent)
-  const count = tcb.sendBuffer.write(bytes, from)
+  const room = tcb.settings.notSentLowat - tcb.unsent
+  const count = tcb.sendBuffer.write(
+    room < bytes.length - from ? bytes.subarray(0, from + Math.max(0, room)) : bytes,
+    from,
+  )
   if (count > 0) tcb.push.wrote(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length), firstUnsent, more)
   if (count < bytes.length - from) tcb.writeBlocked = true
   if (count > 0) tcb.owner.changed(tcb)

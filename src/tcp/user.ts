@@ -73,6 +73,7 @@ export function closeBoth(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   close(tcb)
   startLinger(tcb, now)
   limitFinWait2(tcb, now)
+  tcb.owner.changed(tcb)
 }
 
 /** ABORT, RFC 9293 §3.10.5: everything queued is dropped and the peer gets a reset. */

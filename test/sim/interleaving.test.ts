@@ -47,6 +47,10 @@ class Actor {
     if (count > 0) consumed(this.tcb, count, this.#tcp.now)
   }
 
+  drain(): void {
+    while (this.tcb.receiveRing.length > 0) this.take(Number.POSITIVE_INFINITY)
+  }
+
   act(rng: Rng): void {
     const { tcb } = this
     if (tcb.isOver) return
@@ -73,8 +77,7 @@ class Actor {
   /** Reads what is there, and closes. */
   finish(): void {
     this.tcb.cork = false
-    this.take(Number.POSITIVE_INFINITY)
-    this.take(Number.POSITIVE_INFINITY)
+    this.drain()
     close(this.tcb)
     this.#tcp.changed(this.tcb)
   }
@@ -125,7 +128,7 @@ function converse(seed: number): void {
     advance(5000)
   }
   advance(HOUR_MS)
-  for (const actor of actors) actor.take(Number.POSITIVE_INFINITY)
+  for (const actor of actors) actor.drain()
   // The reset of an abort may have been lost: whoever waits for the peer's end waits no longer.
   for (const actor of actors) if (!actor.tcb.isOver) actor.leave()
 

@@ -28,7 +28,10 @@ function checkConnection(tcb: Tcb): void {
   assert.ok(tcb.receiveLimit <= tcb.settings.receiveBuffer, 'the receive buffer keeps its limit')
   assert.ok(tcb.receiveRing.bytes.length <= 2 * Math.max(4096, tcb.receiveLimit + unit), 'storage follows the limit')
   assert.ok(tcb.reassembly.ranges <= 256, 'holes are bounded')
-  assert.ok(tcb.congestion.cwnd >= Math.min(tcb.mss, 1) && Number.isFinite(tcb.congestion.cwnd), `cwnd is a size: ${tcb.congestion.cwnd} by ${tcb.congestion.name}, mss ${tcb.mss}`)
+  assert.ok(
+    tcb.congestion.cwnd >= Math.min(tcb.mss, 1) && Number.isFinite(tcb.congestion.cwnd),
+    `cwnd is a size: ${tcb.congestion.cwnd} by ${tcb.congestion.name}, mss ${tcb.mss}`,
+  )
   assert.ok(tcb.mss > 0, 'a segment carries something')
 
   assert.equal(deadlines.isArmed(Timer.RETRANSMIT), !board.isEmpty, 'RFC 6298 (5.1), (5.2)')

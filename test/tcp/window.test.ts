@@ -198,6 +198,17 @@ describe('the send window', () => {
     assert.deepEqual(peer.told, ['ETIMEDOUT'])
   })
 
+  it('is no place for a reset, which comes before what was sent into it (RFC 5961 §3.2)', () => {
+    const peer = passive({ window: 1000 })
+    peer.write(3000)
+    peer.take()
+    peer.send('. 1:1(0) ack 1001 win 0')
+    peer.wait(1000)
+    peer.take()
+    peer.do('abort')
+    peer.expect('R. 1001:1001(0) ack 1')
+  })
+
   it('carries on after probes that were taken, octet by octet', () => {
     const peer = passive({ window: 1000 })
     peer.write(3000)

@@ -28,8 +28,8 @@ export abstract class LossBased implements CongestionControl {
   }
 
   onRecovered(_flight: number, _mss: number): void {
-    // RFC 6937 §3: the rate reduction has brought the flight here.
-    this.cwnd = this.ssthresh
+    // RFC 6937 §3: the rate reduction has brought the flight here. If the loss was taken back meanwhile, there was none.
+    if (this.ssthresh < Number.POSITIVE_INFINITY) this.cwnd = this.ssthresh
   }
 
   onTimeout(flight: number, mss: number, first: boolean): void {

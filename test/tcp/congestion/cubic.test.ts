@@ -121,6 +121,14 @@ describe('CUBIC (RFC 9438)', () => {
     assert.equal(path.window, 10)
   })
 
+  it('keeps its window when a recovery ends whose loss was taken back (RFC 4015 §3)', () => {
+    const cubic = new Cubic(10 * MSS)
+    cubic.onCongestion(10 * MSS, MSS)
+    cubic.onUndo()
+    cubic.onRecovered(10 * MSS, MSS)
+    assert.equal(cubic.cwnd, 10 * MSS)
+  })
+
   it('does not overflow at windows above 1 GiB', () => {
     const path = new Path(1)
     path.cubic.cwnd = 2 ** 31

@@ -6,6 +6,9 @@ const PREFIX = 'net.ipv4.'
 /** The bit of `tcp_fastopen` that lets connections use it. */
 export const FAST_OPEN_CLIENT = 1
 
+/** The bit of `tcp_recovery` that finds losses by time. */
+const RACK = 1
+
 /** Kernel parameters that mean something to this stack, with Linux's defaults. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   tcp_rmem: '4096 131072 6291456',
@@ -15,6 +18,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   tcp_sack: '1',
   tcp_dsack: '1',
   tcp_frto: '2',
+  tcp_recovery: '1',
   tcp_early_retrans: '3',
   tcp_reordering: '3',
   tcp_syn_retries: '6',
@@ -68,6 +72,7 @@ export class Sysctls {
       sack: this.isOn('tcp_sack'),
       dsack: this.isOn('tcp_dsack'),
       frto: this.isOn('tcp_frto'),
+      rack: (this.number('tcp_recovery') & RACK) !== 0,
       // Linux's 3 and 4 ask for probes of the tail; lesser values only asked for early retransmission.
       tailLossProbe: this.number('tcp_early_retrans') >= 3,
       reordering: this.number('tcp_reordering'),

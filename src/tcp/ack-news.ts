@@ -1,8 +1,9 @@
 import { type Seq, seqDiff, seqLe } from '../base/seq.ts'
 import { type Micros, micros } from '../base/types.ts'
 import { packetPassed } from './path-mtu.ts'
-import type { DeliveryWatcher, SentRange } from './scoreboard.ts'
+import type { DeliveryWatcher } from './scoreboard.ts'
 import { type Segment, timestampAt } from './segment.ts'
+import type { SentRange } from './sent-range.ts'
 import type { Tcb } from './tcb.ts'
 
 /** What one ACK tells. One object is filled again for each. */

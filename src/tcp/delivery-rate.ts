@@ -1,6 +1,7 @@
 import { type Micros, micros } from '../base/types.ts'
 import type { AckSample } from './congestion/control.ts'
-import type { Scoreboard, SentRange } from './scoreboard.ts'
+import type { Scoreboard } from './scoreboard.ts'
+import type { SentRange } from './sent-range.ts'
 
 /**
  * Measures how fast the path delivers (draft-ietf-ccwg-bbr §4.1): each range remembers how much had been delivered when

@@ -7,8 +7,8 @@ import { isSynHeld, synDataRoom, synIsSent } from './fast-open-client.ts'
 import { judgeLimit } from './judge-limit.ts'
 import { probePayload } from './path-mtu.ts'
 import type { Reassembly } from './reassembly.ts'
-import type { SentRange } from './scoreboard.ts'
 import type { SegmentSender } from './segment.ts'
+import type { SentRange } from './sent-range.ts'
 import { armProbe } from './tail-timer.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 import { Timer } from './timers.ts'
@@ -99,7 +99,7 @@ function askForMore(tcb: Tcb): void {
 /** The SYN, or in SYN-RECEIVED the SYN,ACK: for the first time, or again when it was marked lost. */
 function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const flags = tcb.state === 'SYN-RECEIVED' ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN
-  const first = tcb.board.ranges[0]
+  const first = tcb.board.first
   if (first === undefined) {
     sendFirstSyn(tcb, flags, sender, now)
     return

@@ -3,7 +3,7 @@ import type { Micros } from '../base/types.ts'
 import type { IpOutput } from '../ip/output.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { DUP_THRESH } from './rack.ts'
-import type { SentRange } from './scoreboard.ts'
+import type { SentRange } from './sent-range.ts'
 import type { Tcb } from './tcb.ts'
 
 // Where a connection's search for the path's MTU (path-probe.ts) meets its sending and its losses.
@@ -59,7 +59,7 @@ export function suspectPath(tcb: Tcb): void {
     return
   }
   // RFC 8899 §4.3: not the first timeout, and not of small segments.
-  const first = board.ranges[0]
+  const first = board.first
   if (settings.mtuProbing === 'off' || !tcb.synAcked || first === undefined) return
   if ((tcb.rtt.backoff + 1) % SUSPICION !== 0) return
   const isLarge = seqDiff(first.end, first.start) + HEADERS > (pathProbe.isActive ? pathProbe.limit / 2 : base)

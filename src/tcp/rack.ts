@@ -1,6 +1,7 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts'
 import { addMicros, type Micros, micros, NEVER } from '../base/types.ts'
-import type { Scoreboard, SentRange } from './scoreboard.ts'
+import type { Scoreboard } from './scoreboard.ts'
+import type { SentRange } from './sent-range.ts'
 
 /** RFC 5681 §3.2, RFC 6675 §2: this many segments beyond a hole make it a loss. */
 export const DUP_THRESH = 3
@@ -103,7 +104,7 @@ export class Rack {
 
   /** RFC 8985 §6.3: the retransmission timer expired. The first range is lost, and whatever was sent as long ago. */
   markTimedOut(board: Scoreboard, window: number, now: Micros): void {
-    const first = board.ranges[0]
+    const first = board.first
     if (first !== undefined) board.markLost(first)
     for (let range = board.oldestInFlight; range !== undefined; ) {
       const { newer } = range

@@ -112,7 +112,7 @@ function detect(tcb: Tcb, now: Micros): void {
 
 /** RFC 6582 §3.2 step 3: without SACK only the first segment is known to be missing. */
 function repairHole(tcb: Tcb): void {
-  const first = tcb.board.ranges[0]
+  const first = tcb.board.first
   if (first !== undefined && !first.lost) tcb.board.markFirstLost(tcb.mss)
 }
 
@@ -121,6 +121,10 @@ function detectByTime(tcb: Tcb, now: Micros): void {
   // Without holes and without retransmissions nothing that is left was sent before what arrived.
   if (isOpen(tcb) && tcb.board.sackedBytes === 0) {
     tcb.deadlines.stop(Timer.REORDER)
+    return
+  }
+  if (!tcb.settings.rack) {
+    tcb.board.markHolesLost(tcb.rack.reordering, tcb.mss)
     return
   }
   const at = tcb.rack.detect(tcb.board, reorderingWindow(tcb), now)
@@ -170,11 +174,11 @@ function reduce(tcb: Tcb, flight: number): void {
 export function afterTimeout(tcb: Tcb, now: Micros): void {
   const { board } = tcb
   const isRepeated = tcb.rtt.backoff > 0
-  if (board.ranges[0]?.sacked) board.forgetSacks()
+  if (board.first?.sacked) board.forgetSacks()
   // RFC 5682 §2.1 step 1: a loss that is being recovered from is no mistake of the timer.
   tcb.spuriousTimeout.begin(tcb.settings.frto && (isOpen(tcb) || isRepeated))
   if (tcb.synAcked && (!isRepeated || tcb.recovery !== 'timeout')) tcb.undo.begin(tcb.snd.una)
-  if (tcb.sackPermitted && tcb.synAcked) tcb.rack.markTimedOut(board, reorderingWindow(tcb), now)
+  if (tcb.sackPermitted && tcb.settings.rack && tcb.synAcked) tcb.rack.markTimedOut(board, reorderingWindow(tcb), now)
   else board.markAllLost()
   if (tcb.synAcked) {
     tcb.congestion.onTimeout(tcb.flightSize, tcb.mss, !isRepeated)

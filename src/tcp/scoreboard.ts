@@ -1,54 +1,16 @@
-import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts'
+import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
+import { LostQueue } from './lost-queue.ts'
+import { beginRange, copyRange, emptyRange, isWaiting, type SentRange, sizeOf } from './sent-range.ts'
+import { SeqRuns } from './seq-runs.ts'
 
-/** A run of sequence space that went out together: one segment, or one super-segment. SYN and FIN count one each. */
-export interface SentRange {
-  start: Seq
-  end: Seq
-  /** When it last went out. */
-  sentAt: Micros
-  /** How often it went out. */
-  transmissions: number
-  /** The peer holds it (RFC 2018); it is not in flight. */
-  sacked: boolean
-  /** It is thought lost. */
-  lost: boolean
-  /** It is thought lost and went out again since, so that it is in flight. */
-  resent: boolean
-  /** Its neighbours among what is in flight, by time of sending. */
-  older: SentRange | undefined
-  newer: SentRange | undefined
-  // What DeliveryRate noted when it last went out.
-  delivered: number
-  deliveredAt: Micros
-  firstSentAt: Micros
-  inFlight: number
-  lostBefore: number
-  isAppLimited: boolean
-}
+/** So many ranges at the front may be gone before the list is moved up, and as many are kept for use. */
+const SLACK = 64
 
 /** Told of each range that an ACK shows to have reached the peer. */
 export interface DeliveryWatcher {
   onDelivered(range: SentRange): void
 }
-
-const newRange = (start: Seq, end: Seq, sentAt: Micros): SentRange => ({
-  start,
-  end,
-  sentAt,
-  transmissions: 1,
-  sacked: false,
-  lost: false,
-  delivered: 0,
-  deliveredAt: sentAt,
-  firstSentAt: sentAt,
-  inFlight: 0,
-  lostBefore: 0,
-  isAppLimited: false,
-  resent: false,
-  older: undefined,
-  newer: undefined,
-})
 
 /**
  * What was sent and is not yet acknowledged, SND.UNA to SND.NXT, as ranges in order.
@@ -57,35 +19,51 @@ const newRange = (start: Seq, end: Seq, sentAt: Micros): SentRange => ({
  * decides nothing. Ranges are split only at segment boundaries, so a peer that
  * names odd SACK edges cannot make more ranges than there are segments. What
  * is in flight is also kept in the order of sending: whoever looks for what
- * was lost looks only at what was sent before what arrived.
+ * was lost looks only at what was sent before what arrived. The sacked runs are
+ * kept apart, and what waits for retransmission as well, so that the work of an
+ * ACK grows with what it brings and not with what is outstanding.
  */
 export class Scoreboard {
-  readonly #ranges: SentRange[] = []
+  /** In order; those before `#head` are gone. */
+  #ranges: SentRange[] = []
+  #head = 0
+  /** What the peer holds. */
+  readonly #held = new SeqRuns()
+  readonly #waiting = new LostQueue()
+  /** Ranges that are done with, to be used again. */
+  readonly #spare: SentRange[] = []
   /** The acknowledged front of a range, while it is shown. */
-  readonly #part: SentRange = newRange(0 as Seq, 0 as Seq, 0 as Micros)
+  readonly #part = emptyRange()
   /** Octets that have left the network for the peer, in all: sacked or acknowledged. */
   delivered = 0
   /** Octets found lost, in all, each time that they were. */
   foundLost = 0
+  /** Below it every hole was judged by its place. */
+  #judged: Seq
+  /** Ranges and runs that were looked at, in all: what the peer's claims have cost. */
+  visits = 0
   #total = 0
   #sacked = 0
   #lost = 0
   #resent = 0
-  /** No range below it waits for retransmission. */
-  #waitingFrom = 0 as Seq
   #oldest: SentRange | undefined
   #newest: SentRange | undefined
 
+  constructor(iss: Seq) {
+    this.#judged = iss
+  }
+
   get isEmpty(): boolean {
-    return this.#ranges.length === 0
+    return this.#head === this.#ranges.length
   }
 
   get first(): SentRange | undefined {
-    return this.#ranges[0]
+    return this.#ranges[this.#head]
   }
 
+  /** All of them, in a list of its own. */
   get ranges(): readonly SentRange[] {
-    return this.#ranges
+    return this.#ranges.slice(this.#head)
   }
 
   /** Octets believed to be in the network. */
@@ -119,7 +97,8 @@ export class Scoreboard {
 
   /** Records new octets at the end. */
   sent(start: Seq, end: Seq, now: Micros): SentRange {
-    const range = newRange(start, end, now)
+    const range = this.#spare.pop() ?? emptyRange()
+    beginRange(range, start, end, now)
     this.#ranges.push(range)
     this.#link(range, this.#newest)
     this.#total += seqDiff(end, start)
@@ -129,21 +108,29 @@ export class Scoreboard {
   /** Drops everything below `una`, showing to `watcher` what of it the peer had not sacked before. */
   acknowledge(una: Seq, watcher: DeliveryWatcher): void {
     const ranges = this.#ranges
-    let gone = 0
-    while (gone < ranges.length && seqLe(ranges[gone]!.end, una)) {
-      const range = ranges[gone++]!
-      this.#forget(range, seqDiff(range.end, range.start))
+    this.#held.release(una)
+    if (seqLt(this.#judged, una)) this.#judged = una
+    this.#waiting.release(una)
+    for (; this.#head < ranges.length && seqLe(ranges[this.#head]!.end, una); this.#head++) {
+      const range = ranges[this.#head]!
+      this.visits++
+      this.#forget(range, sizeOf(range))
       this.#unlink(range)
       if (!range.sacked) watcher.onDelivered(range)
+      if (this.#spare.length < SLACK) this.#spare.push(range)
     }
-    if (gone > 0) ranges.splice(0, gone)
-    const first = ranges[0]
+    if (this.#head > SLACK && 2 * this.#head > ranges.length) {
+      ranges.copyWithin(0, this.#head)
+      ranges.length -= this.#head
+      this.#head = 0
+    }
+    const { first } = this
     if (first === undefined || seqGe(first.start, una)) return
     // An ACK in the middle of a super-segment: the rest of it stays, in place.
     this.#forget(first, seqDiff(una, first.start))
     if (!first.sacked) {
       const part = this.#part
-      Object.assign(part, first)
+      copyRange(part, first)
       part.end = una
       watcher.onDelivered(part)
     }
@@ -152,13 +139,32 @@ export class Scoreboard {
 
   /** Marks [start, end) as held by the peer; partial segments of `mss` octets stay as they were. */
   sack(start: Seq, end: Seq, mss: number, watcher: DeliveryWatcher): void {
+    const held = this.#held
+    let at = start
+    while (seqLt(at, end)) {
+      this.visits++
+      const next = held.find(at)
+      const isRun = next < held.count
+      if (isRun && seqLe(held.startOf(next), at)) at = held.endOf(next)
+      else {
+        const edge = isRun ? seqMin(end, held.startOf(next)) : end
+        this.#sackGap(at, edge, mss, watcher)
+        at = edge
+      }
+    }
+  }
+
+  /** Of [start, end) nothing was held before. */
+  #sackGap(start: Seq, end: Seq, mss: number, watcher: DeliveryWatcher): void {
+    let from: Seq | undefined
+    let to = start
     for (let i = this.#find(start); i < this.#ranges.length; i++) {
       let range = this.#ranges[i]!
+      this.visits++
       if (seqGe(range.start, end)) break
-      if (range.sacked) continue
       if (seqLt(range.start, start)) {
         const cut = Math.ceil(seqDiff(start, range.start) / mss) * mss
-        if (cut >= seqDiff(range.end, range.start)) continue
+        if (cut >= sizeOf(range)) continue
         this.#split(i, seqAdd(range.start, cut))
         continue
       }
@@ -168,47 +174,75 @@ export class Scoreboard {
         this.#split(i, seqAdd(range.start, cut))
         range = this.#ranges[i]!
       }
-      const size = seqDiff(range.end, range.start)
+      const size = sizeOf(range)
       this.#notLost(range)
       this.#unlink(range)
       range.sacked = true
       this.#sacked += size
       this.delivered += size
       watcher.onDelivered(range)
+      from ??= range.start
+      to = range.end
     }
+    if (from !== undefined) this.#held.add(from, to)
   }
 
   /** It waits for retransmission, for the first time or again. */
   markLost(range: SentRange): void {
-    if (range.sacked || (range.lost && !range.resent)) return
-    const size = seqDiff(range.end, range.start)
+    this.visits++
+    if (range.sacked || isWaiting(range)) return
+    const size = sizeOf(range)
     this.foundLost += size
-    if (this.waitingBytes === 0 || seqLt(range.start, this.#waitingFrom)) this.#waitingFrom = range.start
     if (range.resent) this.#resent -= size
     else this.#lost += size
     range.lost = true
     range.resent = false
     this.#unlink(range)
+    this.#waiting.add(range)
   }
 
   /** Marks the first `octets` as lost, splitting a range where that ends. */
   markFirstLost(octets: number): void {
-    const first = this.#ranges[0]
+    const { first } = this
     if (first === undefined) return
-    if (seqDiff(first.end, first.start) > octets) this.#split(0, seqAdd(first.start, octets))
-    this.markLost(this.#ranges[0]!)
+    if (sizeOf(first) > octets) this.#split(this.#head, seqAdd(first.start, octets))
+    this.markLost(first)
+  }
+
+  /**
+   * RFC 6675 §4, IsLost: below `threshold` sacked runs, or octets of more than all but one of as many segments, what did
+   * not go again is lost. What was judged before is not looked at again.
+   */
+  markHolesLost(threshold: number, mss: number): void {
+    const held = this.#held
+    let run = held.count
+    let octets = 0
+    const isEnough = (): boolean => held.count - run >= threshold || octets > (threshold - 1) * mss
+    while (run > 0 && !isEnough()) {
+      run--
+      octets += seqDiff(held.endOf(run), held.startOf(run))
+    }
+    if (!isEnough()) return
+    const edge = held.startOf(run)
+    for (let i = this.#find(this.#judged); i < this.#ranges.length; i++) {
+      const range = this.#ranges[i]!
+      this.visits++
+      if (seqGe(range.start, edge)) break
+      if (range.transmissions === 1) this.markLost(range)
+    }
+    this.#judged = seqMax(this.#judged, edge)
   }
 
   /** Everything not sacked is lost (RFC 6298 §5.4 with RFC 6675 §5.1). */
   markAllLost(): void {
-    for (const range of this.#ranges) this.markLost(range)
+    for (let i = this.#head; i < this.#ranges.length; i++) this.markLost(this.#ranges[i]!)
   }
 
   /** Nothing was lost after all: whatever is thought so is in flight. */
   unmarkLost(): void {
     const back: SentRange[] = []
-    for (const range of this.#ranges) {
-      if (range.lost && !range.resent) back.push(range)
+    for (const range of this.ranges) {
+      if (isWaiting(range)) back.push(range)
       this.#notLost(range)
     }
     back.sort((a, b) => a.sentAt - b.sentAt)
@@ -221,11 +255,12 @@ export class Scoreboard {
 
   /** RFC 2018 §8: after a timeout on a sacked first range the peer has reneged; believe nothing it said. */
   forgetSacks(): void {
-    for (const range of this.#ranges) {
+    for (const range of this.ranges) {
       if (!range.sacked) continue
       range.sacked = false
       this.#link(range, undefined)
     }
+    this.#held.clear()
     this.#sacked = 0
   }
 
@@ -233,27 +268,22 @@ export class Scoreboard {
   lastSegment(mss: number): SentRange {
     const index = this.#ranges.length - 1
     const last = this.#ranges[index]!
-    const rest = seqDiff(last.end, last.start) - mss
+    const rest = sizeOf(last) - mss
     if (rest > 0) this.#split(index, seqAdd(last.start, Math.ceil(rest / mss) * mss))
     return this.#ranges.at(-1)!
   }
 
   /** The first range that waits for retransmission. */
   firstLost(): SentRange | undefined {
-    if (this.waitingBytes === 0) return undefined
-    let i = this.#find(this.#waitingFrom)
-    while (i < this.#ranges.length && !isWaiting(this.#ranges[i]!)) i++
-    const range = this.#ranges[i]
-    if (range !== undefined) this.#waitingFrom = range.start
-    return range
+    return this.#waiting.first()
   }
 
   /** The first `octets` of a range go out again now; the rest of it stays as it is. */
   retransmitted(range: SentRange, octets: number, now: Micros): void {
-    if (octets < seqDiff(range.end, range.start)) this.#split(this.#find(range.start), seqAdd(range.start, octets))
+    if (octets < sizeOf(range)) this.#split(this.#find(range.start), seqAdd(range.start, octets))
     if (isWaiting(range)) {
       range.resent = true
-      this.#resent += seqDiff(range.end, range.start)
+      this.#resent += sizeOf(range)
     }
     range.sentAt = now
     range.transmissions++
@@ -262,7 +292,10 @@ export class Scoreboard {
   }
 
   clear(): void {
-    this.#ranges.length = 0
+    this.#ranges = []
+    this.#head = 0
+    this.#held.clear()
+    this.#waiting.clear()
     this.#total = 0
     this.#sacked = 0
     this.#lost = 0
@@ -280,7 +313,7 @@ export class Scoreboard {
   }
 
   #notLost(range: SentRange): void {
-    const size = seqDiff(range.end, range.start)
+    const size = sizeOf(range)
     if (range.lost) this.#lost -= size
     if (range.resent) this.#resent -= size
     range.lost = false
@@ -289,10 +322,13 @@ export class Scoreboard {
 
   #split(index: number, at: Seq): void {
     const range = this.#ranges[index]!
-    const rest: SentRange = { ...range, start: at, older: undefined, newer: undefined }
+    const rest = this.#spare.pop() ?? emptyRange()
+    copyRange(rest, range)
+    rest.start = at
     this.#ranges.splice(index + 1, 0, rest)
     range.end = at
     if (this.#isLinked(range)) this.#link(rest, range)
+    if (isWaiting(range)) this.#waiting.add(rest)
   }
 
   #isLinked(range: SentRange): boolean {
@@ -322,7 +358,7 @@ export class Scoreboard {
 
   /** Index of the first range that ends beyond `start`, by halving. */
   #find(start: Seq): number {
-    let low = 0
+    let low = this.#head
     let high = this.#ranges.length
     while (low < high) {
       const middle = (low + high) >> 1
@@ -332,6 +368,3 @@ export class Scoreboard {
     return low
   }
 }
-
-/** It is thought lost and has not gone out again. */
-const isWaiting = (range: SentRange): boolean => range.lost && !range.resent

@@ -88,6 +88,8 @@ export interface TcpOptionsInit {
   readonly initialWindow?: number
   /** Lets the window shrink towards the initial one while nothing is sent (RFC 5681 §4.1). Default true. */
   readonly slowStartAfterIdle?: boolean
+  /** Finds losses by time of sending (RFC 8985), else by how much was sacked beyond them (RFC 6675). Default true. */
+  readonly rack?: boolean
   /** Probes for a lost tail of a flight before the retransmission timer (RFC 8985 §7). Default true. */
   readonly tailLossProbe?: boolean
   /** Finds out whether a retransmission timeout came too early (RFC 5682). Default true. */
@@ -148,6 +150,7 @@ export interface TcpSettings {
   /** Undefined leaves it to RFC 6928. */
   readonly initialWindow: number | undefined
   readonly slowStartAfterIdle: boolean
+  readonly rack: boolean
   readonly tailLossProbe: boolean
   readonly frto: boolean
   readonly dsack: boolean
@@ -198,6 +201,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     pacing: init.pacing ?? false,
     initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,
+    rack: init.rack ?? true,
     tailLossProbe: init.tailLossProbe ?? true,
     frto: init.frto ?? true,
     dsack: init.dsack ?? true,

@@ -140,7 +140,7 @@ export class Tcb {
 
   // Sending.
   readonly sendBuffer: SendBuffer
-  readonly board = new Scoreboard()
+  readonly board: Scoreboard
   readonly rtt = new RttEstimator()
   readonly rack: Rack
   readonly congestion: CongestionControl
@@ -264,6 +264,7 @@ export class Tcb {
     this.snd = { una: iss, nxt: iss, wnd: 0, wl1: none, wl2: none, iss, maxWnd: 0, smallEnd: iss }
     this.rcv = { nxt: none, adv: none, irs: none, lastAck: none }
     this.recoveryPoint = iss
+    this.board = new Scoreboard(iss)
     this.rack = new Rack(iss, init.settings.reordering)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
     this.congestion = congestionControl(init.settings.congestion, initialWindow(this.mss, init.settings.initialWindow))

@@ -61,7 +61,7 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     return
   }
   if (offerAgain(tcb, now)) return
-  const first = tcb.board.ranges[0]
+  const first = tcb.board.first
   if (tcb.synAcked && tcb.snd.wnd === 0 && first !== undefined) {
     tcb.rtt.backOff()
     retransmit(tcb, sender, first, 1, now)

@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { type Seq, seq, seqDiff } from '../../src/base/seq.ts'
 import { micros } from '../../src/base/types.ts'
 import { Reassembly } from '../../src/tcp/reassembly.ts'
-import { type DeliveryWatcher, Scoreboard, type SentRange } from '../../src/tcp/scoreboard.ts'
+import { type DeliveryWatcher, Scoreboard } from '../../src/tcp/scoreboard.ts'
+import type { SentRange } from '../../src/tcp/sent-range.ts'
 
 const SPACE = 200
 const BASE = seq(2 ** 31 - 100)
@@ -71,7 +72,7 @@ describe('Scoreboard', () => {
     fc.record({ kind: fc.constant('ack'), to: fc.nat(SPACE) }),
     fc.record({ kind: fc.constant('sack'), from: fc.nat(SPACE), size: fc.integer({ min: 1, max: 60 }) }),
     fc.record({
-      kind: fc.constantFrom('lose first', 'lose all', 'renege', 'undo'),
+      kind: fc.constantFrom('lose first', 'lose all', 'lose holes', 'renege', 'undo'),
       size: fc.integer({ min: 1, max: 30 }),
     }),
     fc.record({ kind: fc.constant('retransmit'), size: fc.integer({ min: 1, max: 30 }) }),
@@ -80,7 +81,7 @@ describe('Scoreboard', () => {
   it('covers what was sent and not acknowledged, and counts it right', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 10 }), (steps, mss) => {
-        const board = new Scoreboard()
+        const board = new Scoreboard(BASE)
         let una = 0
         let nxt = 0
         let delivered = 0
@@ -108,6 +109,7 @@ describe('Scoreboard', () => {
             for (let octet = from; octet < to; octet++) held.add(octet)
           } else if (action.kind === 'lose first') board.markFirstLost(action.size)
           else if (action.kind === 'lose all') board.markAllLost()
+          else if (action.kind === 'lose holes') board.markHolesLost(3, mss)
           else if (action.kind === 'undo') board.unmarkLost()
           else if (action.kind === 'renege') {
             board.forgetSacks()
@@ -146,5 +148,63 @@ describe('Scoreboard', () => {
         if (!reneged) assert.equal(delivered, una + board.sackedBytes, 'each octet is delivered once')
       }),
     )
+  })
+
+  const MSS = 100
+  const nobody: DeliveryWatcher = { onDelivered: () => undefined }
+
+  /** A board with `count` segments of MSS octets in flight. */
+  function full(count: number): Scoreboard {
+    const board = new Scoreboard(BASE)
+    for (let i = 0; i < count; i++) board.sent(at(i * MSS), at((i + 1) * MSS), micros(i))
+    return board
+  }
+
+  it('looks at each segment a few times at most, whatever a peer sacks, and however often', () => {
+    const count = 20_000
+    const board = full(count)
+    const orders: ((i: number) => number)[] = [(i) => 2 * i + 1, (i) => count - 2 * i - 2, (i) => (7919 * i) % count]
+    for (const order of orders) {
+      for (let i = 0; i < count / 2; i++) {
+        const from = order(i)
+        // The new block, and with odd edges what lies before it.
+        board.sack(at(from * MSS), at((from + 1) * MSS), MSS, nobody)
+        board.sack(at(Math.max(0, from - 3) * MSS + 1), at((from + 1) * MSS - 1), MSS, nobody)
+        board.markHolesLost(3, MSS)
+        board.firstLost()
+      }
+    }
+    const acks = orders.length * (count / 2)
+    assert.ok(board.visits < 12 * (acks + count), `${board.visits} for ${acks} ACKs`)
+  })
+
+  it('passes a block that is known in one step', () => {
+    const count = 10_000
+    const board = full(count)
+    board.sack(at(MSS), at(count * MSS), MSS, nobody)
+    const before = board.visits
+    for (let i = 0; i < 1000; i++) board.sack(at(MSS), at(count * MSS), MSS, nobody)
+    assert.equal(board.visits - before, 1000)
+  })
+
+  it('makes no more ranges than there are segments, however odd the edges', () => {
+    const board = new Scoreboard(BASE)
+    board.sent(at(0), at(60 * MSS), micros(1))
+    for (let i = 0; i < 60 * MSS; i += 7) board.sack(at(i), at(i + MSS + 3), MSS, nobody)
+    assert.ok(board.ranges.length <= 60)
+  })
+
+  it('finds holes by what is sacked beyond them (RFC 6675 §4, IsLost)', () => {
+    const board = full(10)
+    board.sack(at(2 * MSS), at(4 * MSS), MSS, nobody)
+    board.markHolesLost(3, MSS)
+    assert.equal(board.lostBytes, 0, 'two segments are not enough')
+    board.sack(at(5 * MSS), at(6 * MSS), MSS, nobody)
+    board.markHolesLost(3, MSS)
+    assert.equal(board.lostBytes, 2 * MSS)
+    board.sack(at(9 * MSS), at(10 * MSS), MSS, nobody)
+    board.sack(at(7 * MSS), at(8 * MSS), MSS, nobody)
+    board.markHolesLost(3, MSS)
+    assert.equal(board.lostBytes, 3 * MSS, 'three runs lie beyond the third hole')
   })
 })

@@ -284,3 +284,19 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
     assert.equal(peer.tcb.stats.timeouts, 0)
   })
 })
+
+describe('recovery with SACK where RACK is off (RFC 6675)', () => {
+  it('begins with DupThresh segments sacked, repairs each hole once, and waits for no timer', () => {
+    const peer = flying(10, { tcp: { rack: false } })
+    peer.wait(100)
+    peer.send('. 1:1(0) ack 1 <sack 2001:4001>')
+    assert.equal(peer.tcb.recovery, 'none')
+    peer.send('. 1:1(0) ack 1 <sack 2001:5001>')
+    assert.equal(peer.tcb.recovery, 'fast')
+    for (let end = 6; end <= 10; end++) peer.send(`. 1:1(0) ack 1 <sack 2001:${end}001>`)
+    assert.deepEqual(starts(peer), [1, 1001])
+    peer.send('. 1:1(0) ack 10001')
+    assert.equal(peer.tcb.recovery, 'none')
+    assert.deepEqual([peer.tcb.stats.timeouts, peer.tcb.stats.retransmissions], [0, 2])
+  })
+})

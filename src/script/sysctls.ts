@@ -82,6 +82,7 @@ export class Sysctls {
       synRetries: this.number('tcp_syn_retries'),
       synAckRetries: this.number('tcp_synack_retries'),
       congestion: congestionNamed(this.text('tcp_congestion_control')) ?? 'cubic',
+      slowStartExit: 'hystart',
       slowStartAfterIdle: this.isOn('tcp_slow_start_after_idle'),
       minBurst: this.number('tcp_min_tso_segs'),
       keepAliveInterval: 1000 * this.number('tcp_keepalive_intvl'),

@@ -126,6 +126,8 @@ export function sendAttempt(machine: Machine, socket: KernelSocket, request: Sen
 }
 
 function write(tcb: Tcb, request: SendRequest, from: number, size: number, more: boolean): void {
+  // How much may wait is decided by SendSpace alone.
+  tcb.sendBuffer.limit = Number.POSITIVE_INFINITY
   const source = request.bytes?.subarray(from, from + size) ?? zeros(size)
   send(tcb, source, 0, more)
 }

@@ -85,7 +85,9 @@ function waitsItsTurn(tcb: Tcb, now: Micros): boolean {
 function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void {
   tcb.rate.sent(range, tcb.board, octets, now)
   const rate = pacingRate(tcb)
-  if (rate !== undefined) tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)
+  // The initial window goes out at once: no rate is known of the path yet.
+  const isOpening = tcb.stats.bytesSent + octets < initialWindow(tcb.mss, tcb.settings.initialWindow)
+  if (rate !== undefined && !isOpening) tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)
 }
 
 /** What waited has left: the user may say what comes next, where it was the unsent that held him back. */

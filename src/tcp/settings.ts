@@ -2,7 +2,12 @@ import type { Ipv4Addr } from '../base/address.ts'
 import { fromMs, type Micros } from '../base/types.ts'
 import { DEFAULT_TTL } from '../ip/output.ts'
 import { ECN_MASK } from '../wire/ipv4.ts'
-import { CONGESTION_CONTROLS, type CongestionName } from './congestion/control.ts'
+import {
+  CONGESTION_CONTROLS,
+  type CongestionName,
+  SLOW_START_EXITS,
+  type SlowStartExitName,
+} from './congestion/control.ts'
 import type { EcnMode } from './ecn.ts'
 import type { MtuProbing } from './path-probe.ts'
 
@@ -82,6 +87,11 @@ export interface TcpOptionsInit {
   readonly ecn?: EcnMode
   /** How the network's share is found: `cubic` (RFC 9438), `newreno` (RFC 5681, 6582) or `bbr` (draft-ietf-ccwg-bbr). Default `cubic`. */
   readonly congestion?: CongestionName
+  /**
+   * What ends CUBIC's first slow start before a loss does: `hystart++` (RFC 9406), which slows down at the first longer
+   * round trips and looks again, or `hystart`, which stops at once, as Linux does. Default `hystart++`.
+   */
+  readonly slowStartExit?: SlowStartExitName
   /** Spreads what is sent evenly over each round trip instead of sending as ACKs arrive; BBR does so always. Default false. */
   readonly pacing?: boolean
   /** Segments that a connection may begin with. Default 10, or fewer where they are large (RFC 6928). */
@@ -146,6 +156,7 @@ export interface TcpSettings {
   readonly sack: boolean
   readonly ecn: EcnMode
   readonly congestion: CongestionName
+  readonly slowStartExit: SlowStartExitName
   readonly pacing: boolean
   /** Undefined leaves it to RFC 6928. */
   readonly initialWindow: number | undefined
@@ -198,6 +209,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     sack: init.sack ?? true,
     ecn: oneOf('ecn', init.ecn, ['accept', 'off', 'request']),
     congestion: oneOf('congestion', init.congestion, CONGESTION_CONTROLS),
+    slowStartExit: oneOf('slowStartExit', init.slowStartExit, SLOW_START_EXITS),
     pacing: init.pacing ?? false,
     initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,

@@ -267,7 +267,7 @@ export class Tcb {
     this.board = new Scoreboard(iss)
     this.rack = new Rack(iss, init.settings.reordering)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
-    this.congestion = congestionControl(init.settings.congestion, initialWindow(this.mss, init.settings.initialWindow))
+    this.congestion = congestionControl(init.settings, initialWindow(this.mss, init.settings.initialWindow))
     this.windowUse = new WindowUse(iss)
     this.ecn = new Ecn(init.settings.ecn, iss)
     this.noDelay = init.settings.noDelay

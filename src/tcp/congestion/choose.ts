@@ -1,13 +1,18 @@
 import { Bbr } from './bbr.ts'
-import type { CongestionControl, CongestionName } from './control.ts'
+import type { CongestionControl, CongestionName, SlowStartExitName } from './control.ts'
 import { Cubic } from './cubic.ts'
 import { NewReno } from './new-reno.ts'
 
-/** The controller of that name, beginning with `window` octets. */
-export function congestionControl(name: CongestionName, window: number): CongestionControl {
-  switch (name) {
+interface Choice {
+  readonly congestion: CongestionName
+  readonly slowStartExit: SlowStartExitName
+}
+
+/** The controller that is wanted, beginning with `window` octets. */
+export function congestionControl({ congestion, slowStartExit }: Choice, window: number): CongestionControl {
+  switch (congestion) {
     case 'cubic':
-      return new Cubic(window)
+      return new Cubic(window, slowStartExit)
     case 'bbr':
       return new Bbr(window)
     case 'newreno':

@@ -5,6 +5,10 @@ import { type Micros, micros } from '../../base/types.ts'
 export const CONGESTION_CONTROLS = ['cubic', 'newreno', 'bbr'] as const
 export type CongestionName = (typeof CONGESTION_CONTROLS)[number]
 
+/** What ends the first slow start before a loss does. */
+export const SLOW_START_EXITS = ['hystart++', 'hystart'] as const
+export type SlowStartExitName = (typeof SLOW_START_EXITS)[number]
+
 /** What one ACK brought, in octets and microseconds. One object is filled again for each: nothing of it may be kept. */
 export class AckSample {
   now = micros(0)

@@ -1,6 +1,7 @@
 import { addMicros, type Micros } from '../../base/types.ts'
-import type { AckSample } from './control.ts'
-import { HyStart } from './hystart.ts'
+import type { AckSample, SlowStartExitName } from './control.ts'
+import { DelayIncrease } from './delay-increase.ts'
+import { HyStart, type SlowStartExit } from './hystart.ts'
 import { LossBased } from './loss-based.ts'
 
 /** RFC 9438 §4.1 and §5: how steep the curve is, and what is left after a loss. */
@@ -10,8 +11,8 @@ const BETA = 0.7
 const ALPHA = (3 * (1 - BETA)) / (1 + BETA)
 /** Before the first loss, when no W_max is known: a segment for this many, so a twentieth in each round trip. */
 const UNKNOWN_GROWTH = 20
-/** §4.4: the curve may ask for no more than half as much again in a round trip. */
-const MAX_TARGET = 1.5
+/** §4.2: the curve may ask for no more than half as much again in a round trip, a segment for each two. */
+const MIN_EACH = 2
 
 /**
  * CUBIC (RFC 9438) with HyStart++ (RFC 9406). After a loss the window first
@@ -20,7 +21,7 @@ const MAX_TARGET = 1.5
  */
 export class Cubic extends LossBased {
   readonly name = 'cubic'
-  readonly #hystart = new HyStart()
+  readonly #exit: SlowStartExit
   /** W_max, the window at the last reduction; 0 while none is known. */
   #most = 0
   /** t_epoch, when the present congestion avoidance began; undefined outside. */
@@ -33,6 +34,11 @@ export class Cubic extends LossBased {
   #prior = 0
   /** cwnd with its fraction of a segment; good while it makes the same window. */
   #window = 0
+
+  constructor(window: number, exit: SlowStartExitName = 'hystart++') {
+    super(window)
+    this.#exit = exit === 'hystart' ? new DelayIncrease() : new HyStart()
+  }
 
   override onCongestion(flight: number, mss: number): void {
     const window = this.cwnd / mss
@@ -66,7 +72,7 @@ export class Cubic extends LossBased {
   protected override slowStart(sample: AckSample): number {
     // RFC 9406 §4.3: only the first slow start knows nothing of the path.
     if (this.ssthresh < Number.POSITIVE_INFINITY) return super.slowStart(sample)
-    const divisor = this.#hystart.onAck(sample)
+    const divisor = this.#exit.onAck(sample)
     if (divisor > 0) this.cwnd += Math.ceil(sample.acked / divisor)
     else this.ssthresh = this.cwnd
     return divisor > 0 ? 0 : sample.acked
@@ -81,11 +87,13 @@ export class Cubic extends LossBased {
     this.#estimate += ((this.#estimate >= this.#prior ? 1 : ALPHA) * acked) / window
     // §4.2, one round trip ahead.
     const seconds = (now - (this.#epoch as Micros) + minRtt) / 1e6 - this.#k
-    const target = Math.min(C * seconds ** 3 + this.#origin, MAX_TARGET * window)
-    let growth = (Math.max(0, target - window) * acked) / window
+    const target = C * seconds ** 3 + this.#origin
+    // Not RFC: a segment for each cwnd/(target − cwnd), in whole numbers, see docs/deviations.md#cubic-counting.
+    const whole = Math.floor(window)
+    let each = target > whole ? Math.max(MIN_EACH, Math.floor(whole / (target - whole))) : Number.POSITIVE_INFINITY
     // Not RFC: without a loss to know it by, the plateau is left sooner, see docs/deviations.md#cubic-first-plateau.
-    if (this.#most === 0) growth = Math.max(growth, acked / UNKNOWN_GROWTH)
-    this.#window = Math.max(window + growth, this.#estimate)
+    if (this.#most === 0) each = Math.min(each, UNKNOWN_GROWTH)
+    this.#window = Math.max(window + acked / each, this.#estimate)
     this.cwnd = Math.floor(this.#window * mss)
   }
 

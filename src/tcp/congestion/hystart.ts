@@ -9,12 +9,18 @@ const N_RTT_SAMPLE = 8
 const CSS_GROWTH_DIVISOR = 4
 const CSS_ROUNDS = 5
 
+/** When the first slow start ends. */
+export interface SlowStartExit {
+  /** For each ACK in slow start: the divisor of its growth; 0 ends slow start. */
+  onAck(sample: AckSample): number
+}
+
 /**
  * HyStart++ (RFC 9406): leaves the first slow start when round trips grow longer, before a queue overflows. In doubt it
  * goes on at a quarter of the pace for some rounds (Conservative Slow Start), and takes its suspicion back when they
  * grow shorter again.
  */
-export class HyStart {
+export class HyStart implements SlowStartExit {
   #windowEnd: Seq | undefined
   #lastMin = Number.POSITIVE_INFINITY
   #currentMin = Number.POSITIVE_INFINITY
@@ -23,7 +29,7 @@ export class HyStart {
   #baseline = Number.POSITIVE_INFINITY
   #rounds = 0
 
-  /** §4.2, for each ACK in slow start: the divisor of its growth; 0 ends slow start. */
+  /** §4.2. */
   onAck(sample: AckSample): number {
     const { rtt } = sample
     this.#windowEnd ??= sample.nxt

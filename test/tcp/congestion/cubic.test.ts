@@ -4,7 +4,8 @@ import { seqAdd } from '../../../src/base/seq.ts'
 import { micros } from '../../../src/base/types.ts'
 import { AckSample } from '../../../src/tcp/congestion/control.ts'
 import { Cubic } from '../../../src/tcp/congestion/cubic.ts'
-import { HyStart } from '../../../src/tcp/congestion/hystart.ts'
+import { DelayIncrease } from '../../../src/tcp/congestion/delay-increase.ts'
+import { HyStart, type SlowStartExit } from '../../../src/tcp/congestion/hystart.ts'
 
 const MSS = 1000
 const RTT = 100_000
@@ -142,19 +143,19 @@ describe('CUBIC (RFC 9438)', () => {
   })
 })
 
-describe('HyStart++ (RFC 9406)', () => {
-  /** One round trip of `acks` ACKs that measure `rtt`; the divisors of growth that were told. */
-  function round(hystart: HyStart, sample: AckSample, rtt: number, acks = 10): number[] {
-    const end = seqAdd(sample.una, acks * MSS)
-    sample.nxt = end
-    return Array.from({ length: acks }, () => {
-      sample.una = seqAdd(sample.una, MSS)
-      if (sample.una === end) sample.nxt = seqAdd(end, acks * MSS)
-      sample.rtt = micros(rtt)
-      return hystart.onAck(sample)
-    })
-  }
+/** One round trip of `acks` ACKs that measure `rtt`; the divisors of growth that were told. */
+function round(exit: SlowStartExit, sample: AckSample, rtt: number, acks = 10): number[] {
+  const end = seqAdd(sample.una, acks * MSS)
+  sample.nxt = end
+  return Array.from({ length: acks }, () => {
+    sample.una = seqAdd(sample.una, MSS)
+    if (sample.una === end) sample.nxt = seqAdd(end, acks * MSS)
+    sample.rtt = micros(rtt)
+    return exit.onAck(sample)
+  })
+}
 
+describe('HyStart++ (RFC 9406)', () => {
   it('goes on while round trips stay as they are, however short a round', () => {
     const hystart = new HyStart()
     const sample = new AckSample()
@@ -193,5 +194,47 @@ describe('HyStart++ (RFC 9406)', () => {
         assert.equal(round(hystart, sample, later).at(-1), divisor)
       }
     }
+  })
+})
+
+describe('the delay rule of HyStart', () => {
+  const sample = new AckSample()
+  sample.mss = MSS
+  sample.minRtt = micros(50_000)
+
+  it('ends slow start at the ninth measurement when all of a round are an eighth longer than the shortest ever', () => {
+    sample.cwnd = 20 * MSS
+    const exit = new DelayIncrease()
+    assert.ok(round(exit, sample, 50_000, 20).every((divisor) => divisor === 1))
+    assert.deepEqual(round(exit, sample, 57_000, 9), [1, 1, 1, 1, 1, 1, 1, 1, 0])
+  })
+
+  it('bears one short measurement among long ones, and says nothing of windows below 16 segments', () => {
+    sample.cwnd = 20 * MSS
+    const exit = new DelayIncrease()
+    round(exit, sample, 50_000, 20)
+    sample.nxt = seqAdd(sample.una, 30 * MSS)
+    for (let i = 0; i < 25; i++) {
+      sample.una = seqAdd(sample.una, MSS)
+      sample.rtt = micros(i === 3 ? 50_000 : 80_000)
+      assert.equal(exit.onAck(sample), 1)
+    }
+    sample.cwnd = 15 * MSS
+    const small = new DelayIncrease()
+    for (let i = 0; i < 4; i++) assert.ok(round(small, sample, 90_000, 14).every((divisor) => divisor === 1))
+  })
+
+  it('is there for whoever asks for it', () => {
+    const classic = new Cubic(20 * MSS, 'hystart')
+    sample.cwnd = 20 * MSS
+    sample.acked = MSS
+    sample.mayGrow = true
+    sample.nxt = seqAdd(sample.una, 40 * MSS)
+    sample.rtt = micros(80_000)
+    for (let i = 0; i < 9; i++) {
+      sample.una = seqAdd(sample.una, MSS)
+      classic.onAck(sample)
+    }
+    assert.equal(classic.ssthresh, 28 * MSS)
   })
 })

@@ -2,13 +2,14 @@ import { statSync } from 'node:fs'
 import { formatEndpoint, formatIpv4, type Ipv4Addr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { TcpSocket } from '../stack/tcp-socket.ts'
+import { CONGESTION_CONTROLS } from '../tcp/congestion/control.ts'
 import { formatInfo, type TcpInfo } from '../tcp/info.ts'
 import { NETWORK_FLAGS, networkArgs } from './args.ts'
 import { type Args, bool, defineCommand, type Flags, value } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
 import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
-import { BYTES, FILE, type Kind, PORT, SECONDS, TEXT } from './kind.ts'
+import { BYTES, choice, FILE, type Kind, PORT, SECONDS, TEXT } from './kind.ts'
 import { resolveHost } from './network/host-name.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { readEndpoint } from './tcp/endpoint.ts'
@@ -37,6 +38,7 @@ const FLAGS = {
   'local-port': value(PORT, { summary: 'connect from this port (default: a random one)' }),
   'connect-timeout': value(SECONDS, { summary: 'give up connecting after this time (default: three minutes)' }),
   'no-delay': bool({ summary: 'send small pieces at once instead of gathering them (no Nagle)' }),
+  cc: value(choice(...CONGESTION_CONTROLS), { summary: 'congestion control of what we send (default: cubic)' }),
   fastopen: bool({ summary: 'TCP Fast Open: ask the server for a cookie, or send the first data along with one' }),
   'fastopen-cookie': value(COOKIE, { summary: 'the cookie the server gave before; implies --fastopen' }),
   ...SOCKET_FLAGS,
@@ -105,6 +107,7 @@ async function connect(network: Network, remote: Ipv4Addr, port: number, args: C
       ...socketOptions(args),
       noDelay: args['no-delay'],
       fastOpen: wantsFastOpen(args),
+      ...(args.cc === undefined ? {} : { congestion: args.cc }),
       ...(limit === undefined ? {} : { connectTimeout: Math.min(Math.max(limit * 1000, 1), LONGEST_CONNECT) }),
       signal,
     })
@@ -281,6 +284,10 @@ of our output who leaves before the server has all that was to be sent.`,
       says: 'the first data goes with the SYN; --fastopen gets the cookie',
     },
     { command: 'gotcp tcpclient 172.20.0.3:8888 --bytes 20M --loss 5% --seed 1', says: 'watch it recover from loss' },
+    {
+      command: 'gotcp tcpclient 172.20.0.3:8888 --bytes 100M --loss 1% --cc bbr --info',
+      says: 'a sender that does not take every loss for congestion',
+    },
   ],
   flags: FLAGS,
   positionals: [

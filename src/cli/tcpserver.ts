@@ -1,10 +1,11 @@
 import type { TcpListener } from '../stack/tcp-listener.ts'
+import { CONGESTION_CONTROLS } from '../tcp/congestion/control.ts'
 import { NETWORK_FLAGS, networkArgs } from './args.ts'
 import { type Args, bool, defineCommand, type Flags, value, valueOr } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
 import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
-import { BYTES, integer, PORT, SECONDS, TEXT } from './kind.ts'
+import { BYTES, choice, integer, PORT, SECONDS, TEXT } from './kind.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { exec } from './tcp/exec.ts'
 import { IntervalTable } from './tcp/interval-table.ts'
@@ -23,6 +24,7 @@ const FLAGS = {
   once: bool({ summary: 'serve one connection, then end' }),
   'max-conns': value(integer('N', 1), { summary: 'serve so many at once; others wait in the queue' }),
   backlog: value(integer('N', 1, 65535), { summary: 'how many may wait in the queue (default 511)' }),
+  cc: value(choice(...CONGESTION_CONTROLS), { summary: 'congestion control of what we send (default: cubic)' }),
   fastopen: value(integer('QLEN', 1, 65535), {
     summary: 'TCP Fast Open: take data with the SYN, on so many connections that are not confirmed yet',
   }),
@@ -89,11 +91,12 @@ function announce(io: Io, network: Network, listener: TcpListener, mode: Mode): 
 async function serve(args: ServerArgs, mode: Mode, port: number, io: Io, network: Network, interrupt: Interrupt) {
   const { output } = io
   const { signal } = interrupt
-  const { backlog, fastopen } = args
+  const { backlog, cc, fastopen } = args
   const listener = network.host.tcp.listen({
     port,
     ...socketOptions(args),
     ...(backlog === undefined ? {} : { backlog }),
+    ...(cc === undefined ? {} : { congestion: cc }),
     ...(fastopen === undefined ? {} : { fastOpen: fastopen }),
   })
   const server = new Server(

@@ -1,6 +1,8 @@
 import { formatIp } from '../base/address.ts'
 import { seqDiff } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
+import { pacingRate } from './burst.ts'
+import type { PathModel } from './congestion/control.ts'
 import type { TcpState } from './fsm.ts'
 import type { SentRange } from './sent-range.ts'
 import type { Tcb } from './tcb.ts'
@@ -37,6 +39,10 @@ export interface TcpInfo {
   readonly cwnd: number
   /** Segments; undefined before the first loss. */
   readonly ssthresh: number | undefined
+  /** Bits per second; undefined where ACKs alone let out what follows. */
+  readonly pacing_rate: number | undefined
+  /** What BBR believes of the path: its bandwidth in bits per second, its shortest round trip, and the gains of now. */
+  readonly bbr: BbrInfo | undefined
   readonly bytes_sent: number
   readonly bytes_acked: number
   readonly bytes_received: number
@@ -69,8 +75,26 @@ export interface TcpInfo {
   readonly notsent: number
 }
 
+export interface BbrInfo {
+  readonly bw: number
+  readonly mrtt: number
+  readonly pacing_gain: number
+  readonly cwnd_gain: number
+}
+
+/** Bits per second of octets per microsecond. */
+const bitsPerSecond = (rate: number): number => Math.round(8e6 * rate)
+
+const bbrOf = ({ bandwidth, minRtt, pacingGain, cwndGain }: PathModel): BbrInfo => ({
+  bw: bitsPerSecond(bandwidth),
+  mrtt: minRtt / 1000,
+  pacing_gain: pacingGain,
+  cwnd_gain: cwndGain,
+})
+
 export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
   const { rtt, stats, congestion, mss } = tcb
+  const pace = pacingRate(tcb)
   const ms = (micros: number): number => Math.round(micros) / 1000
   return {
     state: tcb.state,
@@ -96,6 +120,8 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
     pmtu: Math.min(tcb.pathMtu, tcb.pathProbe.limit),
     cwnd: Math.floor(tcb.window / mss),
     ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh / mss) : undefined,
+    pacing_rate: pace === undefined ? undefined : bitsPerSecond(pace),
+    bbr: congestion.path === undefined ? undefined : bbrOf(congestion.path),
     bytes_sent: stats.bytesSent,
     bytes_acked: stats.bytesAcked,
     bytes_received: stats.bytesReceived,
@@ -154,7 +180,12 @@ export function formatInfo(info: TcpInfo): string {
   if (info.bytes_retrans > 0) words.push(`bytes_retrans:${info.bytes_retrans}`)
   words.push(`bytes_acked:${info.bytes_acked}`, `bytes_received:${info.bytes_received}`)
   words.push(`segs_out:${info.segs_out}`, `segs_in:${info.segs_in}`)
+  if (info.bbr !== undefined) {
+    const { bw, mrtt, pacing_gain, cwnd_gain } = info.bbr
+    words.push(`bbr:(bw:${bw}bps,mrtt:${mrtt},pacing_gain:${pacing_gain},cwnd_gain:${cwnd_gain})`)
+  }
   words.push(`lastsnd:${info.lastsnd}`, `lastrcv:${info.lastrcv}`, `lastack:${info.lastack}`)
+  if (info.pacing_rate !== undefined) words.push(`pacing_rate ${info.pacing_rate}bps`)
   if (info.busy > 0) words.push(`busy:${info.busy}`)
   for (const limit of ['rwnd_limited', 'sndbuf_limited'] as const) {
     if (info[limit] > 0) words.push(`${limit}:${info[limit]}(${((100 * info[limit]) / info.busy).toFixed(1)}%)`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fromMs } from '../../src/base/types.ts'
+import { formatInfo, infoOf } from '../../src/tcp/info.ts'
 import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
 import { exchange, Pair } from './pair.ts'
 
@@ -29,6 +30,9 @@ describe('BBR (draft-ietf-ccwg-bbr) in virtual time', () => {
     const { share, tcb } = transfer({ congestion: 'bbr' }, 0)
     assert.ok(share > 0.85, `${share}`)
     assert.ok(tcb.rtt.srtt! < fromMs(RTT * 1.5), `${tcb.rtt.srtt}`)
+    const { bbr } = infoOf(tcb, fromMs(SECONDS * 1000))
+    assert.ok(bbr !== undefined && Math.abs(bbr.bw / RATE - 1) < 0.15, `${bbr?.bw} of ${RATE} bit/s`)
+    assert.match(formatInfo(infoOf(tcb, fromMs(SECONDS * 1000))), / bbr:\(bw:\d+bps,mrtt:4\d[.\d]*,pacing_gain:/)
   })
 
   it('does not take the losses of the path itself for a queue', () => {

@@ -1,6 +1,6 @@
 import type { Micros } from '../../base/types.ts'
 import { BbrModel } from './bbr-model.ts'
-import type { AckSample, CongestionControl } from './control.ts'
+import type { AckSample, CongestionControl, PathModel } from './control.ts'
 
 type BbrState = 'startup' | 'drain' | 'down' | 'cruise' | 'refill' | 'up' | 'probe rtt'
 
@@ -68,6 +68,13 @@ export class Bbr implements CongestionControl {
 
   constructor(window: number) {
     this.cwnd = window
+  }
+
+  get path(): PathModel | undefined {
+    const { minRtt } = this.#model
+    if (minRtt === NO_LIMIT) return undefined
+    const [pacingGain, cwndGain] = GAINS[this.#state]
+    return { bandwidth: this.#bandwidth, minRtt, pacingGain, cwndGain }
   }
 
   onAck(sample: AckSample): void {

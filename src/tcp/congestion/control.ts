@@ -51,6 +51,14 @@ export class AckSample {
   mayGrow = false
 }
 
+/** What a controller that models the path believes of it: octets per microsecond, microseconds, and its gains. */
+export interface PathModel {
+  readonly bandwidth: number
+  readonly minRtt: number
+  readonly pacingGain: number
+  readonly cwndGain: number
+}
+
 /**
  * How much may be in the network: a congestion controller decides only the
  * window. What is lost is decided elsewhere and told to it.
@@ -64,6 +72,8 @@ export interface CongestionControl {
   readonly ownsRecovery: boolean
   /** How fast to send, in octets per microsecond; undefined leaves it to the ACKs. */
   readonly pacingRate: number | undefined
+  /** What it believes of the path; undefined where it believes nothing, or does not know yet. */
+  readonly path: PathModel | undefined
   /** An ACK brought something new. */
   onAck(sample: AckSample): void
   /** A loss was found, or the peer saw a mark (RFC 3168); `flight` is FlightSize (RFC 5681 §2). Once for each window of data. */

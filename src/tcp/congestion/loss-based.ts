@@ -6,6 +6,7 @@ export abstract class LossBased implements CongestionControl {
   abstract readonly name: CongestionName
   readonly ownsRecovery = false
   readonly pacingRate = undefined
+  readonly path = undefined
   cwnd: number
   ssthresh = Number.POSITIVE_INFINITY
   #priorCwnd = 0

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { micros } from '../../../src/base/types.ts'
+import { Bbr } from '../../../src/tcp/congestion/bbr.ts'
+import { AckSample } from '../../../src/tcp/congestion/control.ts'
+
+const MSS = 1000
+/** 10 octets per microsecond (80 Mbit/s) and 40 ms: 400 segments. */
+const BANDWIDTH = 10
+const RTT = 40_000
+const BDP = BANDWIDTH * RTT
+
+/** A path that delivers so much and no more, and never loses anything; an ACK for each two segments. */
+class Path {
+  readonly bbr = new Bbr(10 * MSS)
+  readonly sample = new AckSample()
+  /** The gains of the states passed through, without repetitions. */
+  readonly gains: number[] = []
+  now = 1_000_000
+
+  run(micros_: number, until: () => boolean = () => false): this {
+    const end = this.now + micros_
+    while (this.now < end && !until()) this.#ack()
+    return this
+  }
+
+  get gain(): number {
+    return this.bbr.path?.pacingGain ?? 0
+  }
+
+  #ack(): void {
+    const { bbr, sample } = this
+    const flight = Math.min(bbr.cwnd, Math.max(4 * MSS, (bbr.pacingRate ?? BANDWIDTH) * RTT))
+    const rate = Math.min(BANDWIDTH, flight / RTT)
+    this.now += (2 * MSS) / rate
+    sample.now = micros(this.now)
+    sample.acked = 2 * MSS
+    sample.delivered = 2 * MSS
+    sample.totalDelivered += 2 * MSS
+    sample.priorDelivered = Math.max(0, sample.totalDelivered - flight)
+    sample.rate = rate
+    sample.rateDelivered = flight
+    sample.sentInFlight = flight
+    sample.rtt = micros(Math.max(RTT, flight / BANDWIDTH))
+    sample.minRtt = micros(RTT)
+    sample.srtt = RTT
+    sample.mss = MSS
+    sample.inFlight = Math.min(flight, bbr.cwnd)
+    sample.cwnd = bbr.cwnd
+    sample.isCwndLimited = flight >= bbr.cwnd
+    sample.quantum = 2 * MSS
+    bbr.onAck(sample)
+    if (this.gains.at(-1) !== this.gain) this.gains.push(this.gain)
+  }
+}
+
+const settled = (): Path => new Path().run(1_000_000)
+
+describe('BBR (draft-ietf-ccwg-bbr)', () => {
+  it('doubles in startup until three rounds bring less than a quarter more, then drains (§5.3.1, §5.3.2)', () => {
+    const path = new Path()
+    path.run(100_000)
+    assert.equal(path.gain, 2.77)
+    path.run(2_000_000, () => path.gain !== 2.77)
+    assert.equal(path.gain, 0.5)
+    assert.equal(path.bbr.path?.bandwidth, BANDWIDTH)
+    assert.equal(path.bbr.path?.minRtt, RTT)
+  })
+
+  it('cruises at the bandwidth, a hundredth below it on the wire (§5.6.2)', () => {
+    const path = settled()
+    assert.equal(path.gain, 1)
+    assert.ok(Math.abs(path.bbr.pacingRate! - 0.99 * BANDWIDTH) < 1e-9)
+    assert.ok(path.bbr.cwnd >= BDP && path.bbr.cwnd <= 2 * BDP + 20 * MSS, `${path.bbr.cwnd}`)
+  })
+
+  it('probes for bandwidth within three seconds: refill, up, down, cruise (§5.3.3)', () => {
+    const path = settled()
+    path.gains.length = 0
+    path.run(3_100_000)
+    assert.deepEqual(path.gains.slice(0, 4), [1, 1.25, 0.9, 1])
+  })
+
+  it('probes the round trip when none was shorter for five seconds, for 200 ms with half a window (§5.3.4)', () => {
+    const path = new Path()
+    path.run(7_000_000, () => path.bbr.path?.cwndGain === 0.5)
+    const begin = path.now
+    const before = path.bbr.path
+    assert.equal(before?.cwndGain, 0.5)
+    path.run(100_000)
+    assert.ok(path.bbr.cwnd <= BDP / 2 + 4 * MSS, `${path.bbr.cwnd}`)
+    path.run(1_000_000, () => path.bbr.path?.cwndGain !== 0.5)
+    assert.ok(path.now - begin >= 200_000 && path.now - begin < 400_000, `${path.now - begin}`)
+    assert.ok(path.bbr.cwnd > BDP, 'what it was before')
+  })
+
+  it('knows nothing of its flight after a timeout, and is back when that is mended (§5.6.4.4)', () => {
+    const { bbr } = settled()
+    const before = bbr.cwnd
+    bbr.onTimeout(before, MSS, true)
+    assert.equal(bbr.cwnd, MSS)
+    bbr.onRecovered()
+    assert.equal(bbr.cwnd, before)
+    bbr.onTimeout(before, MSS, true)
+    bbr.onUndo()
+    assert.equal(bbr.cwnd, before)
+  })
+})

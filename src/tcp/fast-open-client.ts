@@ -9,7 +9,7 @@ import type { Tcb } from './tcb.ts'
 const NO_COOKIE = new Uint8Array(0)
 
 /**
- * RFC 7413 §4.2.1, before the SYN of an active OPEN: with a cookie for the server it waits for data to carry, without
+ * RFC 7413 §4.2.1 and §4.2.2, before the SYN of an active OPEN: with a cookie for the server it waits for data to carry, without
  * one it asks for it.
  */
 export function prepareFastOpen(tcb: Tcb, stack: TcpFastOpen, now: Micros): void {
@@ -36,7 +36,7 @@ export function releaseSyn(tcb: Tcb): void {
 
 /**
  * The most data that the SYN of this connection can carry: the server's last known MSS, less all the room that options
- * could need (RFC 7413 §4.2.1); 0 when it may carry none.
+ * could need (RFC 7413 §4.1.3); 0 when it may carry none.
  */
 export function synDataRoom(tcb: Tcb): number {
   if (tcb.fastOpen?.mayCarryData !== true || tcb.state !== 'SYN-SENT' || !tcb.board.isEmpty) return 0

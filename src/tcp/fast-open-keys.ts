@@ -30,7 +30,7 @@ export function cookieOf(seg: {
   return { bytes: seg.bytes.slice(cookieAt, cookieAt + cookieLen), isExperimental: cookieIsExperimental }
 }
 
-/** The keys of a server: cookies are made with the first, and those of the second are still taken (§6.3.2 lets keys rotate). */
+/** The keys of a server: cookies are made with the first, and those of the second are still taken (§4.1.2: cookies expire with the key). */
 export class FastOpenKeys {
   readonly primary: SipKey
   readonly backup: SipKey | undefined

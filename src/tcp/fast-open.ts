@@ -13,7 +13,7 @@ export interface FastOpenOptions {
   readonly server?: boolean
   /** Sends data on the SYN without a cookie: for servers that need none. Default false. */
   readonly clientWithoutCookie?: boolean
-  /** Takes data on a SYN without a cookie: only where no stranger can send (RFC 7413 §5.1). Default false. */
+  /** Takes data on a SYN without a cookie: only where no stranger can send (RFC 7413 §7.3). Default false. */
   readonly serverWithoutCookie?: boolean
   /** Every listener uses it, with its backlog for a queue length. Default false. */
   readonly everyListener?: boolean

@@ -92,7 +92,8 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
 function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): TcpInputDrop | undefined {
   const { snd, rcv } = tcb
   if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.has(TcpFlag.ACK) && seg.seq === rcv.irs) {
-    // Simultaneous open: the SYN has been taken already, the ACK has not (§3.5, Figure 8).
+    // Simultaneous open: the SYN has been taken already, and is a duplicate (RFC 2883 §4); the ACK has not (§3.5, Figure 8).
+    tcb.reassembly.duplicate(rcv.irs, rcv.nxt)
     tcb.ecn.agree(seg.flags, seg.codepoint)
     seg.flags &= ~TcpFlag.SYN
     seg.seq = rcv.nxt
@@ -144,6 +145,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
       return 'tcp-bad-ack'
     }
     tcb.become('rcv ACK of SYN')
+    if (tcb.reassembly.hasDuplicate) tcb.ackOwed = AckOwed.NOW
     if (!tcb.isUsable) tcb.note(UserEvent.ESTABLISHED)
     tcb.fastOpen?.confirmed(now)
     setWindow(tcb, seg)

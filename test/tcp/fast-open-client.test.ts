@@ -113,7 +113,7 @@ describe('Fast Open, client: data on the SYN', () => {
     peer.expectNothing()
   })
 
-  it('is as much as the last known MSS allows beside 40 bytes of options (RFC 7413 §4.2.1)', () => {
+  it('is as much as the last known MSS allows beside 40 bytes of options (RFC 7413 §4.1.3)', () => {
     for (const [mss, most] of [
       [940, 900],
       [10_000, 1420],
@@ -234,7 +234,7 @@ describe('Fast Open, client: data on the SYN', () => {
     assert.equal(peer.tcb.state, 'SYN-SENT')
   })
 
-  it('goes without a cookie where the stack is told to (RFC 7413 §5.1 says what that needs)', () => {
+  it('goes without a cookie where the stack is told to (RFC 7413 §7.3)', () => {
     const peer = new Peer()
     peer.tcp.fastOpen.configure({ clientWithoutCookie: true })
     peer.connect({ fastOpen: true })
@@ -263,6 +263,7 @@ describe('Fast Open, client: data on the SYN', () => {
     peer.expect('S. 0:0(0) ack 1')
     peer.send('S. 0:0(0) ack 1001 <mss 1040>')
     assert.equal(peer.tcb.state, 'ESTABLISHED')
+    peer.expect('. 1001:1001(0) ack 1')
     peer.send('P. 1:501(500) ack 1001')
     assert.equal(peer.received, 500)
   })

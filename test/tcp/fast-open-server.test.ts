@@ -79,7 +79,7 @@ describe('Fast Open, cookies of a server', () => {
     peer.expectAt(1000, 'S. 0:0(0) ack 1 <mss 1460>')
   })
 
-  it('are taken for a while after the key has changed, and renewed (RFC 7413 §6.3.2)', () => {
+  it('are taken for a while after the key has changed, and renewed (RFC 7413 §4.1.2)', () => {
     const peer = server()
     const { fastOpen } = peer.tcp
     fastOpen.configure({ keys: fastOpen.keys.rotate(NEW_KEY) })
@@ -117,7 +117,7 @@ describe('Fast Open, cookies of a server', () => {
     peer.expect('S. 0:0(0) ack 1 <mss 1460>')
   })
 
-  it('are not needed where the stack is told so', () => {
+  it('are not needed where the stack is told so (RFC 7413 §7.3)', () => {
     const peer = server()
     peer.tcp.fastOpen.configure(fastOpenOptionsOf(0x202))
     peer.send('S 0:10(10) <mss 1000>')
@@ -210,7 +210,7 @@ describe('Fast Open, a server in SYN-RECEIVED', () => {
     assert.equal(peer.tcb.board.isEmpty, true)
   })
 
-  it('answers a SYN that comes again, with data or without, and takes its data once', () => {
+  it('answers a SYN that comes again, with data or without, and takes its data once (RFC 7413 §6.1)', () => {
     const peer = server()
     peer.send(syn(10))
     peer.next()

@@ -149,7 +149,10 @@ function reactToLoss(tcb: Tcb, flight: number): void {
 function enterFast(tcb: Tcb, flight: number): void {
   forgetProbe(tcb)
   // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
-  if (tcb.recovery !== 'cwr') reduce(tcb, flight)
+  if (tcb.recovery !== 'cwr') {
+    if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onCongestion(flight, tcb.mss)
+    beginReduction(tcb, flight)
+  }
   tcb.recovery = 'fast'
   tcb.recoveryPoint = tcb.snd.nxt
   tcb.undo.begin(tcb.snd.una)
@@ -158,14 +161,14 @@ function enterFast(tcb: Tcb, flight: number): void {
 
 /** RFC 3168 §6.1.2: the peer saw a mark on our packets; the window answers as to a loss. */
 export function reduceForMark(tcb: Tcb, flight: number): void {
-  reduce(tcb, flight)
+  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onMark(flight, tcb.mss)
+  beginReduction(tcb, flight)
   tcb.undo.settle()
   tcb.recovery = 'cwr'
   tcb.recoveryPoint = tcb.snd.nxt
 }
 
-function reduce(tcb: Tcb, flight: number): void {
-  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onCongestion(flight, tcb.mss)
+function beginReduction(tcb: Tcb, flight: number): void {
   tcb.ecn.reduced(tcb.snd.nxt)
   tcb.prr.begin(flight)
 }

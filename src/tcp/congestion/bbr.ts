@@ -57,6 +57,9 @@ export class Bbr implements CongestionControl {
   #latestInflight = 0
   #lossRoundEnd = 0
   #isLossInRound = false
+  /** A mark was told of since the last ACK, and in the round. */
+  #isMarked = false
+  #isMarkInRound = false
   #leastRtt = NO_LIMIT
   #upRounds = 0
   #upAcks = 0
@@ -91,6 +94,12 @@ export class Bbr implements CongestionControl {
 
   /** Losses alone do not change the model; `onAck` sees how many there are. */
   onCongestion(): void {}
+
+  /** RFC 3168 §6.1.2; the draft says nothing of marks: one tells of a queue, as losses beside long round trips do. */
+  onMark(): void {
+    this.#isMarked = true
+    this.#isMarkInRound = true
+  }
 
   onRecovered(): void {
     this.cwnd = Math.max(this.cwnd, this.#priorCwnd)
@@ -136,21 +145,25 @@ export class Bbr implements CongestionControl {
     this.#latestBw = Math.max(this.#latestBw, rate)
     this.#latestInflight = Math.max(this.#latestInflight, rateDelivered)
     if (sample.rtt >= 0) this.#leastRtt = Math.min(this.#leastRtt, sample.rtt)
-    if (sample.lost > 0) this.#isLossInRound = true
+    if (sample.lost > 0 || this.#isMarked) this.#isLossInRound = true
+    if (this.#isMarked && this.#state === 'startup') this.#model.isFull = true
     // Not RFC: losses without a queue are the path's own, see docs/deviations.md#bbr-losses.
-    const isTooHigh = this.#isQueued(sample.rtt) && sample.lostSince > LOSS_THRESH * sample.sentInFlight
+    const isLossy = this.#isQueued(sample.rtt) && sample.lostSince > LOSS_THRESH * sample.sentInFlight
+    const isTooHigh = isLossy || this.#isMarked
+    this.#isMarked = false
     if (isTooHigh) this.#lowerLongterm(sample)
     else if (sample.sentInFlight > this.#longterm) this.#longterm = sample.sentInFlight
     if (rate === 0 || sample.priorDelivered < this.#lossRoundEnd) return
     this.#lossRoundEnd = sample.totalDelivered
     const isProbing = this.#state === 'startup' || this.#state === 'refill' || this.#state === 'up'
-    if (this.#isLossInRound && !isProbing && this.#isQueued(this.#leastRtt)) {
+    if (this.#isLossInRound && !isProbing && (this.#isMarkInRound || this.#isQueued(this.#leastRtt))) {
       if (this.#shortBw === NO_LIMIT) this.#shortBw = this.#model.bandwidth
       if (this.#shortInflight === NO_LIMIT) this.#shortInflight = this.cwnd
       this.#shortBw = Math.max(this.#latestBw, BETA * this.#shortBw)
       this.#shortInflight = Math.max(this.#latestInflight, BETA * this.#shortInflight)
     }
     this.#isLossInRound = false
+    this.#isMarkInRound = false
     this.#leastRtt = NO_LIMIT
     this.#latestBw = rate
     this.#latestInflight = rateDelivered

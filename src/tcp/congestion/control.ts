@@ -76,8 +76,10 @@ export interface CongestionControl {
   readonly path: PathModel | undefined
   /** An ACK brought something new. */
   onAck(sample: AckSample): void
-  /** A loss was found, or the peer saw a mark (RFC 3168); `flight` is FlightSize (RFC 5681 §2). Once for each window of data. */
+  /** A loss was found; `flight` is FlightSize (RFC 5681 §2). Once for each window of data, marks included. */
   onCongestion(flight: number, mss: number): void
+  /** A router marked a packet instead of dropping it (RFC 3168 §6.1.2). */
+  onMark(flight: number, mss: number): void
   /** Everything that was outstanding at the loss has been acknowledged. */
   onRecovered(flight: number, mss: number): void
   /** The retransmission timer expired; `first` unless it is a repetition for the same octets. */

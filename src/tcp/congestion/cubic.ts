@@ -14,6 +14,20 @@ const UNKNOWN_GROWTH = 20
 /** §4.2: the curve may ask for no more than half as much again in a round trip, a segment for each two. */
 const MIN_EACH = 2
 
+/** The variables of RFC 9438 §4.1.2. */
+interface Curve {
+  /** W_max, the window at the last reduction; 0 while none is known. */
+  most: number
+  /** t_epoch, when the present congestion avoidance began; undefined outside. */
+  epoch: Micros | undefined
+  /** W_cubic's plateau, and K, the seconds from the epoch until it is reached. */
+  origin: number
+  k: number
+  /** W_est, the window that Reno would have, and cwnd_prior, from where it grows like Reno's own. */
+  estimate: number
+  prior: number
+}
+
 /**
  * CUBIC (RFC 9438) with HyStart++ (RFC 9406). After a loss the window first
  * nears the size at which the loss happened, stays there for a while, then
@@ -22,16 +36,9 @@ const MIN_EACH = 2
 export class Cubic extends LossBased {
   readonly name = 'cubic'
   readonly #exit: SlowStartExit
-  /** W_max, the window at the last reduction; 0 while none is known. */
-  #most = 0
-  /** t_epoch, when the present congestion avoidance began; undefined outside. */
-  #epoch: Micros | undefined
-  /** W_cubic's plateau, and K, the seconds from the epoch until it is reached. */
-  #origin = 0
-  #k = 0
-  /** W_est, the window that Reno would have, and cwnd_prior, from where it grows like Reno's own. */
-  #estimate = 0
-  #prior = 0
+  #curve: Curve = { most: 0, epoch: undefined, origin: 0, k: 0, estimate: 0, prior: 0 }
+  /** What it was before the last reduction. */
+  #before = this.#curve
   /** cwnd with its fraction of a segment; good while it makes the same window. */
   #window = 0
 
@@ -43,30 +50,30 @@ export class Cubic extends LossBased {
   override onCongestion(flight: number, mss: number): void {
     const window = this.cwnd / mss
     // §4.7, fast convergence: a window that did not come back to where it was leaves room for newcomers.
-    this.#most = window < this.#most ? (window * (1 + BETA)) / 2 : window
-    this.#prior = window
-    this.#epoch = undefined
+    const most = window < this.#curve.most ? (window * (1 + BETA)) / 2 : window
+    this.#reduce({ ...this.#curve, most, prior: window, epoch: undefined })
     super.onCongestion(flight, mss)
   }
 
   override onTimeout(flight: number, mss: number, first: boolean): void {
     super.onTimeout(flight, mss, first)
     // §4.8: what was known of the path is void.
-    this.#most = 0
-    this.#prior = 0
-    this.#epoch = undefined
+    const unknown = { ...this.#curve, most: 0, prior: 0, epoch: undefined }
+    if (first) this.#reduce(unknown)
+    else this.#curve = unknown
   }
 
   override onUndo(): void {
     super.onUndo()
-    this.#most = 0
-    this.#epoch = undefined
+    // §4.9: also where on its curve it was.
+    this.#curve = this.#before
   }
 
   override onRestart(idle: Micros, rto: Micros, restart: number): void {
     super.onRestart(idle, rto, restart)
     // §5.8: the curve does not go on while nothing is sent.
-    if (this.#epoch !== undefined) this.#epoch = addMicros(this.#epoch, idle)
+    const { epoch } = this.#curve
+    if (epoch !== undefined) this.#curve.epoch = addMicros(epoch, idle)
   }
 
   protected override slowStart(sample: AckSample): number {
@@ -81,19 +88,20 @@ export class Cubic extends LossBased {
   protected override avoid(octets: number, { now, mss, minRtt }: AckSample): void {
     if (Math.floor(this.#window * mss) !== Math.floor(this.cwnd)) this.#window = this.cwnd / mss
     const acked = octets / mss
-    if (this.#epoch === undefined) this.#beginEpoch(now)
+    const curve = this.#curve
+    curve.epoch ??= this.#beginEpoch(now)
     const window = this.#window
     // §4.3: beyond cwnd_prior Reno's own growth; below it what makes up for the smaller reduction.
-    this.#estimate += ((this.#estimate >= this.#prior ? 1 : ALPHA) * acked) / window
+    curve.estimate += ((curve.estimate >= curve.prior ? 1 : ALPHA) * acked) / window
     // §4.2, one round trip ahead.
-    const seconds = (now - (this.#epoch as Micros) + minRtt) / 1e6 - this.#k
-    const target = C * seconds ** 3 + this.#origin
+    const seconds = (now - curve.epoch + minRtt) / 1e6 - curve.k
+    const target = C * seconds ** 3 + curve.origin
     // Not RFC: a segment for each cwnd/(target − cwnd), in whole numbers, see docs/deviations.md#cubic-counting.
     const whole = Math.floor(window)
     let each = target > whole ? Math.max(MIN_EACH, Math.floor(whole / (target - whole))) : Number.POSITIVE_INFINITY
     // Not RFC: without a loss to know it by, the plateau is left sooner, see docs/deviations.md#cubic-first-plateau.
-    if (this.#most === 0) each = Math.min(each, UNKNOWN_GROWTH)
-    this.#window = Math.max(window + acked / each, this.#estimate)
+    if (curve.most === 0) each = Math.min(each, UNKNOWN_GROWTH)
+    this.#window = Math.max(window + acked / each, curve.estimate)
     this.cwnd = Math.floor(this.#window * mss)
   }
 
@@ -102,11 +110,17 @@ export class Cubic extends LossBased {
     return Math.round(this.cwnd * BETA)
   }
 
-  #beginEpoch(now: Micros): void {
+  #beginEpoch(now: Micros): Micros {
+    const curve = this.#curve
     const window = this.#window
-    this.#epoch = now
-    this.#estimate = window
-    this.#origin = Math.max(window, this.#most)
-    this.#k = Math.cbrt((this.#origin - window) / C)
+    curve.estimate = window
+    curve.origin = Math.max(window, curve.most)
+    curve.k = Math.cbrt((curve.origin - window) / C)
+    return now
+  }
+
+  #reduce(curve: Curve): void {
+    this.#before = this.#curve
+    this.#curve = curve
   }
 }

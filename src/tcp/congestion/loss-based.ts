@@ -28,6 +28,10 @@ export abstract class LossBased implements CongestionControl {
     this.cwnd = this.ssthresh
   }
 
+  onMark(flight: number, mss: number): void {
+    this.onCongestion(flight, mss)
+  }
+
   onRecovered(_flight: number, _mss: number): void {
     // RFC 6937 §3: the rate reduction has brought the flight here. If the loss was taken back meanwhile, there was none.
     if (this.ssthresh < Number.POSITIVE_INFINITY) this.cwnd = this.ssthresh

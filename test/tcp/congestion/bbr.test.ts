@@ -105,4 +105,19 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     bbr.onUndo()
     assert.equal(bbr.cwnd, before)
   })
+
+  it('heeds a mark as it does a loss with a queue: less in flight, until the next probe (RFC 3168 §6.1.2)', () => {
+    const path = settled()
+    const before = path.bbr.path!.bandwidth
+    for (let round = 0; round < 3; round++) {
+      path.bbr.onMark()
+      path.run(RTT)
+    }
+    assert.ok(path.bbr.cwnd <= BDP + 4 * MSS, `${path.bbr.cwnd}`)
+    assert.ok(path.bbr.path!.bandwidth <= before)
+    const young = new Path().run(100_000)
+    young.bbr.onMark()
+    young.run(2 * RTT)
+    assert.notEqual(young.gain, 2.77, 'startup is over')
+  })
 })

@@ -105,6 +105,24 @@ describe('CUBIC (RFC 9438)', () => {
     assert.equal(path.cubic.ssthresh, 800 * MSS)
   })
 
+  it('goes on where it was on its curve, too (§4.9)', () => {
+    const [path, other] = [new Path(1000).loss().rounds(40), new Path(1000).loss().rounds(40)]
+    path.cubic.onCongestion(path.cubic.cwnd, MSS)
+    path.cubic.onUndo()
+    other.cubic.onTimeout(other.cubic.cwnd, MSS, true)
+    other.cubic.onTimeout(other.cubic.cwnd, MSS, false)
+    other.cubic.onUndo()
+    const undisturbed = new Path(1000).loss().rounds(80).window
+    assert.ok(Math.abs(path.rounds(40).window - undisturbed) < 2)
+    assert.ok(Math.abs(other.rounds(40).window - undisturbed) < 2)
+  })
+
+  it('takes a mark for a loss (RFC 3168 §6.1.2)', () => {
+    const path = new Path(1000)
+    path.cubic.onMark(1000 * MSS, MSS)
+    assert.equal(path.window, 700)
+  })
+
   it('does not go on while nothing is sent (§5.8)', () => {
     const path = new Path(1000).loss().rounds(10)
     const before = path.window

@@ -37,8 +37,8 @@ export class DeliveryRate {
     range.lostBefore = board.foundLost
   }
 
-  /** §4.1.2.1: all there is to send has been sent, and the window would take more. */
-  limitedByUser(board: Scoreboard): void {
+  /** §4.1.2.1: less was sent than the path might take, for there was no more, or not in time. */
+  limitedBySender(board: Scoreboard): void {
     this.#appLimited = Math.max(1, board.delivered + board.pipe)
   }
 

@@ -68,7 +68,8 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   sendNew(tcb, sender, now)
   const isSent = snd.nxt !== before
   if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
-  if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd) tcb.rate.limitedByUser(tcb.board)
+  if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd)
+    tcb.rate.limitedBySender(tcb.board)
   if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer.rest()
   judgeLimit(tcb, isSent, now)
   if (tcb.writeBlocked && isSent && 2 * tcb.unsent <= tcb.settings.notSentLowat) askForMore(tcb)
@@ -87,7 +88,9 @@ function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void 
   const rate = pacingRate(tcb)
   // The initial window goes out at once: no rate is known of the path yet.
   const isOpening = tcb.stats.bytesSent + octets < initialWindow(tcb.mss, tcb.settings.initialWindow)
-  if (rate !== undefined && !isOpening) tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)
+  if (rate === undefined || isOpening) return
+  // What this machine was too slow to send says as little about the path as what the user did not give.
+  if (tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)) tcb.rate.limitedBySender(tcb.board)
 }
 
 /** What waited has left: the user may say what comes next, where it was the unsent that held him back. */

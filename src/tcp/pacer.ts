@@ -22,10 +22,15 @@ export class Pacer {
     this.#isWaiting = false
   }
 
-  /** A frame of `octets` goes out at `rate` octets per microsecond; a late loop is made up for by `mostLate` at most. */
-  sent(octets: number, rate: number, mostLate: number, now: Micros): void {
+  /**
+   * A frame of `octets` goes out at `rate` octets per microsecond; a late loop is made up for by `mostLate` at most.
+   * True when it came later than that, so that less was sent than the rate allowed.
+   */
+  sent(octets: number, rate: number, mostLate: number, now: Micros): boolean {
     const length = octets / rate
     const late = this.#isWaiting ? Math.max(mostLate, length / 2) : length / 2
+    const isLate = this.#isWaiting && this.next < now - late
     this.next = micros(Math.ceil(Math.max(this.next, now - late) + length))
+    return isLate
   }
 }

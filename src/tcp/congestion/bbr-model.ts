@@ -26,8 +26,11 @@ class WindowedMax {
   }
 }
 
-/** §2.10: probe the round trip when it was not seen shorter for so long, and forget the least after twice that. */
-const PROBE_RTT_INTERVAL = 5_000_000
+/**
+ * Not RFC: probe the round trip after ten seconds rather than five without a shorter one, see
+ * docs/deviations.md#bbr-probe-rtt; it is forgotten after as long (§2.10).
+ */
+const PROBE_RTT_INTERVAL = 10_000_000
 const MIN_RTT_FILTER = 10_000_000
 /** §5.5.9: rounds over which ACKs that come in lumps are remembered. */
 const EXTRA_ACKED_ROUNDS = 10

@@ -81,9 +81,9 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     assert.deepEqual(path.gains.slice(0, 4), [1, 1.25, 0.9, 1])
   })
 
-  it('probes the round trip when none was shorter for five seconds, for 200 ms with half a window (§5.3.4)', () => {
+  it('probes the round trip when none was shorter for ten seconds, for 200 ms with half a window (§5.3.4)', () => {
     const path = new Path()
-    path.run(7_000_000, () => path.bbr.path?.cwndGain === 0.5)
+    path.run(12_000_000, () => path.bbr.path?.cwndGain === 0.5)
     const begin = path.now
     const before = path.bbr.path
     assert.equal(before?.cwndGain, 0.5)

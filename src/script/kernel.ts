@@ -59,6 +59,7 @@ export class Kernel {
   get options(): TcpOptionsInit {
     return {
       ...this.sysctls.options,
+      emptyProbes: true,
       ...(this.paces ? { pacing: true } : {}),
       ...(this.route.advertisedMss === undefined ? {} : { maxSegment: this.route.advertisedMss }),
       ...(this.route.initialWindow === undefined ? {} : { initialWindow: this.route.initialWindow }),

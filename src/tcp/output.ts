@@ -37,7 +37,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       if (tcb.fastOpen?.isOpen) sendNew(tcb, sender, now)
       break
     default:
-      if (tcb.board.isEmpty && tcb.unsent > 0) restart(tcb, now)
+      if (tcb.board.isEmpty && tcb.unsent > 0 && tcb.snd.wnd > 0) restart(tcb, now)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
       if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && hasSackNews(tcb.reassembly)) sender.ack(tcb, now)
       if (!tcb.spuriousTimeout.takesNewData()) retransmitLost(tcb, sender, now)
@@ -269,6 +269,11 @@ function waitForWindow(tcb: Tcb, now: Micros): void {
 /** RFC 9293 §3.8.6.1 and (4) of §3.8.6.2.1: sends what the window holds back, or one octet beyond a closed one. */
 export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (!tcb.board.isEmpty || (tcb.unsent === 0 && !(tcb.finQueued && !tcb.finSent))) return
+  if (tcb.snd.wnd === 0 && tcb.settings.emptyProbes) {
+    // Not RFC: it asks for an octet; the ACK that an old segment calls for tells the window as well.
+    sender.send(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK, now)
+    return
+  }
   const count = Math.min(tcb.unsent, Math.max(1, tcb.snd.wnd), tcb.mss)
   tcb.waitingSince = now
   tcb.push.force(seqAdd(tcb.snd.nxt, count))

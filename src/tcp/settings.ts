@@ -106,6 +106,11 @@ export interface TcpOptionsInit {
   readonly frto?: boolean
   /** Tells the peer of segments that arrive twice (RFC 2883). Default true. */
   readonly dsack?: boolean
+  /**
+   * Probes a closed window with a segment of no data that lies before it, as Linux does, instead of one octet of new
+   * data (RFC 9293 §3.8.6.1). Default false.
+   */
+  readonly emptyProbes?: boolean
   /** Segments that may overtake another before it counts as lost, until the path shows otherwise. Default 3. */
   readonly reordering?: number
   /** IPv4 time to live. Default 64. */
@@ -165,6 +170,7 @@ export interface TcpSettings {
   readonly tailLossProbe: boolean
   readonly frto: boolean
   readonly dsack: boolean
+  readonly emptyProbes: boolean
   readonly reordering: number
   readonly ttl: number
   readonly tos: number
@@ -217,6 +223,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     tailLossProbe: init.tailLossProbe ?? true,
     frto: init.frto ?? true,
     dsack: init.dsack ?? true,
+    emptyProbes: init.emptyProbes ?? false,
     reordering: within('reordering', 3, 1, 300),
     ttl: within('ttl', DEFAULT_TTL, 1, 255),
     tos: within('tos', 0, 0, 255) & ~ECN_MASK,

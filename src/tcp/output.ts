@@ -148,25 +148,32 @@ function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const most = Math.min(size, sender.maxPayload(tcb), burst(tcb), Math.max(mss, room - (room % mss)))
     const octets = most < size && most % mss !== 0 ? Math.max(mss, most - (most % mss)) : most
     retransmit(tcb, sender, range, Math.min(octets, size), now)
+    if (tcb.refusals.isRefused) break
   }
 }
 
 /** Sends the first `octets` of `range` again, its FIN with them when they reach it. */
 export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, octets: number, now: Micros): void {
   const { start } = range
-  tcb.board.retransmitted(range, octets, now)
-  hasSent(tcb, range, octets, now)
   const finSeq = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length)
   const withFin = tcb.finSent && seqGe(start, seqAdd(finSeq, 1 - octets))
   const data = withFin ? octets - 1 : octets
   let flags: number = TcpFlag.ACK
   if (withFin) flags |= TcpFlag.FIN
   if (data > 0 && isPushed(tcb, start, data)) flags |= TcpFlag.PSH
-  tcb.prr.onSent(octets)
-  tcb.undo.repeated(octets, now)
   tcb.stats.retransmissions++
   tcb.stats.bytesRetransmitted += data
   sender.send(tcb, start, data, flags, now)
+  if (tcb.refusals.isRefused) {
+    // What our own link refused is as lost as before; a timer tries again.
+    tcb.stats.retransmissions--
+    tcb.stats.bytesRetransmitted -= data
+    return
+  }
+  tcb.board.retransmitted(range, octets, now)
+  hasSent(tcb, range, octets, now)
+  tcb.prr.onSent(octets)
+  tcb.undo.repeated(octets, now)
 }
 
 /** One segment larger than the others, where it can tell what the path carries. */

@@ -158,6 +158,17 @@ describe('the send window', () => {
     assert.ok(peer.tcb.board.isEmpty)
   })
 
+  it('probes it without an octet when the user wants that', () => {
+    const peer = passive({ tcp: { emptyProbes: true } })
+    peer.send('. 1:1(0) ack 1 win 0')
+    peer.write(10)
+    peer.wait(1000)
+    peer.expect('. 0:0(0) ack 1')
+    peer.take()
+    peer.send('. 1:1(0) ack 1 win 1000')
+    peer.expect('P. 1:11(10) ack 1')
+  })
+
   it('sends what was probed again at once when the window opens', () => {
     for (const syn of ['mss 1000,sackOK', 'mss 1000']) {
       const peer = passive({ syn, window: 1000 })

@@ -19,6 +19,7 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   detect(tcb, now)
   if (isOpen(tcb) && tcb.board.waitingBytes > 0) reactToLoss(tcb, news.flight)
   tellCongestion(tcb, news, now)
+  if (tcb.recovery === 'fast') forgetProbe(tcb)
   if (tcb.recovery === 'fast' || tcb.recovery === 'cwr') {
     // After a mark nothing was lost, and nothing has to be made up for.
     const isGood = tcb.recovery === 'fast' && news.acked > 0 && tcb.board.foundLost === news.foundLost

@@ -1,8 +1,9 @@
-import { seqDiff, seqGe, seqGt } from '../base/seq.ts'
+import { seqGe, seqGt } from '../base/seq.ts'
 import { addMicros, type Micros } from '../base/types.ts'
 import type { AckNews } from './ack-news.ts'
 import { retransmit, sendOneNew } from './output.ts'
 import type { Segment, SegmentSender } from './segment.ts'
+import { sizeOf } from './sent-range.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -15,10 +16,11 @@ export function sendProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (board.isEmpty) return
   tcb.probeIsRepeat = !sendOneNew(tcb, sender, now)
   if (tcb.probeIsRepeat) {
-    const last = board.lastSegment(mss)
+    // Within a recovery what has been in flight for longest is what is missing, not the end.
+    const last = (tcb.recovery === 'fast' && board.oldestInFlight) || board.lastSegment(mss)
     // It has arrived meanwhile, and what is missing before it is judged by that.
     if (last.sacked) return
-    retransmit(tcb, sender, last, seqDiff(last.end, last.start), now)
+    retransmit(tcb, sender, last, Math.min(sizeOf(last), mss), now)
   }
   tcb.probeEnd = tcb.snd.nxt
   // §7.3: the retransmission timer starts anew.
@@ -31,7 +33,8 @@ export function sendProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
  */
 export function probeRepairedLoss(tcb: Tcb, seg: Segment, news: AckNews): boolean {
   const end = tcb.probeEnd
-  if (end === undefined || !seqGe(seg.ack, end)) return false
+  // A recovery has its own reckoning of losses.
+  if (end === undefined || tcb.recovery === 'fast' || !seqGe(seg.ack, end)) return false
   // New data needs no judgement; a duplicate, reported (RFC 2883 §4) or implied, means that the original arrived too.
   const bothArrived = news.duplicate > 0 || (news.isDuplicate && seg.options.sackCount === 0)
   const wasNeeded = tcb.probeIsRepeat && !bothArrived && seqGt(seg.ack, end)

@@ -11,7 +11,7 @@ const MIN_TIMEOUT = 2_000
 /** Before anything has been measured. */
 const FIRST_TIMEOUT = 1_000_000
 
-/** Arms the probe after new data was sent or acknowledged, in a connection that recovers from nothing. */
+/** Arms the probe after new data was sent or acknowledged, and in a fast recovery after anything was. */
 export function armProbe(tcb: Tcb, now: Micros): void {
   const { board, deadlines } = tcb
   const isUseful =
@@ -19,9 +19,10 @@ export function armProbe(tcb: Tcb, now: Micros): void {
     tcb.synAcked &&
     !tcb.refusals.isRefused &&
     tcb.settings.tailLossProbe &&
-    (tcb.recovery === 'none' || tcb.recovery === 'cwr') &&
+    tcb.recovery !== 'timeout' &&
     tcb.probeEnd === undefined &&
-    board.sackedBytes === 0 &&
+    // Not RFC: a fast recovery has a tail as well, see docs/deviations.md#tail-of-a-recovery.
+    (board.sackedBytes === 0 || tcb.recovery === 'fast') &&
     !board.isEmpty &&
     tcb.snd.wnd > 0
   if (!isUseful) {

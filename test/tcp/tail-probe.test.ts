@@ -14,4 +14,34 @@ describe('the tail loss probe (RFC 8985 §7)', () => {
     assert.equal(peer.tcb.stats.timeouts, 1)
     peer.expectAt(1300, 'P. 1:11(10) ack 1')
   })
+
+  it('goes in a fast recovery of which nothing is heard any more, and what is missing is found without the timer', () => {
+    const peer = active({ rtt: 100 })
+    peer.write(10_000)
+    peer.take()
+    peer.wait(100)
+    for (let end = 2; end <= 10; end++) peer.send(`. 1:1(0) ack 1 <sack 1001:${end}001>`)
+    assert.deepEqual(
+      peer.take().map(({ seq }) => seq),
+      [1],
+    )
+    const begin = peer.now
+    // The repetition is lost, and there is nothing else in flight.
+    const again = peer.expectAt(begin + 2 * (peer.tcb.rtt.srtt! / 1000), '. 1:1001(1000) ack 1')
+    assert.equal(again.seq, 1)
+    peer.wait(100)
+    peer.send('. 1:1(0) ack 10001')
+    assert.equal(peer.tcb.recovery, 'none')
+    assert.equal(peer.tcb.stats.timeouts, 0)
+  })
+
+  it('repeats nothing that the peer holds', () => {
+    const peer = active({ rtt: 100 })
+    peer.write(4000)
+    peer.take()
+    peer.wait(100)
+    peer.send('. 1:1(0) ack 1 <sack 3001:4001>')
+    peer.wait(1000)
+    assert.ok(peer.take().every(({ seq }) => seq !== 3001))
+  })
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { seededRng } from '../../src/base/rng.ts'
@@ -191,19 +192,25 @@ describe('memory', () => {
   it('is the same before and after much was sent', async () => {
     setFlagsFromString('--expose-gc')
     const collect: () => void = runInNewContext('gc')
-    const used = (): number => {
-      collect()
-      const { heapUsed, arrayBuffers } = process.memoryUsage()
-      return heapUsed + arrayBuffers
+    // What a collection frees outside the heap is given back some turns of the event loop later.
+    const used = async (): Promise<number> => {
+      let least = Number.POSITIVE_INFINITY
+      for (let turn = 0; turn < 10; turn++) {
+        collect()
+        await setImmediate()
+        const { heapUsed, arrayBuffers } = process.memoryUsage()
+        least = Math.min(least, heapUsed + arrayBuffers)
+      }
+      return least
     }
     const { connect, run } = world(true)
     const [client, server] = await connect()
     const chunk = new Uint8Array(4 * MIB)
     const reading = count(server)
     for (let sent = 0; sent < 16 * MIB; sent += chunk.length) await run(client.write(chunk))
-    const before = used()
+    const before = await used()
     for (let sent = 0; sent < AMOUNT; sent += chunk.length) await run(client.write(chunk))
-    const growth = used() - before
+    const growth = (await used()) - before
     assert.ok(growth < 8 * MIB, `${growth} bytes more after ${AMOUNT}`)
     client.end()
     assert.equal(await run(reading), 16 * MIB + AMOUNT)

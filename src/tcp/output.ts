@@ -56,7 +56,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 function restart(tcb: Tcb, now: Micros): void {
   const { slowStartAfterIdle, initialWindow: wanted } = tcb.settings
   const window = slowStartAfterIdle ? initialWindow(tcb.mss, wanted) : Number.POSITIVE_INFINITY
-  tcb.congestion.onRestart(tcb.windowUse.restart(tcb.lastDataSent, now), tcb.rtt.rto, window)
+  tcb.congestion.onRestart(tcb.windowUse.restart(tcb.lastDataSent, now), tcb.rtt.rto, window, now)
 }
 
 const hasSackNews = ({ isEmpty, hasDuplicate }: Reassembly): boolean => !isEmpty || hasDuplicate

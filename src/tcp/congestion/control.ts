@@ -87,5 +87,5 @@ export interface CongestionControl {
   /** Nothing was lost after all: the window is again what it was before the last `onCongestion` or first `onTimeout`. */
   onUndo(): void
   /** Data follows after `idle` in which nothing was in flight; the window may go down to `restart` (RFC 5681 §4.1). */
-  onRestart(idle: Micros, rto: Micros, restart: number): void
+  onRestart(idle: Micros, rto: Micros, restart: number, now: Micros): void
 }

@@ -1,4 +1,4 @@
-import { addMicros, type Micros } from '../../base/types.ts'
+import { type Micros, micros } from '../../base/types.ts'
 import type { AckSample, SlowStartExitName } from './control.ts'
 import { DelayIncrease } from './delay-increase.ts'
 import { HyStart, type SlowStartExit } from './hystart.ts'
@@ -56,9 +56,10 @@ export class Cubic extends LossBased {
   }
 
   override onTimeout(flight: number, mss: number, first: boolean): void {
+    const prior = first ? this.cwnd / mss : this.#curve.prior
     super.onTimeout(flight, mss, first)
     // §4.8: what was known of the path is void.
-    const unknown = { ...this.#curve, most: 0, prior: 0, epoch: undefined }
+    const unknown = { ...this.#curve, most: 0, prior, epoch: undefined }
     if (first) this.#reduce(unknown)
     else this.#curve = unknown
   }
@@ -69,11 +70,11 @@ export class Cubic extends LossBased {
     this.#curve = this.#before
   }
 
-  override onRestart(idle: Micros, rto: Micros, restart: number): void {
-    super.onRestart(idle, rto, restart)
+  override onRestart(idle: Micros, rto: Micros, restart: number, now: Micros): void {
+    super.onRestart(idle, rto, restart, now)
     // §5.8: the curve does not go on while nothing is sent.
     const { epoch } = this.#curve
-    if (epoch !== undefined) this.#curve.epoch = addMicros(epoch, idle)
+    if (epoch !== undefined) this.#curve.epoch = micros(Math.min(epoch + idle, now))
   }
 
   protected override slowStart(sample: AckSample): number {

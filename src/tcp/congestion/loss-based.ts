@@ -51,7 +51,7 @@ export abstract class LossBased implements CongestionControl {
     this.ssthresh = Math.max(this.ssthresh, this.#priorSsthresh)
   }
 
-  onRestart(idle: Micros, rto: Micros, restart: number): void {
+  onRestart(idle: Micros, rto: Micros, restart: number, _now: Micros): void {
     if (idle <= rto || this.cwnd <= restart) return
     // Not RFC: the window halves for each timeout of silence, not at once, see docs/deviations.md#idle-window.
     this.ssthresh = Math.max(this.ssthresh, (3 * this.cwnd) / 4)

@@ -127,16 +127,32 @@ describe('CUBIC (RFC 9438)', () => {
     const path = new Path(1000).loss().rounds(10)
     const before = path.window
     path.now += 60e6
-    path.cubic.onRestart(micros(60e6), micros(200_000), Number.POSITIVE_INFINITY)
+    path.cubic.onRestart(micros(60e6), micros(200_000), Number.POSITIVE_INFINITY, micros(path.now))
     path.rounds(1)
     assert.ok(path.window - before < 20, `${before} to ${path.window}`)
   })
 
+  it('begins no later than now, however far back the idle time reaches', () => {
+    const [path, other] = [new Path(1000).loss().rounds(1), new Path(1000).loss().rounds(1)]
+    path.cubic.onRestart(micros(5e6), micros(200_000), Number.POSITIVE_INFINITY, micros(path.now))
+    other.cubic.onRestart(micros(100_000), micros(200_000), Number.POSITIVE_INFINITY, micros(other.now))
+    assert.equal(path.rounds(30).window, other.rounds(30).window)
+  })
+
+  it('knows after a timeout from where Reno would grow at its own pace (§4.3, cwnd_prior)', () => {
+    const path = new Path(20)
+    path.cubic.onTimeout(20 * MSS, MSS, true)
+    path.rounds(5)
+    const before = path.window
+    path.rounds(4)
+    assert.ok(path.window <= before + 4 * 0.53 + 1, `${before} to ${path.window}`)
+  })
+
   it('goes on halving for each timeout of an idle time, down to the initial window', () => {
     const path = new Path(100)
-    path.cubic.onRestart(micros(500_000), micros(200_000), 10 * MSS)
+    path.cubic.onRestart(micros(500_000), micros(200_000), 10 * MSS, micros(path.now))
     assert.equal(path.window, 25)
-    path.cubic.onRestart(micros(60e6), micros(200_000), 10 * MSS)
+    path.cubic.onRestart(micros(60e6), micros(200_000), 10 * MSS, micros(path.now))
     assert.equal(path.window, 10)
   })
 

@@ -98,6 +98,7 @@ export class Kernel {
       // Linux lets one connection more wait than the backlog says.
       const queues = {
         backlog: Math.max(1, backlog + 1),
+        synCookies: socket.sysctls.synCookies,
         fastOpen: queue ?? (tcp.fastOpen.everyListener ? backlog : 0),
       }
       socket.listener = tcp.listen(addr, port, { ...socket.options, ...queues })

@@ -33,6 +33,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   tcp_min_tso_segs: '2',
   tcp_ecn: '2',
   tcp_mtu_probing: '0',
+  tcp_syncookies: '1',
+  tcp_rfc1337: '0',
   tcp_base_mss: '1024',
   tcp_fastopen: '1',
   tcp_fastopen_key: '',
@@ -64,6 +66,11 @@ export class Sysctls {
     return this.number(name) !== 0
   }
 
+  /** When a listener answers from cookies. */
+  get synCookies(): 'never' | 'overload' | 'always' {
+    return (['never', 'overload'] as const)[this.number('tcp_syncookies')] ?? 'always'
+  }
+
   /** What the parameters ask of a connection or a listener that chooses nothing itself. */
   get options(): TcpOptionsInit {
     return {
@@ -83,6 +90,7 @@ export class Sysctls {
       synAckRetries: this.number('tcp_synack_retries'),
       congestion: congestionNamed(this.text('tcp_congestion_control')) ?? 'cubic',
       slowStartExit: 'hystart',
+      resetEndsTimeWait: !this.isOn('tcp_rfc1337'),
       slowStartAfterIdle: this.isOn('tcp_slow_start_after_idle'),
       minBurst: this.number('tcp_min_tso_segs'),
       keepAliveInterval: 1000 * this.number('tcp_keepalive_intvl'),

@@ -61,6 +61,8 @@ export interface TcpOptionsInit {
   readonly quickAcks?: number
   /** How long TIME-WAIT lasts, twice the maximum segment lifetime. Default 60,000. */
   readonly timeWait?: number
+  /** Whether a reset ends TIME-WAIT (RFC 9293 §3.10.7.4); without, old segments cannot do harm so (RFC 1337 §3). Default true. */
+  readonly resetEndsTimeWait?: boolean
   /** Announces a smaller maximum segment size than the link would allow. */
   readonly maxSegment?: number
   /**
@@ -151,6 +153,7 @@ export interface TcpSettings {
   readonly delayedAck: Micros
   readonly quickAcks: number
   readonly timeWait: Micros
+  readonly resetEndsTimeWait: boolean
   readonly maxSegment: number
   readonly mtuProbing: MtuProbing
   readonly baseMss: number
@@ -205,6 +208,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
     quickAcks: within('quickAcks', 16, 0, 255),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
+    resetEndsTimeWait: init.resetEndsTimeWait ?? true,
     maxSegment: within('maxSegment', 65_495, 88, 65_495),
     mtuProbing: oneOf('mtuProbing', init.mtuProbing, ['blackhole', 'always', 'off']),
     baseMss: within('baseMss', 1024, 88, 65_495),

@@ -24,6 +24,7 @@ export class TimeWait {
   readonly #route: Route
   readonly #window: number
   readonly #duration: Micros
+  readonly #resetEnds: boolean
   #enteredAt: Micros
   #endsAt: Micros
 
@@ -45,6 +46,7 @@ export class TimeWait {
     this.#route = tcb.route
     this.#window = Math.min(65_535, tcb.receiveWindow >> tcb.rcvScale)
     this.#duration = tcb.settings.timeWait
+    this.#resetEnds = tcb.settings.resetEndsTimeWait
     this.#enteredAt = now
     this.#endsAt = addMicros(now, this.#duration)
   }
@@ -72,8 +74,11 @@ export class TimeWait {
 
   /** RFC 9293 §3.10.7.4 for TIME-WAIT; `limit` bounds the ACKs that strangers can ask for (RFC 5961 §7). */
   arrives(seg: Segment, sender: SegmentSender, limit: TokenBucket, now: Micros): void {
-    // RFC 1337 §3 fix 1: a reset does not end TIME-WAIT early.
-    if (seg.has(TcpFlag.RST)) return
+    if (seg.has(TcpFlag.RST)) {
+      // Second: a reset at the expected place (RFC 5961 §3.2) ends it, unless the user prefers RFC 1337 §3 fix 1.
+      if (this.#resetEnds && seg.seq === this.rcvNxt) this.#endsAt = now
+      return
+    }
     // A bare ACK at the expected place needs no answer; answering would never end between two such ends.
     if (seg.length === 0 && seg.seq === this.rcvNxt) return
     if (seg.has(TcpFlag.FIN)) this.#endsAt = addMicros(now, this.#duration)

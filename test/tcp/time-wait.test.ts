@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
 import { active, passive } from './established.ts'
 import type { Peer } from './peer.ts'
 
 describe('TIME-WAIT', () => {
-  function timeWait(syn = 'mss 1000', ts = ''): Peer {
-    const peer = active({ syn })
+  function timeWait(syn = 'mss 1000', ts = '', tcp: TcpOptionsInit = {}): Peer {
+    const peer = active({ syn, tcp })
     peer.do('close')
     peer.take()
     peer.send(`F. 1:1(0) ack 2${ts}`)
@@ -51,10 +52,23 @@ describe('TIME-WAIT', () => {
     peer.expect('. 2:2(0) ack 2')
   })
 
-  it('ignores a reset (RFC 1337 §3)', () => {
+  it('ends with a reset at the expected place, and with no other (RFC 9293 §3.10.7.4 second, RFC 5961 §3.2)', () => {
     const peer = timeWait()
+    peer.send('R 1:1(0)', 'R. 3:3(0) ack 2')
+    peer.wait(1)
+    assert.equal(peer.tcp.size, 1)
+    peer.send('R 2:2(0)')
+    peer.expectNothing()
+    peer.wait(1)
+    assert.equal(peer.tcp.size, 0)
+    assert.equal(peer.stack.ports.size, 0)
+  })
+
+  it('ignores resets when told to (RFC 1337 §3)', () => {
+    const peer = timeWait('mss 1000', '', { resetEndsTimeWait: false })
     peer.send('R 2:2(0)', 'R. 2:2(0) ack 2')
     peer.expectNothing()
+    peer.wait(1)
     assert.equal(peer.tcp.size, 1)
   })
 

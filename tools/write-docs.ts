@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { cliReference } from '../src/cli/reference.ts'
 import { loadCommands } from '../src/cli/registry.ts'
 import { toMermaid } from '../src/tcp/fsm.ts'
+import { coveragePage } from './rfc/coverage.ts'
 
 export const statesPage = (): string => `# The states of a connection
 
@@ -16,4 +17,5 @@ ${toMermaid()}\`\`\`
 if (process.argv[1]?.endsWith('write-docs.js')) {
   writeFileSync('docs/cli.md', cliReference(await loadCommands()))
   writeFileSync('docs/tcp-states.md', statesPage())
+  writeFileSync('docs/rfc-coverage.md', coveragePage())
 }

@@ -1,4 +1,4 @@
-import { consumed } from '../tcp/receive.ts'
+import { consumed } from '../tcp/receive/receive.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { endRecord, send } from '../tcp/user.ts'
 import { isBeforeSyn, takeOntoSyn } from './fast-open.ts'

@@ -1,6 +1,6 @@
 import { formatIp } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
-import type { Listener } from '../tcp/listener.ts'
+import type { Listener } from '../tcp/passive/listener.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import type { Stack } from './stack.ts'
 import { TcpSocket } from './tcp-socket.ts'

@@ -1,10 +1,10 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
-import { AckNews } from './ack-news.ts'
-import { afterAck, reduceForMark } from './recovery.ts'
+import { AckNews } from './recovery/ack-news.ts'
+import { afterAck, reduceForMark } from './recovery/recovery.ts'
+import { probeRepairedLoss } from './recovery/tail-probe.ts'
 import type { Segment } from './segment.ts'
-import { probeRepairedLoss } from './tail-probe.ts'
 import { type Tcb, UserEvent } from './tcb.ts'
 import { Timer } from './timers.ts'
 

@@ -1,6 +1,6 @@
 import type { Micros } from '../base/types.ts'
 import { initialWindow } from './congestion/initial-window.ts'
-import { startProbing } from './path-mtu.ts'
+import { startProbing } from './path/path-mtu.ts'
 import type { Segment } from './segment.ts'
 import { DEFAULT_MSS, type Tcb } from './tcb.ts'
 

@@ -1,10 +1,10 @@
 import { formatIp } from '../base/address.ts'
 import { seqDiff } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
-import { pacingRate } from './burst.ts'
 import type { PathModel } from './congestion/control.ts'
 import type { TcpState } from './fsm.ts'
-import type { SentRange } from './sent-range.ts'
+import type { SentRange } from './recovery/sent-range.ts'
+import { pacingRate } from './send/burst.ts'
 import type { Tcb } from './tcb.ts'
 
 /** A connection's state for people, in the words of `ss -ti`. Times are milliseconds, sizes bytes, cwnd segments. */

@@ -4,7 +4,7 @@ import type { IpOutput } from '../ip/output.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { IcmpCode } from '../wire/icmp.ts'
 import { end, fail } from './ending.ts'
-import { onPacketTooBig } from './path-mtu.ts'
+import { onPacketTooBig } from './path/path-mtu.ts'
 import type { Tcb } from './tcb.ts'
 
 /** A SYN goes through this many rounds of neighbour resolution, 45 seconds in all, before its host is called absent. */

@@ -9,7 +9,7 @@ import {
   type SlowStartExitName,
 } from './congestion/control.ts'
 import type { EcnMode } from './ecn.ts'
-import type { MtuProbing } from './path-probe.ts'
+import type { MtuProbing } from './path/path-probe.ts'
 
 const NO_LIMIT = Number.POSITIVE_INFINITY
 

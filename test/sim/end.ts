@@ -1,6 +1,6 @@
 import { addMicros, fromMs, type Micros, NEVER, type Pollable } from '../../src/base/types.ts'
-import { isSynHeld } from '../../src/tcp/fast-open-client.ts'
-import { consumed } from '../../src/tcp/receive.ts'
+import { isSynHeld } from '../../src/tcp/fast-open/client.ts'
+import { consumed } from '../../src/tcp/receive/receive.ts'
 import type { Tcb } from '../../src/tcp/tcb.ts'
 import type { Tcp } from '../../src/tcp/tcp.ts'
 import { close, send } from '../../src/tcp/user.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { readOffer, stampOffer } from '../../src/tcp/cookies.ts'
+import { readOffer, stampOffer } from '../../src/tcp/passive/cookies.ts'
 import { Peer } from './peer.ts'
 
 const FIRST = 20_000

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { releaseSyn, synDataRoom } from '../../src/tcp/fast-open-client.ts'
+import { releaseSyn, synDataRoom } from '../../src/tcp/fast-open/client.ts'
 import { infoOf } from '../../src/tcp/info.ts'
 import { Peer, THEM } from './peer.ts'
 

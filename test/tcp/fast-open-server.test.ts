@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { parseIpv4 } from '../../src/base/address.ts'
-import { fastOpenOptionsOf } from '../../src/tcp/fast-open.ts'
-import { FastOpenKeys, fastOpenKeysOf, parseFastOpenKey } from '../../src/tcp/fast-open-keys.ts'
+import { fastOpenOptionsOf } from '../../src/tcp/fast-open/fast-open.ts'
+import { FastOpenKeys, fastOpenKeysOf, parseFastOpenKey } from '../../src/tcp/fast-open/keys.ts'
 import { infoOf } from '../../src/tcp/info.ts'
-import type { ListenOptions } from '../../src/tcp/listener.ts'
+import type { ListenOptions } from '../../src/tcp/passive/listener.ts'
 import { IcmpCode, IcmpType } from '../../src/wire/icmp.ts'
 import { Peer, THEM, US } from './peer.ts'
 

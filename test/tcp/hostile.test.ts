@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { below, chance, type Rng, seededRng } from '../../src/base/rng.ts'
-import { consumed } from '../../src/tcp/receive.ts'
+import { consumed } from '../../src/tcp/receive/receive.ts'
 import { Tcb } from '../../src/tcp/tcb.ts'
 import { encode, type Notation, type OptionNotation, writeTcpChecksum } from './notation.ts'
 import { Peer } from './peer.ts'

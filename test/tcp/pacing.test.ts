@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { micros } from '../../src/base/types.ts'
-import { Pacer } from '../../src/tcp/pacer.ts'
+import { Pacer } from '../../src/tcp/send/pacer.ts'
 import { active } from './established.ts'
 
 describe('Pacer', () => {

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type Seq, seq, seqDiff } from '../../src/base/seq.ts'
 import { micros } from '../../src/base/types.ts'
-import { Reassembly } from '../../src/tcp/reassembly.ts'
-import { type DeliveryWatcher, Scoreboard } from '../../src/tcp/scoreboard.ts'
-import type { SentRange } from '../../src/tcp/sent-range.ts'
+import { Reassembly } from '../../src/tcp/receive/reassembly.ts'
+import { type DeliveryWatcher, Scoreboard } from '../../src/tcp/recovery/scoreboard.ts'
+import type { SentRange } from '../../src/tcp/recovery/sent-range.ts'
 
 const SPACE = 200
 const BASE = seq(2 ** 31 - 100)

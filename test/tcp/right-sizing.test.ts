@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seqDiff } from '../../src/base/seq.ts'
 import { micros } from '../../src/base/types.ts'
-import { RightSizing } from '../../src/tcp/right-sizing.ts'
+import { RightSizing } from '../../src/tcp/receive/right-sizing.ts'
 import { passive } from './established.ts'
 
 const MSS = 1000

@@ -1,0 +1,99 @@
+import { type Seq, seqAdd, seqDiff, seqLe } from '../../base/seq.ts'
+import type { Micros } from '../../base/types.ts'
+import type { IpOutput } from '../../ip/output.ts'
+import type { IcmpError } from '../../ip/transport.ts'
+import { DUP_THRESH } from '../recovery/rack.ts'
+import type { SentRange } from '../recovery/sent-range.ts'
+import type { Tcb } from '../tcb.ts'
+
+// Where a connection's search for the path's MTU (path-probe.ts) meets its sending and its losses.
+
+const HEADERS = 40
+/** Timeouts in a row after which large packets are suspected to vanish: Linux's R1. */
+const SUSPICION = 3
+
+/** The most the path could carry: what both links can say. */
+const mostCarried = (tcb: Tcb): number =>
+  Math.min(tcb.route.mtu, Math.min(tcb.peerMss, tcb.settings.maxSegment) + HEADERS)
+
+/** The handshake is complete: whoever wants to probe always begins with what is surely carried, or already known. */
+export function startProbing(tcb: Tcb): void {
+  if (tcb.settings.mtuProbing !== 'always') return
+  const base = tcb.settings.baseMss + HEADERS
+  const known = tcb.pathMtu < tcb.route.mtu ? tcb.pathMtu : base
+  tcb.pathProbe.begin(base, known)
+}
+
+/** The payload of the probe that goes out now, before other new data; 0 for none. */
+export function probePayload(tcb: Tcb, now: Micros): number {
+  const { pathProbe, board, mss } = tcb
+  if (!pathProbe.isActive || tcb.recovery !== 'none' || board.sackedBytes > 0 || board.lostBytes > 0) return 0
+  const size = pathProbe.next(packetSize(tcb), mostCarried(tcb), now)
+  if (size === 0) return 0
+  const payload = size - HEADERS - tcb.segmentOptions
+  // RFC 4821 §7.4: as much behind it as shows its loss without a timeout, and a window that lets all of it out.
+  const needed = payload + (DUP_THRESH + 1) * mss
+  const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
+  if (tcb.unsent < needed || offered < needed || tcb.allowance < needed) return 0
+  pathProbe.sent(size, tcb.snd.nxt, seqAdd(tcb.snd.nxt, payload))
+  return payload
+}
+
+/** Loss was found: true when it is the probe alone. What it carried goes again, and the window stays as it is. */
+export function probeWasLost(tcb: Tcb): boolean {
+  const end = tcb.pathProbe.lost(tcb.snd.una, tcb.board.lostBytes)
+  if (end === undefined) return false
+  for (const range of tcb.board.ranges) if (seqLe(range.end, end)) tcb.board.markLost(range)
+  return true
+}
+
+/** The retransmission timer expired: perhaps full segments are too large, and a router has said so, or nobody does. */
+export function suspectPath(tcb: Tcb): void {
+  const { pathProbe, settings, board } = tcb
+  pathProbe.forget()
+  const base = Math.min(settings.baseMss + HEADERS, packetSize(tcb))
+  const claimed = tcb.mtuClaim.confirmed()
+  if (claimed > 0) {
+    pathProbe.begin(Math.min(base, claimed), claimed)
+    pathProbe.tooBig(claimed)
+    return
+  }
+  // RFC 8899 §4.3: not the first timeout, and not of small segments.
+  const first = board.first
+  if (settings.mtuProbing === 'off' || !tcb.synAcked || first === undefined) return
+  if ((tcb.rtt.backoff + 1) % SUSPICION !== 0) return
+  const isLarge = seqDiff(first.end, first.start) + HEADERS > (pathProbe.isActive ? pathProbe.limit / 2 : base)
+  if (isLarge) pathProbe.shrink(base)
+}
+
+/** A packet of the stream, as it is at most now. */
+const packetSize = (tcb: Tcb): number => tcb.mss + HEADERS + tcb.segmentOptions
+
+/** A run of octets arrived that went out together. */
+export function packetPassed(tcb: Tcb, range: SentRange): void {
+  const size = seqDiff(range.end, range.start) + HEADERS + tcb.segmentOptions
+  tcb.mtuClaim.passed(Math.min(size, packetSize(tcb)), range.start, range.end)
+}
+
+/**
+ * RFC 1191 §6.3: what was too large goes again in smaller segments, and this is no sign of congestion. What a router
+ * says must concern a segment in flight (RFC 5927 §4.1), be less than what we send, and not contradict what passes (§7.2).
+ */
+export function onPacketTooBig(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Micros): void {
+  const { mtu } = error
+  const { pathProbe } = tcb
+  if (mtu >= Math.min(tcb.pathMtu, pathProbe.limit)) {
+    // Only a probe was that large, and it was sent to learn this.
+    if (!pathProbe.isLarger(mtu)) return
+    pathProbe.tooBig(mtu)
+  } else {
+    if (!tcb.mtuClaim.isPlausible(mtu, error.seq as Seq)) return
+    pathProbe.tooBig(mtu)
+    ip.lowerPathMtu(tcb.remote, mtu, now)
+    tcb.pathMtu = ip.mtuOf(tcb.route)
+  }
+  tcb.board.markAllLost()
+  // As after a timeout everything goes again, but the congestion window is left as it is.
+  tcb.recovery = 'timeout'
+  tcb.recoveryPoint = tcb.snd.nxt
+}

@@ -1,0 +1,109 @@
+import { seqAdd, seqDiff, seqGt } from '../../base/seq.ts'
+import type { Micros } from '../../base/types.ts'
+import { TcpFlag } from '../../wire/tcp.ts'
+import { end } from '../ending.ts'
+import { isSynchronized } from '../fsm.ts'
+import { type Segment, type SegmentSender, timestampAt } from '../segment.ts'
+import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
+
+/** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */
+export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
+  const { rcv } = tcb
+  tcb.lastDataReceived = now
+  const each = Math.ceil(seg.dataLength / seg.count)
+  tcb.ackPace.measure(Math.min(each, tcb.localMss), seg.has(TcpFlag.PSH))
+  if (tcb.timestamps && each >= tcb.ackPace.peerSegment) {
+    const echo = seg.options.tsecr
+    tcb.sizing.measure(echo, (timestampAt(tcb.tsOffset, now) - echo) | 0)
+  }
+  const behind = Math.max(0, seqDiff(rcv.nxt, seg.seq))
+  const at = seg.dataAt + behind
+  let length = seg.dataLength - behind
+  const offset = Math.max(0, seqDiff(seg.seq, rcv.nxt))
+  const room = (tcb.finAt === undefined ? tcb.receiveWindow : seqDiff(tcb.finAt, rcv.nxt)) - offset
+  if (length > room) {
+    length = room
+    seg.flags &= ~TcpFlag.FIN
+    tcb.ackOwed = AckOwed.NOW
+  }
+  if (behind > 0 && seg.dataLength > 0) {
+    const count = Math.min(behind, seg.dataLength)
+    tcb.stats.duplicateBytes += count
+    tcb.reassembly.duplicate(seg.seq, seqAdd(seg.seq, count))
+  }
+  if (length <= 0) {
+    if (seg.dataLength > 0) tcb.ackOwed = AckOwed.NOW
+    return
+  }
+  if (offset > 0) {
+    tcb.stats.outOfOrder++
+    const start = seqAdd(rcv.nxt, offset)
+    if (tcb.reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)
+    else seg.flags &= ~TcpFlag.FIN
+    // RFC 5681 §4.2: at once. A sender without SACK counts these ACKs, so each segment gets its own.
+    tcb.ackOwed = AckOwed.NOW
+    if (!tcb.sackPermitted) sender.ack(tcb, now)
+    return
+  }
+  if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty) tcb.receiveRing.rewind()
+  tcb.receiveRing.store(0, seg.bytes, at, at + length)
+  const before = rcv.nxt
+  rcv.nxt = seqAdd(rcv.nxt, length)
+  const filled = !tcb.reassembly.isEmpty
+  if (filled) rcv.nxt = tcb.reassembly.advance(rcv.nxt)
+  const received = seqDiff(rcv.nxt, before)
+  tcb.receiveRing.extend(received)
+  tcb.stats.bytesReceived += received
+  tcb.note(UserEvent.READABLE)
+  const { ackPace } = tcb
+  ackPace.received(tcb.receiveWindow, tcb.settings.quickAcks, tcb.rtt.rto, now)
+  // RFC 9293 §3.8.6.3 (SHLD-19): an ACK for at least every second full-sized segment.
+  const isSecond = seqDiff(rcv.nxt, rcv.lastAck) > ackPace.peerSegment
+  if (filled || isSecond || ackPace.isQuick) tcb.ackOwed = AckOwed.NOW
+  else if (tcb.ackOwed === AckOwed.NONE) tcb.ackOwed = AckOwed.DELAYED
+}
+
+/** Eighth, check the FIN bit: the FIN counts once everything before it has arrived. */
+export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
+  // A FIN before data that the peer has sent is no end of its stream.
+  if (seg.has(TcpFlag.FIN) && tcb.reassembly.endsBy(seqAdd(seg.end, -1))) tcb.finAt ??= seqAdd(seg.end, -1)
+  if (tcb.finAt === undefined || tcb.peerClosed) return
+  if (tcb.rcv.nxt !== tcb.finAt) {
+    if (seqGt(tcb.finAt, tcb.rcv.nxt)) tcb.ackOwed = AckOwed.NOW
+    return
+  }
+  tcb.rcv.nxt = seqAdd(tcb.finAt, 1)
+  tcb.peerClosed = true
+  tcb.ackOwed = AckOwed.NOW
+  tcb.note(UserEvent.READABLE)
+  if (tcb.state === 'FIN-WAIT-2') {
+    sender.ack(tcb, now)
+    end(tcb, 'rcv FIN')
+  } else tcb.become('rcv FIN')
+}
+
+/** RECEIVE, RFC 9293 §3.10.3: the user has taken `count` bytes. Opens the window again, and lets it grow. */
+export function consumed(tcb: Tcb, count: number, now: Micros): void {
+  tcb.receiveRing.consume(count)
+  if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty && tcb.peerClosed) tcb.receiveRing.clear()
+  const wanted = tcb.sizing.wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
+  if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, Math.round(wanted))
+  // Before the handshake is complete, any ACK of ours would be another SYN,ACK.
+  if (!isSynchronized(tcb.state)) return
+  const promised = seqDiff(tcb.rcv.adv, tcb.rcv.nxt)
+  const open = tcb.receiveWindow
+  // Linux's rule, within RFC 9293 §3.8.6.2.2: an update is worth a segment when it doubles what the peer may send.
+  if (!tcb.peerClosed && open > promised && open >= 2 * promised) {
+    tcb.ackOwed = AckOwed.NOW
+    tcb.owner.changed(tcb)
+  }
+}
+
+/** The delayed ACK's time has come. */
+export function onDelayedAck(tcb: Tcb): void {
+  tcb.ackPace.delayed()
+  if (tcb.ackOwed !== AckOwed.NONE) tcb.ackOwed = AckOwed.NOW
+}
+
+/** Whether the peer's FIN has been reached by the reader. */
+export const atEnd = (tcb: Tcb): boolean => tcb.peerClosed && tcb.receiveRing.length === 0

@@ -212,6 +212,8 @@ static void take(int fd, uint64_t ms) {
 }
 
 static void give(int fd) {
+  // When the reset that ends it is lost, nobody answers any more.
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){10000}, sizeof(unsigned));
   pour(fd, UINT64_MAX / 1000000000);
   struct tcp_info info = {0};
   socklen_t length = sizeof info;

@@ -33,11 +33,13 @@ export async function withRig(
   const why = labUnavailable()
   if (why !== undefined) refuse(why)
   const folder = mkdtempSync(join(tmpdir(), 'gotcp-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  // The lab, too, is removed when the process exits, which a signal alone would not let it.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const lab = createLab({ hosts })
   try {
     await work(lab, compilePeer(folder))
   } finally {
     lab.close()
-    rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -16,6 +16,11 @@ class WindowedMax {
     return most
   }
 
+  /** Something was seen in this window. */
+  get isFilled(): boolean {
+    return this.#values[this.#at]! > 0
+  }
+
   update(value: number): void {
     if (value > this.#values[this.#at]!) this.#values[this.#at] = value
   }
@@ -50,7 +55,7 @@ export class BbrModel {
   #minRttAt = 0
   #probeRttMin = Number.POSITIVE_INFINITY
   #probeRttMinAt = 0
-  /** BBR.probe_rtt_expired: no ACK of late was as quick as one of five seconds ago. */
+  /** BBR.probe_rtt_expired: no ACK of the last `PROBE_RTT_INTERVAL` was as quick as one before. */
   isRttStale = false
   /** BBR.round_start: the sample is the first of a round trip, and how many there have been. */
   isRoundStart = false
@@ -91,9 +96,9 @@ export class BbrModel {
     this.#nextRound = sample.totalDelivered
   }
 
-  /** A cycle of probing is over: what was seen in the cycle before last is forgotten. */
+  /** A cycle of probing is over: what was seen in the cycle before last is forgotten, unless this one showed nothing. */
   advanceCycle(): void {
-    this.#maxBw.advance()
+    if (this.#maxBw.isFilled) this.#maxBw.advance()
   }
 
   /** §5.3.1.2, ResetFullBW: is there more than `bandwidth`? */
@@ -103,7 +108,7 @@ export class BbrModel {
     this.isFullNow = false
   }
 
-  /** Probing the round trip is done; the next time is five seconds on. */
+  /** Probing the round trip is done; the next time is `PROBE_RTT_INTERVAL` on. */
   rttProbed(now: Micros): void {
     this.#probeRttMinAt = now
     this.isRttStale = false

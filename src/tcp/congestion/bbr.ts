@@ -73,6 +73,11 @@ export class Bbr implements CongestionControl {
     this.cwnd = window
   }
 
+  /** §5.3.4: little is in flight while the round trip is probed. */
+  get holdsBack(): boolean {
+    return this.#state === 'probe rtt'
+  }
+
   get path(): PathModel | undefined {
     const { minRtt } = this.#model
     if (minRtt === NO_LIMIT) return undefined

@@ -70,6 +70,8 @@ export interface CongestionControl {
   ssthresh: number
   /** It bounds what goes out in recovery by its own window, which proportional rate reduction does for others. */
   readonly ownsRecovery: boolean
+  /** It sends less than it believes the path to take: what is delivered meanwhile says nothing of the path. */
+  readonly holdsBack: boolean
   /** How fast to send, in octets per microsecond; undefined leaves it to the ACKs. */
   readonly pacingRate: number | undefined
   /** What it believes of the path; undefined where it believes nothing, or does not know yet. */

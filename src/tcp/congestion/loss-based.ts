@@ -5,6 +5,7 @@ import type { AckSample, CongestionControl, CongestionName } from './control.ts'
 export abstract class LossBased implements CongestionControl {
   abstract readonly name: CongestionName
   readonly ownsRecovery = false
+  readonly holdsBack = false
   readonly pacingRate = undefined
   readonly path = undefined
   cwnd: number

@@ -229,4 +229,5 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
         !tcb.ecn.isReducing(snd.una) &&
         tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh)))
   congestion.onAck(sample)
+  if (congestion.holdsBack) tcb.rate.limitedBySender(tcb.board)
 }

@@ -17,6 +17,8 @@ class Path {
   /** The gains of the states passed through, without repetitions. */
   readonly gains: number[] = []
   now = 1_000_000
+  /** Octets per microsecond that the user has to send; without a number, more than the path takes. */
+  offered = Number.POSITIVE_INFINITY
 
   run(micros_: number, until: () => boolean = () => false): this {
     const end = this.now + micros_
@@ -31,7 +33,7 @@ class Path {
   #ack(): void {
     const { bbr, sample } = this
     const flight = Math.min(bbr.cwnd, Math.max(4 * MSS, (bbr.pacingRate ?? BANDWIDTH) * RTT))
-    const rate = Math.min(BANDWIDTH, flight / RTT)
+    const rate = Math.min(BANDWIDTH, flight / RTT, this.offered)
     this.now += (2 * MSS) / rate
     sample.now = micros(this.now)
     sample.acked = 2 * MSS
@@ -49,6 +51,7 @@ class Path {
     sample.cwnd = bbr.cwnd
     sample.isCwndLimited = flight >= bbr.cwnd
     sample.quantum = 2 * MSS
+    sample.isAppLimited = this.offered < BANDWIDTH || bbr.holdsBack
     bbr.onAck(sample)
     if (this.gains.at(-1) !== this.gain) this.gains.push(this.gain)
   }
@@ -92,6 +95,15 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     path.run(1_000_000, () => path.bbr.path?.cwndGain !== 0.5)
     assert.ok(path.now - begin >= 200_000 && path.now - begin < 400_000, `${path.now - begin}`)
     assert.ok(path.bbr.cwnd > BDP, 'what it was before')
+  })
+
+  it('keeps what it knows of the path while the user has little to send, whatever round trips it probes (§5.5.6)', () => {
+    const path = settled()
+    path.offered = BANDWIDTH / 20
+    path.run(60_000_000)
+    assert.ok(path.gains.length > 10)
+    assert.ok(path.bbr.path!.bandwidth > 0.9 * BANDWIDTH, `${path.bbr.path!.bandwidth}`)
+    assert.ok(path.bbr.pacingRate! > BANDWIDTH / 2, `${path.bbr.pacingRate}`)
   })
 
   it('knows nothing of its flight after a timeout, and is back when that is mended (§5.6.4.4)', () => {

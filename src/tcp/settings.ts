@@ -188,32 +188,37 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     }
     return value
   }
+  const whole = (name: keyof TcpOptionsInit, fallback: number, low: number, high: number): number => {
+    const value = within(name, fallback, low, high)
+    if (!Number.isInteger(value)) throw new RangeError(`Cannot use ${name} ${value}: it must be a whole number`)
+    return value
+  }
   const day = 86_400_000
   return {
     noDelay: init.noDelay ?? false,
     keepAlive: init.keepAlive ? fromMs(within('keepAlive', 0, 1, day)) : 0,
     keepAliveInterval: fromMs(within('keepAliveInterval', 75_000, 1, day)),
-    keepAliveProbes: within('keepAliveProbes', 9, 1, 255),
+    keepAliveProbes: whole('keepAliveProbes', 9, 1, 255),
     userTimeout: fromMs(within('userTimeout', 900_000, 100, day)),
     isUserTimeoutChosen: init.userTimeout !== undefined,
     userTimeoutOption: init.userTimeoutOption ?? false,
-    retries: within('retries', 255, 0, 255),
-    synRetries: within('synRetries', 255, 0, 255),
-    synAckRetries: within('synAckRetries', 5, 0, 255),
-    linger: init.linger === undefined || init.linger === false ? false : fromMs(within('linger', 0, 0, day)),
+    retries: whole('retries', 255, 0, 255),
     connectTimeout: fromMs(within('connectTimeout', 180_000, 1, day)),
-    sendBuffer: within('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
-    notSentLowat: init.notSentLowat === undefined ? NO_LIMIT : within('notSentLowat', NO_LIMIT, 1, 1 << 30),
-    receiveBuffer: within('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
+    synRetries: whole('synRetries', 255, 0, 255),
+    synAckRetries: whole('synAckRetries', 5, 0, 255),
+    linger: init.linger === undefined || init.linger === false ? false : fromMs(within('linger', 0, 0, day)),
+    sendBuffer: whole('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
+    notSentLowat: init.notSentLowat === undefined ? NO_LIMIT : whole('notSentLowat', 1, 1, 1 << 30),
+    receiveBuffer: whole('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
     delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
-    quickAcks: within('quickAcks', 16, 0, 255),
+    quickAcks: whole('quickAcks', 16, 0, 255),
     timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
     resetEndsTimeWait: init.resetEndsTimeWait ?? true,
-    maxSegment: within('maxSegment', 65_495, 88, 65_495),
+    maxSegment: whole('maxSegment', 65_495, 88, 65_495),
     mtuProbing: oneOf('mtuProbing', init.mtuProbing, ['blackhole', 'always', 'off']),
-    baseMss: within('baseMss', 1024, 88, 65_495),
-    minBurst: within('minBurst', 2, 1, 65_535),
-    maxBurst: within('maxBurst', 65_535, 1, 65_535),
+    baseMss: whole('baseMss', 1024, 88, 65_495),
+    minBurst: whole('minBurst', 2, 1, 65_535),
+    maxBurst: whole('maxBurst', 65_535, 1, 65_535),
     timestamps: init.timestamps ?? true,
     windowScale: init.windowScale ?? true,
     sack: init.sack ?? true,
@@ -221,16 +226,16 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     congestion: oneOf('congestion', init.congestion, CONGESTION_CONTROLS),
     slowStartExit: oneOf('slowStartExit', init.slowStartExit, SLOW_START_EXITS),
     pacing: init.pacing ?? false,
-    initialWindow: init.initialWindow === undefined ? undefined : within('initialWindow', 10, 1, 65_535),
+    initialWindow: init.initialWindow === undefined ? undefined : whole('initialWindow', 10, 1, 65_535),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,
     rack: init.rack ?? true,
     tailLossProbe: init.tailLossProbe ?? true,
     frto: init.frto ?? true,
     dsack: init.dsack ?? true,
     emptyProbes: init.emptyProbes ?? false,
-    reordering: within('reordering', 3, 1, 300),
-    ttl: within('ttl', DEFAULT_TTL, 1, 255),
-    tos: within('tos', 0, 0, 255) & ~ECN_MASK,
+    reordering: whole('reordering', 3, 1, 300),
+    ttl: whole('ttl', DEFAULT_TTL, 1, 255),
+    tos: whole('tos', 0, 0, 255) & ~ECN_MASK,
   }
 }
 

@@ -23,8 +23,7 @@ export function onTimer(tcb: Tcb, timer: Timer, sender: SegmentSender, now: Micr
       onRetransmit(tcb, sender, now)
       break
     case Timer.PERSIST:
-      tcb.persistBackoff++
-      probeWindow(tcb, sender, now)
+      onPersist(tcb, sender, now)
       break
     case Timer.REORDER:
       onReorderTimer(tcb, now)
@@ -55,9 +54,7 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const isEnd = isSpent || now >= tcb.givesUpAt
   afterFastOpenTimeout(tcb, isEnd, now)
   if (isEnd) {
-    // A peer that still answers is told.
-    if (tcb.synAcked && tcb.snd.wnd === 0 && tcb.lastReceived > tcb.waitingSince) sender.reset(tcb, now)
-    giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')
+    endUnanswered(tcb, sender, now)
     return
   }
   if (offerAgain(tcb, now)) return
@@ -69,6 +66,26 @@ function onRetransmit(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   suspectPath(tcb)
   afterTimeout(tcb, now)
+}
+
+/**
+ * RFC 9293 §3.8.6.1. A probe that carries an octet is unacknowledged data, with the retransmission timer for its end; one
+ * without has only this timer.
+ */
+function onPersist(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  if (tcb.persistBackoff++ === 0) tcb.waitingSince = now
+  else if (now >= tcb.givesUpAt) {
+    endUnanswered(tcb, sender, now)
+    return
+  }
+  probeWindow(tcb, sender, now)
+}
+
+/** The patience with a silent peer, or with one that keeps its window closed, is over. */
+function endUnanswered(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  // A peer that still answers is told.
+  if (tcb.synAcked && tcb.snd.wnd === 0 && tcb.lastReceived > tcb.waitingSince) sender.reset(tcb, now)
+  giveUp(tcb, tcb.synAcked ? 'the peer stopped acknowledging' : 'the peer did not answer the SYN')
 }
 
 /** True when the link had refused what the retransmission timer waits for: nothing is known of the path, and it is tried once more. */

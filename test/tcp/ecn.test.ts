@@ -149,6 +149,20 @@ describe('ECN, the sender (RFC 3168 §6.1.2)', () => {
     assert.equal(peer.tcb.congestion.ssthresh, ssthresh)
   })
 
+  it('stays reduced for a mark when the loss beside it turns out to be none', () => {
+    const peer = marked({ rtt: 10 })
+    peer.write(10_000)
+    peer.send('E. 1:1(0) ack 1001')
+    const { ssthresh } = peer.tcb.congestion
+    peer.take()
+    peer.send('E. 1:1(0) ack 1001 <sack 2001:10001>')
+    peer.expect('. 1001:2001(1000) ack 1')
+    peer.send('. 1:1(0) ack 10001 <sack 1001:2001>')
+    assert.equal(peer.tcb.stats.duplicatesReported, 1)
+    assert.equal(peer.tcb.congestion.ssthresh, ssthresh)
+    assert.ok(peer.tcb.congestion.cwnd <= ssthresh + 1000, `${peer.tcb.congestion.cwnd}`)
+  })
+
   it('tells the peer with CWR that a loss reduced the window, too', () => {
     const peer = marked({ rtt: 10 })
     peer.write(1000)

@@ -290,6 +290,16 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     assert.equal(peer.tcb.state, 'CLOSE-WAIT')
   })
 
+  it('learns nothing of the size of the peer’s segments from a bare FIN', () => {
+    const peer = passive()
+    const { peerSegment } = peer.tcb.ackPace
+    const { lastDataReceived } = peer.tcb
+    peer.wait(100)
+    peer.send('F. 11:11(0) ack 1')
+    assert.equal(peer.tcb.ackPace.peerSegment, peerSegment)
+    assert.equal(peer.tcb.lastDataReceived, lastDataReceived)
+  })
+
   it('believes no FIN before data that it has', () => {
     const peer = passive()
     peer.send('P. 51:151(100) ack 1', 'F. 101:101(0) ack 1')

@@ -169,6 +169,30 @@ describe('the send window', () => {
     peer.expect('P. 1:11(10) ack 1')
   })
 
+  it('gives up a peer that answers no such probe, and one that does only where the user said how long to bear it', () => {
+    for (const [userTimeout, answers, end] of [
+      [5000, false, 'ETIMEDOUT'],
+      [5000, true, 'ETIMEDOUT'],
+      [undefined, false, 'ETIMEDOUT'],
+      [undefined, true, undefined],
+    ] as const) {
+      const peer = passive({ tcp: { emptyProbes: true, ...(userTimeout === undefined ? {} : { userTimeout }) } })
+      peer.wait(60_000)
+      peer.send('. 1:1(0) ack 1 win 0')
+      peer.wait(60_000)
+      const begin = peer.now
+      peer.write(10)
+      while (peer.told.length === 0 && peer.now < begin + 1_000_000) {
+        peer.wait(100)
+        if (peer.take().length > 0 && answers) peer.send('. 1:1(0) ack 1 win 0')
+      }
+      assert.equal(peer.told[0], end, `${userTimeout} ${answers}`)
+      const expected = userTimeout ?? (answers ? 1_000_000 : 900_000)
+      const took = peer.now - begin
+      assert.ok(took >= expected && took <= expected + 1000, `${took} of ${expected}`)
+    }
+  })
+
   it('sends what was probed again at once when the window opens', () => {
     for (const syn of ['mss 1000,sackOK', 'mss 1000']) {
       const peer = passive({ syn, window: 1000 })

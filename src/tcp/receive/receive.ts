@@ -8,6 +8,7 @@ import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
 
 /** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */
 export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
+  if (seg.dataLength === 0) return
   const { rcv } = tcb
   tcb.lastDataReceived = now
   const each = Math.ceil(seg.dataLength / seg.count)
@@ -26,13 +27,13 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     seg.flags &= ~TcpFlag.FIN
     tcb.ackOwed = AckOwed.NOW
   }
-  if (behind > 0 && seg.dataLength > 0) {
+  if (behind > 0) {
     const count = Math.min(behind, seg.dataLength)
     tcb.stats.duplicateBytes += count
     tcb.reassembly.duplicate(seg.seq, seqAdd(seg.seq, count))
   }
   if (length <= 0) {
-    if (seg.dataLength > 0) tcb.ackOwed = AckOwed.NOW
+    tcb.ackOwed = AckOwed.NOW
     return
   }
   if (offset > 0) {

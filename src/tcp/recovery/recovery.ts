@@ -150,13 +150,14 @@ function reactToLoss(tcb: Tcb, flight: number): void {
 function enterFast(tcb: Tcb, flight: number): void {
   forgetProbe(tcb)
   // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
-  if (tcb.recovery !== 'cwr') {
-    if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onCongestion(flight, tcb.mss)
-    beginReduction(tcb, flight)
-  }
+  const isAnswered = tcb.recovery === 'cwr' || tcb.ecn.isReducing(tcb.snd.una)
+  if (!isAnswered) tcb.congestion.onCongestion(flight, tcb.mss)
+  if (tcb.recovery !== 'cwr') beginReduction(tcb, flight)
   tcb.recovery = 'fast'
   tcb.recoveryPoint = tcb.snd.nxt
-  tcb.undo.begin(tcb.snd.una)
+  // What the window answered before was no mistake, even if this loss is none.
+  if (isAnswered) tcb.undo.settle()
+  else tcb.undo.begin(tcb.snd.una)
   tcb.stats.fastRecoveries++
 }
 

@@ -270,7 +270,14 @@ function waitForWindow(tcb: Tcb, now: Micros): void {
     tcb.snd.wnd > 0
       ? Math.min(MAX_SWS_OVERRIDE, tcb.rtt.rto)
       : micros(Math.min(MAX_PERSIST, tcb.rtt.rto * 2 ** tcb.persistBackoff))
-  tcb.deadlines.arm(Timer.PERSIST, addMicros(now, delay))
+  const at = addMicros(now, delay)
+  tcb.deadlines.arm(Timer.PERSIST, tcb.persistBackoff > 0 ? noLaterThanEnd(tcb, at, now) : at)
+}
+
+/** `at`, or the end of the patience with the peer, where that is still to come and comes first. */
+function noLaterThanEnd(tcb: Tcb, at: Micros, now: Micros): Micros {
+  const limit = tcb.givesUpAt
+  return at > limit && limit > now ? limit : at
 }
 
 /** RFC 9293 §3.8.6.1 and (4) of §3.8.6.2.1: sends what the window holds back, or one octet beyond a closed one. */
@@ -291,9 +298,8 @@ export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void 
 function armRetransmit(tcb: Tcb, now: Micros): void {
   if (tcb.board.isEmpty) tcb.deadlines.stop(Timer.RETRANSMIT)
   else if (!tcb.deadlines.isArmed(Timer.RETRANSMIT)) {
-    const limit = tcb.givesUpAt
     const at = addMicros(now, tcb.rtt.rto - waited(tcb, now))
-    tcb.deadlines.arm(Timer.RETRANSMIT, at > limit && limit > now ? limit : at)
+    tcb.deadlines.arm(Timer.RETRANSMIT, noLaterThanEnd(tcb, at, now))
   }
 }
 

@@ -307,6 +307,8 @@ export class Bbr implements CongestionControl {
       if (srtt > 0) this.pacingRate = (GAINS.startup[0] * this.cwnd) / srtt
       return
     }
+    // Marks or losses can end startup before any ACK told a rate.
+    if (this.#bandwidth === 0) return
     const rate = GAINS[this.#state][0] * PACING_MARGIN * this.#bandwidth
     if (this.#model.isFull || rate > this.pacingRate) this.pacingRate = rate
   }

@@ -19,6 +19,9 @@ class Path {
   now = 1_000_000
   /** Octets per microsecond that the user has to send; without a number, more than the path takes. */
   offered = Number.POSITIVE_INFINITY
+  /** What ACKs tell of the rate: all, nothing where the flight is too short to measure one, or only now and then. */
+  measured: 'all' | 'nothing' | 'seldom' = 'all'
+  #acks = 0
 
   run(micros_: number, until: () => boolean = () => false): this {
     const end = this.now + micros_
@@ -40,7 +43,8 @@ class Path {
     sample.delivered = 2 * MSS
     sample.totalDelivered += 2 * MSS
     sample.priorDelivered = Math.max(0, sample.totalDelivered - flight)
-    sample.rate = rate
+    const tells = this.measured === 'all' || (this.measured === 'seldom' && this.#acks++ % 2 === 0)
+    sample.rate = tells ? rate : 0
     sample.rateDelivered = flight
     sample.sentInFlight = flight
     sample.rtt = micros(Math.max(RTT, flight / BANDWIDTH))
@@ -131,5 +135,29 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     young.bbr.onMark()
     young.run(2 * RTT)
     assert.notEqual(young.gain, 2.77, 'startup is over')
+  })
+  it('goes on at the last known rate while this machine is too slow to show a better one', () => {
+    const path = settled()
+    const before = path.bbr.path!.bandwidth
+    path.measured = 'seldom'
+    path.offered = BANDWIDTH / 2
+    for (let round = 0; round < 500; round++) {
+      path.bbr.onMark()
+      path.run(RTT)
+      assert.ok(path.bbr.pacingRate! > 0)
+    }
+    assert.ok(path.bbr.path!.bandwidth > 0 && path.bbr.path!.bandwidth <= before)
+  })
+
+  it('sends on, too, when the very first ACKs are marked and tell no rate', () => {
+    const path = new Path()
+    path.measured = 'nothing'
+    path.run(RTT)
+    path.bbr.onMark()
+    path.run(RTT)
+    assert.ok(path.bbr.pacingRate! > 0)
+    path.measured = 'all'
+    path.run(3_000_000)
+    assert.ok(path.bbr.path!.bandwidth > 0.9 * BANDWIDTH, `${path.bbr.path!.bandwidth}`)
   })
 })

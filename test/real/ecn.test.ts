@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { TcpSocket } from '../../src/stack/tcp-socket.ts'
 import { ATTACHMENTS, type Attachment, type AttachmentKind, attach, KERNEL_ADDRESS, OUR_ADDRESS } from './attachment.ts'
+import { counterOf } from './counters.ts'
 import { type LabHost, labUnavailable } from './netns.ts'
 
 const LIMIT = { timeout: 30_000 }
@@ -16,11 +17,7 @@ const CLIENT = `
 require('net').connect(${PORT}, '${OUR_ADDRESS}', function () { console.log('up'); this.end(Buffer.alloc(${BYTES})) })`
 
 /** Packets with ECT(0) that the kernel has received. */
-function markable(kernel: LabHost): number {
-  const lines = kernel.run('cat', '/proc/net/netstat').split('\n')
-  const [names, values] = lines.filter((line) => line.startsWith('IpExt:')).map((line) => line.split(' '))
-  return Number(values![names!.indexOf('InECT0Pkts')])
-}
+const markable = (kernel: LabHost): number => counterOf(kernel, 'IpExt', 'InECT0Pkts')
 
 async function on(kind: AttachmentKind, work: (attachment: Attachment) => Promise<void>): Promise<void> {
   const attachment = attach(kind, { prepare: (kernel) => kernel.sysctl('ipv4.tcp_ecn', REQUEST) })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
 import type { TcpSocket } from '../../src/index.ts'
-import { type Attachment, KERNEL_ADDRESS, OUR_ADDRESS } from './attachment.ts'
+import { type Attachment, OUR_ADDRESS } from './attachment.ts'
 import type { PeerPlan, PeerTally } from './peer-protocol.ts'
 import { Stream, StreamChecker } from './stream.ts'
 
@@ -96,16 +96,16 @@ const kernelPlan = (plan: TransferPlan): PeerPlan => ({
 })
 
 /** We connect, both send, all is compared on both sides, both close. */
-export async function asClient({ stack, peer }: Attachment, plan: TransferPlan): Promise<void> {
+export async function asClient({ stack, peer }: Pick<Attachment, 'stack' | 'peer'>, plan: TransferPlan): Promise<void> {
   const listener = await peer.listen(kernelPlan(plan))
-  const socket = await stack.tcp.connect({ host: KERNEL_ADDRESS, port: listener.port })
+  const socket = await stack.tcp.connect({ host: peer.address, port: listener.port })
   const ours = await exchange(socket, ourPlan(plan))
   assertArrived({ ours, theirs: await listener.report() }, plan.up, plan.down)
   await listener.close()
 }
 
 /** The kernel connects; otherwise the same. */
-export async function asServer({ stack, peer }: Attachment, plan: TransferPlan): Promise<void> {
+export async function asServer({ stack, peer }: Pick<Attachment, 'stack' | 'peer'>, plan: TransferPlan): Promise<void> {
   const listener = stack.tcp.listen({ port: 0 })
   const theirs = peer.connect(OUR_ADDRESS, listener.localPort, kernelPlan(plan))
   const ours = await exchange(await listener.accept(), ourPlan(plan))

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import type { TcpSocket } from '../../src/stack/tcp-socket.ts'
 import { ATTACHMENTS, type Attachment, type AttachmentKind, attach, KERNEL_ADDRESS, OUR_ADDRESS } from './attachment.ts'
+import { counterOf } from './counters.ts'
 import { type LabHost, labUnavailable, outputOf } from './netns.ts'
 
 const LIMIT = { timeout: 30_000 }
@@ -14,14 +15,7 @@ const ECHO_SERVER = `
 require('net').createServer((socket) => socket.pipe(socket)).listen(${PORT}, '${KERNEL_ADDRESS}', () => console.log('up'))`
 
 /** A counter of the kernel's TcpExt line. */
-function counter(kernel: LabHost, name: string): number {
-  const [names, values] = kernel
-    .run('cat', '/proc/net/netstat')
-    .split('\n')
-    .filter((line) => line.startsWith('TcpExt:'))
-    .map((line) => line.split(' '))
-  return Number(values![names!.indexOf(name)])
-}
+const counter = (kernel: LabHost, name: string): number => counterOf(kernel, 'TcpExt', name)
 
 async function on(kind: AttachmentKind, work: (attachment: Attachment) => Promise<void>): Promise<void> {
   const prepare = (kernel: LabHost): void => kernel.sysctl('ipv4.tcp_fastopen', EVERYWHERE)

@@ -1,4 +1,5 @@
 import { type Seq, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../base/seq.ts'
+import { drop, firstBeyond, insert } from './seq-list.ts'
 
 /** A set of sequence numbers as disjoint runs in order, none touching the next. */
 export class SeqRuns {
@@ -19,14 +20,7 @@ export class SeqRuns {
 
   /** Index of the first run that ends beyond `at`, by halving; `count` when none does. */
   find(at: Seq): number {
-    let low = 0
-    let high = this.#ends.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (seqLe(this.#ends[middle]!, at)) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstBeyond(this.#ends, at)
   }
 
   has(at: Seq): boolean {
@@ -77,18 +71,4 @@ export class SeqRuns {
     this.#starts.length = 0
     this.#ends.length = 0
   }
-}
-
-// `splice` would make an array of what it takes out.
-
-function insert(list: Seq[], at: number, value: Seq): void {
-  list.push(value)
-  for (let i = list.length - 1; i > at; i--) list[i] = list[i - 1]!
-  list[at] = value
-}
-
-function drop(list: Seq[], at: number, count: number): void {
-  if (count === 0) return
-  for (let i = at + count; i < list.length; i++) list[i - count] = list[i]!
-  list.length -= count
 }

@@ -153,10 +153,10 @@ describe('Scoreboard', () => {
   const MSS = 100
   const nobody: DeliveryWatcher = { onDelivered: () => undefined }
 
-  /** A board with `count` segments of MSS octets in flight. */
-  function full(count: number): Scoreboard {
+  /** A board with `count` segments of MSS octets in flight, each sent so long after the one before. */
+  function full(count: number, apart = 1): Scoreboard {
     const board = new Scoreboard(BASE)
-    for (let i = 0; i < count; i++) board.sent(at(i * MSS), at((i + 1) * MSS), micros(i))
+    for (let i = 0; i < count; i++) board.sent(at(i * MSS), at((i + 1) * MSS), micros(i * apart))
     return board
   }
 
@@ -192,6 +192,28 @@ describe('Scoreboard', () => {
     board.sent(at(0), at(60 * MSS), micros(1))
     for (let i = 0; i < 60 * MSS; i += 7) board.sack(at(i), at(i + MSS + 3), MSS, nobody)
     assert.ok(board.ranges.length <= 60)
+  })
+
+  it('puts what is in flight after all where it was in the order of sending, one time or many (RFC 8985 §6.2)', () => {
+    for (const board of [full(6), full(6, 0)]) {
+      const order = (): number[] => {
+        const starts: number[] = []
+        for (let range = board.oldestInFlight; range !== undefined; range = range.newer) {
+          starts.push(seqDiff(range.start, BASE) / MSS)
+        }
+        return starts
+      }
+      board.sack(at(MSS), at(3 * MSS), MSS, nobody)
+      board.sack(at(4 * MSS), at(6 * MSS), MSS, nobody)
+      board.forgetSacks()
+      assert.deepEqual(order(), [0, 1, 2, 3, 4, 5])
+      board.markFirstLost(MSS)
+      board.retransmitted(board.firstLost()!, MSS, micros(10))
+      for (const range of board.ranges.slice(1, 4)) board.markLost(range)
+      assert.deepEqual(order(), [4, 5, 0])
+      board.unmarkLost()
+      assert.deepEqual(order(), [1, 2, 3, 4, 5, 0])
+    }
   })
 
   it('finds holes by what is sacked beyond them (RFC 6675 §4, IsLost)', () => {

@@ -1,7 +1,7 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLt } from '../../base/seq.ts'
 import { addMicros, type Micros, micros, NEVER } from '../../base/types.ts'
 import type { Scoreboard } from './scoreboard.ts'
-import type { SentRange } from './sent-range.ts'
+import { type SentRange, sentAfter } from './sent-range.ts'
 
 /** RFC 5681 §3.2, RFC 6675 §2: this many segments beyond a hole make it a loss. */
 export const DUP_THRESH = 3
@@ -52,7 +52,7 @@ export class Rack {
     // The ACK may be of an earlier transmission of the same octets.
     if (range.transmissions > 1 && (rtt < minRtt || echoedBefore)) return
     this.#rtt = rtt
-    if (range.sentAt > this.#sentAt || (range.sentAt === this.#sentAt && seqGt(range.end, this.#end))) {
+    if (sentAfter(range.sentAt, range.end, this.#sentAt, this.#end)) {
       this.#sentAt = range.sentAt
       this.#end = range.end
     }
@@ -92,8 +92,7 @@ export class Rack {
     if (this.#sentAt < 0) return NEVER
     for (let range = board.oldestInFlight; range !== undefined; ) {
       const { newer, sentAt } = range
-      const isBefore = sentAt < this.#sentAt || (sentAt === this.#sentAt && seqLt(range.end, this.#end))
-      if (!isBefore) break
+      if (!sentAfter(this.#sentAt, this.#end, sentAt, range.end)) break
       const lostAt = addMicros(sentAt, this.#rtt + window)
       if (lostAt > now) return lostAt
       board.markLost(range)

@@ -2,7 +2,7 @@ import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin }
 import type { Micros } from '../../base/types.ts'
 import { SeqRuns } from '../seq-runs.ts'
 import { LostQueue } from './lost-queue.ts'
-import { beginRange, copyRange, emptyRange, isWaiting, type SentRange, sizeOf } from './sent-range.ts'
+import { beginRange, copyRange, emptyRange, isWaiting, type SentRange, sentAfter, sizeOf } from './sent-range.ts'
 
 /** So many ranges at the front may be gone before the list is moved up, and as many are kept for use. */
 const SLACK = 64
@@ -245,21 +245,14 @@ export class Scoreboard {
       if (isWaiting(range)) back.push(range)
       this.#notLost(range)
     }
-    back.sort((a, b) => a.sentAt - b.sentAt)
-    for (const range of back) {
-      let before = this.#newest
-      while (before !== undefined && before.sentAt > range.sentAt) before = before.older
-      this.#link(range, before)
-    }
+    this.#linkAgain(back)
   }
 
   /** RFC 2018 §8: after a timeout on a sacked first range the peer has reneged; believe nothing it said. */
   forgetSacks(): void {
-    for (const range of this.ranges) {
-      if (!range.sacked) continue
-      range.sacked = false
-      this.#link(range, undefined)
-    }
+    const back = this.ranges.filter(({ sacked }) => sacked)
+    for (const range of back) range.sacked = false
+    this.#linkAgain(back)
     this.#held.clear()
     this.#sacked = 0
   }
@@ -344,6 +337,17 @@ export class Scoreboard {
     else older.newer = range
     if (newer === undefined) this.#newest = range
     else newer.older = range
+  }
+
+  /** Puts ranges, given in order, back to where they were in the order of sending: one pass from the newest on. */
+  #linkAgain(ranges: SentRange[]): void {
+    ranges.sort((a, b) => a.sentAt - b.sentAt)
+    let older = this.#newest
+    for (let i = ranges.length - 1; i >= 0; i--) {
+      const range = ranges[i]!
+      while (older !== undefined && sentAfter(older.sentAt, older.end, range.sentAt, range.end)) older = older.older
+      this.#link(range, older)
+    }
   }
 
   #unlink(range: SentRange): void {

@@ -1,4 +1,4 @@
-import { type Seq, seqDiff } from '../../base/seq.ts'
+import { type Seq, seqDiff, seqGt } from '../../base/seq.ts'
 import { type Micros, micros } from '../../base/types.ts'
 
 /** A run of sequence space that went out together: one segment, or one super-segment. SYN and FIN count one each. */
@@ -79,3 +79,7 @@ export const sizeOf = (range: SentRange): number => seqDiff(range.end, range.sta
 
 /** It is thought lost and has not gone out again. */
 export const isWaiting = (range: SentRange): boolean => range.lost && !range.resent
+
+/** RFC 8985 §6.2, RACK_sent_after: what went out at one time went out in order. */
+export const sentAfter = (at: Micros, end: Seq, otherAt: Micros, otherEnd: Seq): boolean =>
+  at > otherAt || (at === otherAt && seqGt(end, otherEnd))

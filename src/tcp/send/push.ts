@@ -1,4 +1,5 @@
-import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq.ts'
+import { type Seq, seqAdd, seqDiff, seqGt, seqLe } from '../../base/seq.ts'
+import { drop, firstBeyond, insert } from '../seq-list.ts'
 
 /**
  * Where the user's writes end. RFC 9293 §3.9.1.2 (MAY-15): a write pushes what it ends with unless it says that more
@@ -32,28 +33,25 @@ export class PushMarks {
 
   /** Octets from `nxt` to the end of its record; without one, no end is in sight. */
   recordLeft(nxt: Seq): number {
-    for (const end of this.#records) if (seqGt(end, nxt)) return seqDiff(end, nxt)
-    return Number.POSITIVE_INFINITY
+    const next = firstBeyond(this.#records, nxt)
+    return next < this.#records.length ? seqDiff(this.#records[next]!, nxt) : Number.POSITIVE_INFINITY
   }
 
   /** What goes up to `end` goes for good: the user who promised more has kept it waiting too long. */
   force(end: Seq): void {
-    const at = this.#marks.findIndex((mark) => seqLe(end, mark))
-    if (at < 0) this.#marks.push(end)
-    else if (this.#marks[at] !== end) this.#marks.splice(at, 0, end)
+    const before = firstBeyond(this.#marks, seqAdd(end, -1))
+    if (this.#marks[before] !== end) insert(this.#marks, before, end)
   }
 
   /** Whether a write ends within `(start, end]`. */
   within(start: Seq, end: Seq): boolean {
-    for (const mark of this.#marks) if (seqLt(start, mark) && seqLe(mark, end)) return true
-    return false
+    const next = firstBeyond(this.#marks, start)
+    return next < this.#marks.length && seqLe(this.#marks[next]!, end)
   }
 
   /** Everything before `una` was acknowledged. */
   release(una: Seq): void {
-    const marks = this.#marks
-    while (marks.length > 0 && seqLe(marks[0]!, una)) marks.shift()
-    const records = this.#records
-    while (records.length > 0 && seqLe(records[0]!, una)) records.shift()
+    drop(this.#marks, 0, firstBeyond(this.#marks, una))
+    drop(this.#records, 0, firstBeyond(this.#records, una))
   }
 }

@@ -31,7 +31,7 @@ export function segmentCount(frame: OutFrame): number {
 }
 
 /** The sum of the pseudo-header of a TCP or UDP segment of `length` bytes: what a partial checksum field holds. */
-export function pseudoSumOf(bytes: Uint8Array, layout: FrameLayout, length: number): number {
+function pseudoSumOf(bytes: Uint8Array, layout: FrameLayout, length: number): number {
   const isV4 = layout.version === 4
   const addresses = layout.ip + (isV4 ? 12 : 8)
   return foldSum(addSum(layout.protocol + length, bytes, addresses, addresses + (isV4 ? 8 : 32)))

@@ -14,8 +14,6 @@ const MAX_BUFFER = 65_536 - 320
 export class SendSpace {
   /** sk_sndbuf: twice what SO_SNDBUF asked for. */
   limit: number
-  /** SO_SNDBUF was set: it no longer follows the connection. */
-  isLocked = false
   /** Bytes that may wait unsent before the socket is full (TCP_NOTSENT_LOWAT). */
   notSentLowAt = 0xffff_ffff
   readonly #tcb: Tcb
@@ -84,15 +82,6 @@ export class SendSpace {
     const at = this.#written - this.#tcb.sendBuffer.length + seqDiff(end, this.#tcb.bufferSeq)
     const next = this.#ends.findIndex((other) => other >= at)
     if (next >= 0 && this.#ends[next] !== at) this.#ends.splice(next, 0, at)
-  }
-
-  /** As a connection is established, and as its window grows, room for twice the congestion window (tcp_sndbuf_expand). */
-  expand(most: number): void {
-    if (this.isLocked) return
-    const { congestion, mss } = this.#tcb
-    const perSegment = 2 ** Math.ceil(Math.log2(mss + 320 + 320)) + 256
-    const segments = Math.max(10, Math.floor(congestion.cwnd / mss))
-    this.limit = Math.max(this.limit, Math.min(2 * segments * perSegment, most))
   }
 
   #leftInLast(): number {

@@ -3,7 +3,7 @@ import { seqAdd } from '../base/seq.ts'
 import { addMicros } from '../base/types.ts'
 import type { FastOpenKeys } from '../tcp/fast-open/keys.ts'
 import type { Listener } from '../tcp/passive/listener.ts'
-import { resolveTcpOptions, type TcpOptionsInit } from '../tcp/settings.ts'
+import { nearestTcpOptions, resolveTcpOptions, type TcpOptionsInit } from '../tcp/settings.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { Timer } from '../tcp/timers.ts'
 import { release } from '../tcp/user.ts'
@@ -83,23 +83,22 @@ export class KernelSocket {
     this.sysctls = machine.sysctls
   }
 
-  /** The options for a connection or listener of this socket. */
+  /** The options for a connection or listener of this socket: the nearest to Linux's that our stack takes. */
   get options(): TcpOptionsInit {
     const keepIdle = this.keepIdle ?? this.sysctls.number('tcp_keepalive_time')
-    return {
+    return nearestTcpOptions({
       ...this.#machine.options,
       ...this.wanted,
       keepAlive: this.keepAlive ? 1000 * keepIdle : false,
       ...(this.userTimeout > 0 ? { userTimeout: this.userTimeout } : {}),
       ...(this.rcvBuf === undefined ? {} : { receiveBuffer: this.rcvBuf }),
-    }
+    })
   }
 
   /** Takes over a connection: its own from connect, or one that was accepted. */
   attach(tcb: Tcb): void {
     this.tcb = tcb
     this.space = new SendSpace(tcb, this.sndBuf ?? this.sysctls.number('tcp_wmem', 1))
-    this.space.isLocked = this.sndBuf !== undefined
     const { space } = this
     const nothing = (): void => undefined
     tcb.user = {
@@ -158,12 +157,10 @@ export class KernelSocket {
     this.pushes = false
   }
 
-  /** SO_SNDBUF: from now on the limit stays where it is. */
+  /** SO_SNDBUF. */
   setSendBuffer(bytes: number): void {
     this.sndBuf = bytes
-    if (this.space === undefined) return
-    this.space.limit = bytes
-    this.space.isLocked = true
+    if (this.space !== undefined) this.space.limit = bytes
   }
 
   /** A segment of its connection is on the wire. */

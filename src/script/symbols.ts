@@ -130,7 +130,6 @@ export const symbolValue = (name: string): number | undefined => VALUES.get(name
 export const Level = GROUPS.level
 export const SocketOption = GROUPS.socketOption
 export const IpOption = GROUPS.ipOption
-export const PmtuDiscover = GROUPS.pmtuDiscover
 export const TcpOption = GROUPS.tcpOption
 export const Message = GROUPS.message
 export const FileFlag = GROUPS.file

@@ -23,7 +23,6 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   tcp_reordering: '3',
   tcp_syn_retries: '6',
   tcp_synack_retries: '5',
-  tcp_fin_timeout: '60',
   tcp_keepalive_time: '7200',
   tcp_keepalive_intvl: '75',
   tcp_keepalive_probes: '9',
@@ -101,7 +100,7 @@ export class Sysctls {
 }
 
 /** Our counterpart of one of Linux's congestion controls; its Reno is NewReno. Undefined for those we have not. */
-export function congestionNamed(name: string): CongestionName | undefined {
+function congestionNamed(name: string): CongestionName | undefined {
   const ours = name === 'reno' ? 'newreno' : name
   return CONGESTION_CONTROLS.find((known) => known === ours)
 }

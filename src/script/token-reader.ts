@@ -30,10 +30,6 @@ export class TokenReader {
     return token.kind === kind && (text === undefined || token.text === text)
   }
 
-  isMark(mark: string): boolean {
-    return this.is('mark', mark)
-  }
-
   /** Takes the next token if it is that one. */
   take(kind: TokenKind, text?: string): Token | undefined {
     return this.is(kind, text) ? this.next() : undefined

@@ -100,7 +100,7 @@ export function numberOf(value: Value | undefined, where: string): number {
   return value.value
 }
 
-export function pointedBy(value: Value | undefined, where: string): number {
+function pointedBy(value: Value | undefined, where: string): number {
   const items = listOf(value, where)
   if (items.length !== 1) throw new ArgumentError(`${where} must be one number in brackets`)
   return numberOf(items[0], where)

@@ -147,7 +147,7 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
 }
 
 /** What is outstanding, in segments; without SACK, duplicate ACKs stand for what the peer holds. */
-export function flightOf(tcb: Tcb): Pick<TcpInfo, 'unacked' | 'sacked' | 'lost' | 'retrans_out'> {
+function flightOf(tcb: Tcb): Pick<TcpInfo, 'unacked' | 'sacked' | 'lost' | 'retrans_out'> {
   const count = (isCounted: (range: SentRange) => boolean): number => {
     let segments = 0
     for (const range of tcb.board.ranges) {

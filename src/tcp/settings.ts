@@ -179,46 +179,75 @@ export interface TcpSettings {
   readonly tos: number
 }
 
+const DAY = 86_400_000
+
+/** What a number may be: its default, the least and the most. */
+type Range = readonly [usual: number, low: number, high: number]
+
+/** Milliseconds. */
+const TIMES = {
+  keepAlive: [0, 0, DAY],
+  keepAliveInterval: [75_000, 1, DAY],
+  userTimeout: [900_000, 1, DAY],
+  connectTimeout: [180_000, 1, DAY],
+  linger: [0, 0, DAY],
+  delayedAck: [40, 0, 500],
+  timeWait: [60_000, 0, 480_000],
+} satisfies { readonly [name in keyof TcpOptionsInit]?: Range }
+
+/** Octets, segments and the like: whole numbers. */
+const COUNTS = {
+  keepAliveProbes: [9, 1, 255],
+  retries: [255, 0, 255],
+  synRetries: [255, 0, 255],
+  synAckRetries: [5, 0, 255],
+  sendBuffer: [4 * 1024 * 1024, 2048, 1 << 30],
+  notSentLowat: [1 << 30, 1, 1 << 30],
+  receiveBuffer: [4 * 1024 * 1024, 2048, 1 << 30],
+  quickAcks: [16, 0, 255],
+  maxSegment: [65_495, 88, 65_495],
+  baseMss: [1024, 88, 65_495],
+  minBurst: [2, 1, 65_535],
+  maxBurst: [65_535, 1, 65_535],
+  initialWindow: [10, 1, 65_535],
+  reordering: [3, 1, 300],
+  ttl: [DEFAULT_TTL, 1, 255],
+  tos: [0, 0, 255],
+} satisfies { readonly [name in keyof TcpOptionsInit]?: Range }
+
 /** Fills in the defaults. Throws a RangeError that names the option, its limits and the value given. */
 export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
-  const within = (name: keyof TcpOptionsInit, fallback: number, low: number, high: number): number => {
-    const value = init[name] ?? fallback
-    if (typeof value !== 'number' || !(value >= low && value <= high)) {
-      throw new RangeError(`Cannot use ${name} ${String(value)}: it must be from ${low} to ${high}`)
-    }
-    return value
-  }
-  const whole = (name: keyof TcpOptionsInit, fallback: number, low: number, high: number): number => {
-    const value = within(name, fallback, low, high)
+  const time = (name: keyof typeof TIMES): Micros => fromMs(within(name, init[name], TIMES[name]))
+  const count = (name: keyof typeof COUNTS): number => {
+    const value = within(name, init[name], COUNTS[name])
     if (!Number.isInteger(value)) throw new RangeError(`Cannot use ${name} ${value}: it must be a whole number`)
     return value
   }
-  const day = 86_400_000
   return {
     noDelay: init.noDelay ?? false,
-    keepAlive: init.keepAlive ? fromMs(within('keepAlive', 0, 1, day)) : 0,
-    keepAliveInterval: fromMs(within('keepAliveInterval', 75_000, 1, day)),
-    keepAliveProbes: whole('keepAliveProbes', 9, 1, 255),
-    userTimeout: fromMs(within('userTimeout', 900_000, 100, day)),
+    keepAlive: init.keepAlive ? time('keepAlive') : 0,
+    keepAliveInterval: time('keepAliveInterval'),
+    keepAliveProbes: count('keepAliveProbes'),
+    userTimeout: time('userTimeout'),
     isUserTimeoutChosen: init.userTimeout !== undefined,
     userTimeoutOption: init.userTimeoutOption ?? false,
-    retries: whole('retries', 255, 0, 255),
-    connectTimeout: fromMs(within('connectTimeout', 180_000, 1, day)),
-    synRetries: whole('synRetries', 255, 0, 255),
-    synAckRetries: whole('synAckRetries', 5, 0, 255),
-    linger: init.linger === undefined || init.linger === false ? false : fromMs(within('linger', 0, 0, day)),
-    sendBuffer: whole('sendBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
-    notSentLowat: init.notSentLowat === undefined ? NO_LIMIT : whole('notSentLowat', 1, 1, 1 << 30),
-    receiveBuffer: whole('receiveBuffer', 4 * 1024 * 1024, 2048, 1 << 30),
-    delayedAck: fromMs(within('delayedAck', 40, 0, 500)),
-    quickAcks: whole('quickAcks', 16, 0, 255),
-    timeWait: fromMs(within('timeWait', 60_000, 0, 480_000)),
+    retries: count('retries'),
+    connectTimeout: time('connectTimeout'),
+    synRetries: count('synRetries'),
+    synAckRetries: count('synAckRetries'),
+    linger: (init.linger ?? false) === false ? false : time('linger'),
+    sendBuffer: count('sendBuffer'),
+    notSentLowat: init.notSentLowat === undefined ? NO_LIMIT : count('notSentLowat'),
+    receiveBuffer: count('receiveBuffer'),
+    delayedAck: time('delayedAck'),
+    quickAcks: count('quickAcks'),
+    timeWait: time('timeWait'),
     resetEndsTimeWait: init.resetEndsTimeWait ?? true,
-    maxSegment: whole('maxSegment', 65_495, 88, 65_495),
+    maxSegment: count('maxSegment'),
     mtuProbing: oneOf('mtuProbing', init.mtuProbing, ['blackhole', 'always', 'off']),
-    baseMss: whole('baseMss', 1024, 88, 65_495),
-    minBurst: whole('minBurst', 2, 1, 65_535),
-    maxBurst: whole('maxBurst', 65_535, 1, 65_535),
+    baseMss: count('baseMss'),
+    minBurst: count('minBurst'),
+    maxBurst: count('maxBurst'),
     timestamps: init.timestamps ?? true,
     windowScale: init.windowScale ?? true,
     sack: init.sack ?? true,
@@ -226,17 +255,37 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
     congestion: oneOf('congestion', init.congestion, CONGESTION_CONTROLS),
     slowStartExit: oneOf('slowStartExit', init.slowStartExit, SLOW_START_EXITS),
     pacing: init.pacing ?? false,
-    initialWindow: init.initialWindow === undefined ? undefined : whole('initialWindow', 10, 1, 65_535),
+    initialWindow: init.initialWindow === undefined ? undefined : count('initialWindow'),
     slowStartAfterIdle: init.slowStartAfterIdle ?? true,
     rack: init.rack ?? true,
     tailLossProbe: init.tailLossProbe ?? true,
     frto: init.frto ?? true,
     dsack: init.dsack ?? true,
     emptyProbes: init.emptyProbes ?? false,
-    reordering: whole('reordering', 3, 1, 300),
-    ttl: whole('ttl', DEFAULT_TTL, 1, 255),
-    tos: whole('tos', 0, 0, 255) & ~ECN_MASK,
+    reordering: count('reordering'),
+    ttl: count('ttl'),
+    tos: count('tos') & ~ECN_MASK,
   }
+}
+
+/** The nearest to `init` that `resolveTcpOptions` takes, for whoever hands on what another system allows; NaN is the default. */
+export function nearestTcpOptions(init: TcpOptionsInit): TcpOptionsInit {
+  const nearest: Record<string, unknown> = { ...init }
+  for (const ranges of [TIMES, COUNTS]) {
+    for (const [name, [usual, low, high]] of Object.entries<Range>(ranges)) {
+      const value = nearest[name]
+      if (typeof value !== 'number') continue
+      const inside = Number.isNaN(value) ? usual : Math.min(high, Math.max(low, value))
+      nearest[name] = ranges === COUNTS ? Math.round(inside) : inside
+    }
+  }
+  return nearest
+}
+
+function within(name: keyof TcpOptionsInit, value: unknown, [usual, low, high]: Range): number {
+  const chosen = value ?? usual
+  if (typeof chosen === 'number' && chosen >= low && chosen <= high) return chosen
+  throw new RangeError(`Cannot use ${name} ${String(chosen)}: it must be from ${low} to ${high}`)
 }
 
 /** The first of `choices` where nothing was chosen. */

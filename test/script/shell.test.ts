@@ -36,6 +36,12 @@ describe('shell text of a script', () => {
     assert.deepEqual(result.skipped, ['. nothing'])
   })
 
+  it('may ask for more than the stack takes, which then does what it can', () => {
+    passes(`\`sysctl -q net.ipv4.tcp_reordering=1000 net.ipv4.tcp_base_mss=20 net.ipv4.tcp_rmem="4096 100 900"
+      ip route change 192.0.2.1 via 192.168.0.1 initcwnd abc advmss 20\` ${ACCEPTED}
+      +0 setsockopt(4, SOL_TCP, TCP_USER_TIMEOUT, [1], 4) = 0`)
+  })
+
   it('counts for connections that are open already', () => {
     passes(`${ACCEPTED}
       +0 setsockopt(4, SOL_SOCKET, SO_KEEPALIVE, [1], 4) = 0

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { resolveTcpOptions } from '../../src/tcp/settings.ts'
+import { nearestTcpOptions, resolveTcpOptions } from '../../src/tcp/settings.ts'
 
 describe('resolveTcpOptions()', () => {
   it('names the option, its limits and the value that lies outside', () => {
@@ -18,6 +18,14 @@ describe('resolveTcpOptions()', () => {
     for (const name of ['retries', 'quickAcks', 'minBurst', 'maxBurst', 'initialWindow', 'reordering'] as const) {
       assert.throws(() => resolveTcpOptions({ [name]: 2.5 }), { message: /must be a whole number/ }, name)
     }
+  })
+
+  it('takes what nearestTcpOptions() makes of numbers that another system allows', () => {
+    const far = { reordering: 1000, baseMss: 20, userTimeout: 2 ** 31, initialWindow: Number.NaN, sendBuffer: 4096.4 }
+    const near = nearestTcpOptions({ ...far, keepAlive: false, noDelay: true })
+    const limits = { reordering: 300, baseMss: 88, userTimeout: 86_400_000, initialWindow: 10, sendBuffer: 4096 }
+    assert.deepEqual(near, { ...limits, keepAlive: false, noDelay: true })
+    assert.equal(resolveTcpOptions(near).reordering, 300)
   })
 
   it('takes times in milliseconds and their parts', () => {

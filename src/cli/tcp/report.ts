@@ -3,7 +3,7 @@ import { formatBytes, formatMs, formatRate } from '../units.ts'
 import type { Traffic } from './pump.ts'
 
 /** `1.25 MiB (1310720 bytes)`; small amounts are exact as they are. */
-export const exactBytes = (bytes: number): string =>
+const exactBytes = (bytes: number): string =>
   bytes < 1024 ? `${bytes} bytes` : `${formatBytes(bytes)} (${bytes} bytes)`
 
 export const bitRate = (bytes: number, seconds: number): string => formatRate(seconds > 0 ? (bytes * 8) / seconds : 0)

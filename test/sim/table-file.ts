@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Table } from './tables.ts'
 
 const FOLDER = 'test/sim/tables'
@@ -9,4 +9,7 @@ const pathOf = ({ name }: Table): string => `${FOLDER}/${name}.txt`
 export const readTable = (table: Table): string | undefined =>
   existsSync(pathOf(table)) ? readFileSync(pathOf(table), 'utf8') : undefined
 
-export const writeTable = (table: Table, text: string): void => writeFileSync(pathOf(table), text)
+export function writeTable(table: Table, text: string): void {
+  mkdirSync(FOLDER, { recursive: true })
+  writeFileSync(pathOf(table), text)
+}

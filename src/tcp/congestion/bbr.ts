@@ -17,8 +17,12 @@ const GAINS: Readonly<Record<BbrState, readonly [pacing: number, cwnd: number]>>
 const NO_LIMIT = Number.POSITIVE_INFINITY
 /** §5.6.2: a little less than the path takes, so that no queue grows by rounding. */
 const PACING_MARGIN = 0.99
+/** Not RFC: cruising without a queue needs no margin, see docs/deviations.md#bbr-margin. */
+const NO_QUEUE_FACTOR = 1.1
 /** §2.7: a loss rate above this says that there was too much in flight; what is then left of it. */
 const LOSS_THRESH = 0.02
+/** Not RFC: so much lost is too much in flight even where round trips tell of no queue, see docs/deviations.md#bbr-losses. */
+const HEAVY_LOSS = 0.13
 const BETA = 0.7
 /** §2.8: what is left free for others while cruising. */
 const HEADROOM = 0.15
@@ -56,7 +60,8 @@ export class Bbr implements CongestionControl {
   #latestBw = 0
   #latestInflight = 0
   #lossRoundEnd = 0
-  #isLossInRound = false
+  #lostInRound = 0
+  #deliveredInRound = 0
   /** A mark was told of since the last ACK, and in the round. */
   #isMarked = false
   #isMarkInRound = false
@@ -68,6 +73,8 @@ export class Bbr implements CongestionControl {
   #probeRttEnds = 0
   #isProbeRttRoundOver = false
   #isRestarting = false
+  /** The latest round trip met no queue. */
+  #isQueueFree = false
 
   constructor(window: number) {
     this.cwnd = window
@@ -150,10 +157,12 @@ export class Bbr implements CongestionControl {
     this.#latestBw = Math.max(this.#latestBw, rate)
     this.#latestInflight = Math.max(this.#latestInflight, rateDelivered)
     if (sample.rtt >= 0) this.#leastRtt = Math.min(this.#leastRtt, sample.rtt)
-    if (sample.lost > 0 || this.#isMarked) this.#isLossInRound = true
+    this.#lostInRound += sample.lost
+    this.#deliveredInRound += sample.delivered
     if (this.#isMarked && this.#state === 'startup') this.#model.isFull = true
     // Not RFC: losses without a queue are the path's own, see docs/deviations.md#bbr-losses.
-    const isLossy = this.#isQueued(sample.rtt) && sample.lostSince > LOSS_THRESH * sample.sentInFlight
+    const most = this.#isQueued(sample.rtt) ? LOSS_THRESH : HEAVY_LOSS
+    const isLossy = sample.lostSince > most * sample.sentInFlight
     const isTooHigh = isLossy || this.#isMarked
     this.#isMarked = false
     if (isTooHigh) this.#lowerLongterm(sample)
@@ -161,17 +170,25 @@ export class Bbr implements CongestionControl {
     if (rate === 0 || sample.priorDelivered < this.#lossRoundEnd) return
     this.#lossRoundEnd = sample.totalDelivered
     const isProbing = this.#state === 'startup' || this.#state === 'refill' || this.#state === 'up'
-    if (this.#isLossInRound && !isProbing && (this.#isMarkInRound || this.#isQueued(this.#leastRtt))) {
+    if (!isProbing && this.#isRoundCongested) {
       if (this.#shortBw === NO_LIMIT) this.#shortBw = this.#model.bandwidth
       if (this.#shortInflight === NO_LIMIT) this.#shortInflight = this.cwnd
       this.#shortBw = Math.max(this.#latestBw, BETA * this.#shortBw)
       this.#shortInflight = Math.max(this.#latestInflight, BETA * this.#shortInflight)
     }
-    this.#isLossInRound = false
     this.#isMarkInRound = false
+    this.#lostInRound = 0
+    this.#deliveredInRound = 0
     this.#leastRtt = NO_LIMIT
     this.#latestBw = rate
     this.#latestInflight = rateDelivered
+  }
+
+  /** A mark, losses beside a queue, or very many losses in the round. */
+  get #isRoundCongested(): boolean {
+    const lost = this.#lostInRound
+    if (this.#isMarkInRound || (lost > 0 && this.#isQueued(this.#leastRtt))) return true
+    return lost > HEAVY_LOSS * (lost + this.#deliveredInRound)
   }
 
   #isQueued(rtt: number): boolean {
@@ -220,7 +237,9 @@ export class Bbr implements CongestionControl {
     const random = (Math.imul(sample.una, 0x9e3779b1) >>> 8) / 2 ** 24
     this.#probeWait = PROBE_WAIT + random * PROBE_WAIT_SPREAD
     this.#roundsAtProbe = this.#model.rounds + (random < 0.5 ? 0 : 1)
-    this.#isLossInRound = false
+    this.#isMarkInRound = false
+    this.#lostInRound = 0
+    this.#deliveredInRound = 0
     this.#latestBw = 0
     this.#latestInflight = 0
     this.#upCount = NO_LIMIT
@@ -301,7 +320,7 @@ export class Bbr implements CongestionControl {
     return Math.max(this.#longterm - Math.max(mss, HEADROOM * this.#longterm), MIN_SEGMENTS * mss)
   }
 
-  #setPacingRate({ srtt }: AckSample): void {
+  #setPacingRate({ srtt, rtt }: AckSample): void {
     // §5.6.2: before any data was measured, the window in a round trip.
     if (this.pacingRate === undefined) {
       if (srtt > 0) this.pacingRate = (GAINS.startup[0] * this.cwnd) / srtt
@@ -309,7 +328,9 @@ export class Bbr implements CongestionControl {
     }
     // Marks or losses can end startup before any ACK told a rate.
     if (this.#bandwidth === 0) return
-    const rate = GAINS[this.#state][0] * PACING_MARGIN * this.#bandwidth
+    if (rtt >= 0) this.#isQueueFree = rtt < NO_QUEUE_FACTOR * this.#model.minRtt
+    const margin = this.#state === 'cruise' && this.#isQueueFree ? 1 : PACING_MARGIN
+    const rate = GAINS[this.#state][0] * margin * this.#bandwidth
     if (this.#model.isFull || rate > this.pacingRate) this.pacingRate = rate
   }
 

@@ -10,13 +10,17 @@ const BANDWIDTH = 10
 const RTT = 40_000
 const BDP = BANDWIDTH * RTT
 
-/** A path that delivers so much and no more, and never loses anything; an ACK for each two segments. */
+/** A path that delivers so much and no more, and loses nothing unless told to; an ACK for each two segments. */
 class Path {
   readonly bbr = new Bbr(10 * MSS)
   readonly sample = new AckSample()
   /** The gains of the states passed through, without repetitions. */
   readonly gains: number[] = []
   now = 1_000_000
+  /** What others keep waiting before the line, in microseconds. */
+  queue = 0
+  /** The part of what is sent that never arrives. */
+  loss = 0
   /** Octets per microsecond that the user has to send; without a number, more than the path takes. */
   offered = Number.POSITIVE_INFINITY
   /** What ACKs tell of the rate: all, nothing where the flight is too short to measure one, or only now and then. */
@@ -47,7 +51,9 @@ class Path {
     sample.rate = tells ? rate : 0
     sample.rateDelivered = flight
     sample.sentInFlight = flight
-    sample.rtt = micros(Math.max(RTT, flight / BANDWIDTH))
+    sample.lost = (2 * MSS * this.loss) / (1 - this.loss)
+    sample.lostSince = flight * this.loss
+    sample.rtt = micros(Math.max(RTT, flight / BANDWIDTH) + this.queue)
     sample.minRtt = micros(RTT)
     sample.srtt = RTT
     sample.mss = MSS
@@ -74,8 +80,12 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     assert.equal(path.bbr.path?.minRtt, RTT)
   })
 
-  it('cruises at the bandwidth, a hundredth below it on the wire (§5.6.2)', () => {
+  it('cruises at the bandwidth, a hundredth below it where a queue stands (§5.6.2)', () => {
     const path = settled()
+    assert.equal(path.gain, 1)
+    assert.equal(path.bbr.pacingRate, BANDWIDTH)
+    path.queue = RTT / 5
+    path.run(RTT)
     assert.equal(path.gain, 1)
     assert.ok(Math.abs(path.bbr.pacingRate! - 0.99 * BANDWIDTH) < 1e-9)
     assert.ok(path.bbr.cwnd >= BDP && path.bbr.cwnd <= 2 * BDP + 20 * MSS, `${path.bbr.cwnd}`)
@@ -122,6 +132,21 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     assert.equal(bbr.cwnd, before)
   })
 
+  it('heeds losses beside a queue, and without one only very many of them (§5.5.10)', () => {
+    const cruising = (loss: number, queue: number): number => {
+      const path = settled()
+      Object.assign(path, { loss, queue })
+      path.run(4 * RTT)
+      assert.equal(path.gain, 1)
+      return path.bbr.cwnd
+    }
+    const usual = cruising(0, 0)
+    assert.equal(cruising(0.05, 0), usual)
+    assert.equal(cruising(0, RTT), usual)
+    assert.ok(cruising(0.05, RTT) <= 0.75 * usual)
+    assert.ok(cruising(0.2, 0) <= 0.75 * usual)
+  })
+
   it('heeds a mark as it does a loss with a queue: less in flight, until the next probe (RFC 3168 §6.1.2)', () => {
     const path = settled()
     const before = path.bbr.path!.bandwidth
@@ -136,6 +161,7 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     young.run(2 * RTT)
     assert.notEqual(young.gain, 2.77, 'startup is over')
   })
+
   it('goes on at the last known rate while this machine is too slow to show a better one', () => {
     const path = settled()
     const before = path.bbr.path!.bandwidth

@@ -4,7 +4,7 @@ import { finishChecksum } from './segment.ts'
 
 /** A packet kept for later, in a buffer that is used again. */
 export class HeldPacket extends InFrame {
-  /** When it came to the queue, began to leave it, and has left it. */
+  /** When it came to the queue, had left it for the line, and is at the other end, in microseconds. */
   arrived = 0
   left = 0
   due: Micros = NEVER

@@ -18,7 +18,7 @@ export interface QueueState {
   readonly longestDelay: number
 }
 
-/** What the queue says when it has no use for a packet any more, and when it marks one. */
+/** Who decides what becomes of a packet that must make room. */
 export interface QueueHost {
   /** CoDel: the packet has waited too long. True: it was marked and goes on; else it is gone. */
   congested(packet: HeldPacket): boolean

@@ -116,7 +116,7 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
     minrtt: ms(rtt.minRtt),
     mss,
     rcvmss: tcb.ackPace.peerSegment,
-    advmss: tcb.localMss - (tcb.timestamps ? 12 : 0),
+    advmss: tcb.localMss - tcb.segmentOptions,
     pmtu: Math.min(tcb.pathMtu, tcb.pathProbe.limit),
     cwnd: Math.floor(tcb.window / mss),
     ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh / mss) : undefined,

@@ -4,14 +4,12 @@ import { type Seq, seqAdd, seqDiff, seqGt, seqMax } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import { HEADROOM, OutFrame } from '../link/link.ts'
-import { IpProtocol } from '../wire/ipv4.ts'
+import { IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { TCP_CHECKSUM_OFFSET, TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../wire/tcp.ts'
-import { TcpOptions } from '../wire/tcp-options.ts'
-import { AckOwed, type Tcb } from './tcb.ts'
+import { TCP_MAX_OPTIONS_LEN, TcpOptions } from '../wire/tcp-options.ts'
+import { FIXED_HEADERS } from './path/path-probe.ts'
+import { AckOwed, MAX_UNSCALED, type Tcb } from './tcb.ts'
 
-/** What an IPv4 packet can hold: a super-segment is cut from it by the link. */
-const MAX_IP_PAYLOAD = 65_535 - 20
-const MAX_UNSCALED = 65_535
 /** A SACK option without its blocks, padded. */
 const SACK_OPTION_BASE = 4
 
@@ -66,7 +64,7 @@ export class SegmentSender {
   /** The most payload for one frame: as many whole segments as IPv4 and the interface can say. */
   maxPayload(tcb: Tcb): number {
     const mss = tcb.mss
-    const room = MAX_IP_PAYLOAD - TCP_HEADER_LEN - 40
+    const room = IPV4_MAX_LEN - FIXED_HEADERS - TCP_MAX_OPTIONS_LEN
     return room < mss ? mss : room - (room % mss)
   }
 
@@ -169,7 +167,7 @@ export class SegmentSender {
 
   /** SACK blocks that fit beside `length` octets of data: options count against the MSS (RFC 6691 §3). */
   #sackRoom(tcb: Tcb, length: number): number {
-    const room = length > 0 ? tcb.mss - length : tcb.pathMtu - 40 - (tcb.timestamps ? 12 : 0)
+    const room = length > 0 ? tcb.mss - length : tcb.pathMtu - FIXED_HEADERS - tcb.segmentOptions
     return Math.min(tcb.timestamps ? 3 : 4, (room - SACK_OPTION_BASE) >> 3)
   }
 
@@ -178,7 +176,7 @@ export class SegmentSender {
     const options = this.#options
     const answering = (flags & TcpFlag.ACK) !== 0
     // Not RFC: by the path, not by what we can take, see docs/deviations.md#announced-mss.
-    options.mss = Math.min(tcb.localMss, tcb.pathMtu - 40)
+    options.mss = Math.min(tcb.localMss, tcb.pathMtu - FIXED_HEADERS)
     options.sackPermitted = tcb.sackPermitted
     const cookie = tcb.fastOpen?.takeOption()
     if (cookie !== undefined) {

@@ -12,9 +12,8 @@ import { WindowUse } from './congestion/window-use.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open/fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
-import { RefusalWatch } from './passive/refusal-watch.ts'
 import { MtuClaim } from './path/mtu-claim.ts'
-import { PathProbe } from './path/path-probe.ts'
+import { FIXED_HEADERS, PathProbe } from './path/path-probe.ts'
 import { Patience } from './patience.ts'
 import { AckPace } from './receive/ack-pace.ts'
 import { Reassembly } from './receive/reassembly.ts'
@@ -28,6 +27,7 @@ import { SpuriousTimeout } from './recovery/spurious-timeout.ts'
 import { Undo } from './recovery/undo.ts'
 import { Pacer } from './send/pacer.ts'
 import { PushMarks } from './send/push.ts'
+import { RefusalWatch } from './send/refusal-watch.ts'
 import { SendBuffer } from './send/send-buffer.ts'
 import { SendLimits } from './send/send-limits.ts'
 import { Urgent } from './send/urgent.ts'
@@ -38,7 +38,8 @@ import { Deadlines } from './timers.ts'
 export const DEFAULT_MSS = 536
 /** The smallest window a connection starts with. */
 const FIRST_RECEIVE_WINDOW = 64 * 1024
-const MAX_UNSCALED = 65_535
+/** RFC 7323 §2.2: the most that the window field can say. */
+export const MAX_UNSCALED = 65_535
 const TIMESTAMP_OPTION_LEN = 12
 /** RFC 5961 §7: challenge ACKs that a connection may send in a second. */
 const CHALLENGES_PER_SECOND = 10
@@ -113,9 +114,15 @@ export class Tcb {
   /** What the network last reported about the path; it explains a timeout, and alone ends nothing (RFC 5927 §5.2). */
   softError: ErrorCode | undefined
 
-  /** Send Sequence Variables. `max` is the largest window seen, for the sender's silly-window rule and RFC 5961 §5.2. */
+  /**
+   * Send Sequence Variables. `maxWnd` is the largest window seen, for the sender's silly-window rule and RFC 5961 §5.2;
+   * `smallEnd` the end of the last segment that was sent and not full, for Nagle's.
+   */
   readonly snd: { una: Seq; nxt: Seq; wnd: number; wl1: Seq; wl2: Seq; iss: Seq; maxWnd: number; smallEnd: Seq }
-  /** Receive Sequence Variables. `adv` is the right edge of the window last announced; it never moves left. */
+  /**
+   * Receive Sequence Variables. `adv` is the right edge of the window last announced, which never moves left; `lastAck`
+   * is Last.ACK.sent (RFC 7323 §4.3).
+   */
   readonly rcv: { nxt: Seq; adv: Seq; irs: Seq; lastAck: Seq }
 
   // What both SYNs agreed on.
@@ -293,13 +300,13 @@ export class Tcb {
 
   /** The MSS we announce: what the link can carry (RFC 9293 §3.7.1, MUST-67). */
   get localMss(): number {
-    return Math.min(this.route.iface.mtu - 40, this.settings.maxSegment)
+    return Math.min(this.route.iface.mtu - FIXED_HEADERS, this.settings.maxSegment)
   }
 
   /** Eff.snd.MSS: the most payload one segment may carry now, options taken off (RFC 9293 §3.7.1, MUST-16). */
   get mss(): number {
     const path = Math.min(this.pathMtu, this.pathProbe.limit)
-    return Math.min(this.peerMss, path - 40, this.settings.maxSegment) - this.segmentOptions
+    return Math.min(this.peerMss, path - FIXED_HEADERS, this.settings.maxSegment) - this.segmentOptions
   }
 
   /** The options that every segment with data has, in octets. */

@@ -1,6 +1,7 @@
 import { seqGt } from '../../base/seq.ts'
 import type { Micros } from '../../base/types.ts'
 import { TCP_MAX_OPTIONS_LEN } from '../../wire/tcp-options.ts'
+import { FIXED_HEADERS } from '../path/path-probe.ts'
 import type { Segment } from '../segment.ts'
 import type { Tcb } from '../tcb.ts'
 import { FastOpen, type TcpFastOpen } from './fast-open.ts'
@@ -40,7 +41,7 @@ export function releaseSyn(tcb: Tcb): void {
  */
 export function synDataRoom(tcb: Tcb): number {
   if (tcb.fastOpen?.mayCarryData !== true || tcb.state !== 'SYN-SENT' || !tcb.board.isEmpty) return 0
-  return Math.max(0, Math.min(tcb.peerMss, tcb.pathMtu - 40, tcb.settings.maxSegment) - TCP_MAX_OPTIONS_LEN)
+  return Math.max(0, Math.min(tcb.peerMss, tcb.pathMtu - FIXED_HEADERS, tcb.settings.maxSegment) - TCP_MAX_OPTIONS_LEN)
 }
 
 /** The first SYN goes out now, with `count` octets. */

@@ -8,16 +8,14 @@ import { isEcnSetup } from '../ecn.ts'
 import type { TcpFastOpen } from '../fast-open/fast-open.ts'
 import { judgeSyn, openBySyn } from '../fast-open/server.ts'
 import { acceptSynOptions } from '../handshake.ts'
-import type { FourTuple } from '../iss.ts'
-import { timestampOffset } from '../iss.ts'
+import { type FourTuple, timestampOffset } from '../iss.ts'
+import { FIXED_HEADERS } from '../path/path-probe.ts'
 import { type Segment, type SegmentSender, timestampAt } from '../segment.ts'
 import type { TcpSettings } from '../settings.ts'
-import { type Tcb, windowScaleFor } from '../tcb.ts'
+import { DEFAULT_MSS, MAX_UNSCALED, type Tcb, windowScaleFor } from '../tcb.ts'
 import type { TimeWait } from '../time-wait.ts'
 import { type CookieOffer, makeCookie, NO_OFFER, readCookie, readOffer, stampOffer } from './cookies.ts'
 import type { Listener } from './listener.ts'
-
-const MAX_UNSCALED = 65_535
 
 /** Why a segment for a listener made no connection. Also the name of the counter. */
 export type TcpListenDrop = 'tcp-listen-overflow' | 'tcp-bad-cookie' | 'tcp-closed'
@@ -92,8 +90,8 @@ function answerWithCookie(context: ListenContext, listener: Listener, arrival: A
   const { options } = seg
   const { settings } = listener
   listener.sendsCookie(now)
-  const peerMss = options.mss === 0 ? 536 : options.mss
-  const mss = Math.min(peerMss, route.mtu - 40)
+  const peerMss = options.mss === 0 ? DEFAULT_MSS : options.mss
+  const mss = Math.min(peerMss, route.mtu - FIXED_HEADERS)
   const seq = makeCookie(context.key, ends, seg.seq, mss, now)
   const tsval = timestampAt(timestampOffset(context.key, ends), now)
   const window = Math.min(MAX_UNSCALED, settings.receiveBuffer)
@@ -105,7 +103,7 @@ function answerWithCookie(context: ListenContext, listener: Listener, arrival: A
     { seq, ack: seqAdd(seg.seq, 1), flags: TcpFlag.SYN | TcpFlag.ACK | (offer?.ecn ? TcpFlag.ECE : 0), window },
     now,
     (answer) => {
-      answer.mss = Math.min(route.mtu - 40, settings.maxSegment)
+      answer.mss = Math.min(route.mtu - FIXED_HEADERS, settings.maxSegment)
       if (offer === undefined) return
       answer.timestamps = true
       answer.tsval = stampOffer(tsval, offer)

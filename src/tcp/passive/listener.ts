@@ -37,8 +37,9 @@ export class Listener {
   readonly synCookies: 'overload' | 'always' | 'never'
   /** Told when `accept` has something. */
   onConnection: (() => void) | undefined = undefined
-  /** Counters for `ss`-like display and for tests. */
+  /** Connections that a SYN's data opened and that are not confirmed (RFC 7413 §5.1). */
   readonly fastOpen: FastOpenQueue
+  /** Counters for `ss`-like display and for tests. */
   readonly stats = { accepted: 0, cookiesSent: 0, cookiesAccepted: 0, overflows: 0 }
   readonly #maxHalfOpen: number
   #cookieAt = micros(0)

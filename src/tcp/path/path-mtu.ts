@@ -5,21 +5,21 @@ import type { IcmpError } from '../../ip/transport.ts'
 import { DUP_THRESH } from '../recovery/rack.ts'
 import type { SentRange } from '../recovery/sent-range.ts'
 import type { Tcb } from '../tcb.ts'
+import { FIXED_HEADERS } from './path-probe.ts'
 
 // Where a connection's search for the path's MTU (path-probe.ts) meets its sending and its losses.
 
-const HEADERS = 40
 /** Timeouts in a row after which large packets are suspected to vanish: Linux's R1. */
 const SUSPICION = 3
 
 /** The most the path could carry: what both links can say. */
 const mostCarried = (tcb: Tcb): number =>
-  Math.min(tcb.route.mtu, Math.min(tcb.peerMss, tcb.settings.maxSegment) + HEADERS)
+  Math.min(tcb.route.mtu, Math.min(tcb.peerMss, tcb.settings.maxSegment) + FIXED_HEADERS)
 
 /** The handshake is complete: whoever wants to probe always begins with what is surely carried, or already known. */
 export function startProbing(tcb: Tcb): void {
   if (tcb.settings.mtuProbing !== 'always') return
-  const base = tcb.settings.baseMss + HEADERS
+  const base = tcb.settings.baseMss + FIXED_HEADERS
   const known = tcb.pathMtu < tcb.route.mtu ? tcb.pathMtu : base
   tcb.pathProbe.begin(base, known)
 }
@@ -30,7 +30,7 @@ export function probePayload(tcb: Tcb, now: Micros): number {
   if (!pathProbe.isActive || tcb.recovery !== 'none' || board.sackedBytes > 0 || board.lostBytes > 0) return 0
   const size = pathProbe.next(packetSize(tcb), mostCarried(tcb), now)
   if (size === 0) return 0
-  const payload = size - HEADERS - tcb.segmentOptions
+  const payload = size - FIXED_HEADERS - tcb.segmentOptions
   // RFC 4821 §7.4: as much behind it as shows its loss without a timeout, and a window that lets all of it out.
   const needed = payload + (DUP_THRESH + 1) * mss
   const offered = seqDiff(seqAdd(tcb.snd.una, tcb.snd.wnd), tcb.snd.nxt)
@@ -51,7 +51,7 @@ export function probeWasLost(tcb: Tcb): boolean {
 export function suspectPath(tcb: Tcb): void {
   const { pathProbe, settings, board } = tcb
   pathProbe.forget()
-  const base = Math.min(settings.baseMss + HEADERS, packetSize(tcb))
+  const base = Math.min(settings.baseMss + FIXED_HEADERS, packetSize(tcb))
   const claimed = tcb.mtuClaim.confirmed()
   if (claimed > 0) {
     pathProbe.begin(Math.min(base, claimed), claimed)
@@ -62,16 +62,16 @@ export function suspectPath(tcb: Tcb): void {
   const first = board.first
   if (settings.mtuProbing === 'off' || !tcb.synAcked || first === undefined) return
   if ((tcb.rtt.backoff + 1) % SUSPICION !== 0) return
-  const isLarge = seqDiff(first.end, first.start) + HEADERS > (pathProbe.isActive ? pathProbe.limit / 2 : base)
+  const isLarge = seqDiff(first.end, first.start) + FIXED_HEADERS > (pathProbe.isActive ? pathProbe.limit / 2 : base)
   if (isLarge) pathProbe.shrink(base)
 }
 
 /** A packet of the stream, as it is at most now. */
-const packetSize = (tcb: Tcb): number => tcb.mss + HEADERS + tcb.segmentOptions
+const packetSize = (tcb: Tcb): number => tcb.mss + FIXED_HEADERS + tcb.segmentOptions
 
 /** A run of octets arrived that went out together. */
 export function packetPassed(tcb: Tcb, range: SentRange): void {
-  const size = seqDiff(range.end, range.start) + HEADERS + tcb.segmentOptions
+  const size = seqDiff(range.end, range.start) + FIXED_HEADERS + tcb.segmentOptions
   tcb.mtuClaim.passed(Math.min(size, packetSize(tcb)), range.start, range.end)
 }
 

@@ -1,13 +1,15 @@
 import { type Seq, seqGe } from '../../base/seq.ts'
 import { addMicros, type Micros, NEVER } from '../../base/types.ts'
+import { IPV4_HEADER_LEN } from '../../wire/ipv4.ts'
+import { TCP_HEADER_LEN } from '../../wire/tcp.ts'
 
 /** When a connection looks for the path's MTU by itself: never, once large packets seem to vanish, or from the beginning. */
 export type MtuProbing = 'off' | 'blackhole' | 'always'
 
-/** IPv4 and TCP headers without options. */
-const HEADERS = 40
+/** The IPv4 and TCP headers without options, which an MSS does not count (RFC 6691 §2). */
+export const FIXED_HEADERS = IPV4_HEADER_LEN + TCP_HEADER_LEN
 /** RFC 8899 §5.1.2, MIN_PLPMTU: what every IPv4 path carries. */
-const MIN_MTU = 68 + HEADERS
+const MIN_MTU = 68 + FIXED_HEADERS
 /** A range this narrow is not worth another probe. */
 const RESOLUTION = 8
 /** RFC 8899 §5.1.1, PMTU_RAISE_TIMER: then the path may have grown. */

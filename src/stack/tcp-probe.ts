@@ -1,5 +1,5 @@
 import type { Probe, ProbeEvent } from '../base/probe.ts'
-import { seqDiff } from '../base/seq.ts'
+import { type Seq, seq, seqDiff, seqToU32 } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import type { TcpEvent, TcpState } from '../tcp/fsm.ts'
 import type { Tcb } from '../tcp/tcb.ts'
@@ -25,18 +25,21 @@ export class TcpProbe implements TcpWatcher {
   }
 
   onSegmentIn(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void {
-    const seq = seqDiff(header.seq, tcb.rcv.irs)
-    const ack = seqDiff(header.ack, tcb.snd.iss)
-    this.#probe({ ...this.#about(tcb, 'segment_in', now), ...segment(header, seq, ack, dataLength) })
+    const { snd, rcv } = tcb
+    // Before its SYN has been taken, the peer's numbers have no beginning yet.
+    const from = tcb.state === 'SYN-SENT' ? 0 : relative(rcv.nxt, rcv.irs) + seqDiff(header.seq, rcv.nxt)
+    const ack = relative(snd.una, snd.iss) + seqDiff(header.ack, snd.una)
+    this.#probe({ ...this.#about(tcb, 'segment_in', now), ...segment(header, from, ack, dataLength) })
   }
 
   onSegmentOut(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void {
-    const seq = seqDiff(header.seq, tcb.snd.iss)
-    const ack = seqDiff(header.ack, tcb.rcv.irs)
+    const { snd, rcv } = tcb
+    const from = relative(snd.una, snd.iss) + seqDiff(header.seq, snd.una)
+    const ack = relative(rcv.nxt, rcv.irs) + seqDiff(header.ack, rcv.nxt)
     const known = this.#of(tcb)
     const why = known.retransmissions < tcb.stats.retransmissions ? 'retransmission' : 'new'
     known.retransmissions = tcb.stats.retransmissions
-    this.#probe({ ...this.#about(tcb, 'segment_out', now), ...segment(header, seq, ack, dataLength), why })
+    this.#probe({ ...this.#about(tcb, 'segment_out', now), ...segment(header, from, ack, dataLength), why })
   }
 
   onTimer(tcb: Tcb, timer: Timer, now: Micros): void {
@@ -51,8 +54,8 @@ export class TcpProbe implements TcpWatcher {
       ev,
       conn: this.#of(tcb).conn,
       state: tcb.state,
-      una: seqDiff(snd.una, snd.iss),
-      nxt: seqDiff(snd.nxt, snd.iss),
+      una: relative(snd.una, snd.iss),
+      nxt: relative(snd.una, snd.iss) + tcb.flightSize,
       cwnd: Math.floor(congestion.cwnd),
       ssthresh: Number.isFinite(congestion.ssthresh) ? Math.floor(congestion.ssthresh) : null,
       srtt_us: rtt.srtt === undefined ? null : Math.round(rtt.srtt),
@@ -69,6 +72,9 @@ export class TcpProbe implements TcpWatcher {
     return known
   }
 }
+
+/** How far `at` is from the initial number, modulo 2^32. */
+const relative = (at: Seq, first: Seq): number => seqToU32(seq(seqDiff(at, first)))
 
 const segment = (header: TcpHeader, seq: number, ack: number, len: number) => ({
   seq,

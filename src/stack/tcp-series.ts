@@ -15,12 +15,13 @@ export function tcpSeries(write: (line: string) => void): Probe {
   write(`${SERIES_HEADER}\n`)
   return (event) => {
     if (event['conn'] === undefined) return
-    const { node, conn, cwnd, ssthresh, srtt_us, rto_us, una, nxt } = event
+    const { node, conn, state, cwnd, ssthresh, srtt_us, rto_us, una, nxt } = event
     const key = `${node},${conn}`
     const flight = Number(nxt) - Number(una)
     const values = `${plain(cwnd)},${plain(ssthresh)},${flight},${ms(srtt_us)},${ms(rto_us)}`
     if (last.get(key) === values) return
-    last.set(key, values)
+    if (state === 'CLOSED' || state === 'TIME-WAIT') last.delete(key)
+    else last.set(key, values)
     write(`${(event.t_us / 1e6).toFixed(6)},${key},${values}\n`)
   }
 }

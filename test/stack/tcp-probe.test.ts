@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ProbeEvent } from '../../src/base/probe.ts'
 import { seededRng } from '../../src/base/rng.ts'
+import { seqAdd } from '../../src/base/seq.ts'
 import { fromMs } from '../../src/base/types.ts'
 import { Cable } from '../../src/link/cable.ts'
 import { FaultLink } from '../../src/link/fault.ts'
 import { Host } from '../../src/stack/host.ts'
 import { Simulation } from '../../src/stack/simulate.ts'
+import { TcpProbe } from '../../src/stack/tcp-probe.ts'
+import { TcpFlag, TcpHeader } from '../../src/wire/tcp.ts'
+import { passive } from '../tcp/established.ts'
 
 const LIMIT = fromMs(600_000)
 
@@ -51,5 +55,25 @@ describe('TcpProbe', () => {
     assert.equal(out.filter(({ why }) => why === 'retransmission').length, socket.info().retrans)
     assert.ok(events.some(({ ev }) => ev === 'segment_in'))
     assert.ok(events.every(({ node, t_us }) => node === 'a' && Number.isInteger(t_us)))
+    const received = events.filter(({ ev }) => ev === 'segment_in')
+    assert.deepEqual([received[0]!['flags'], received[0]!['seq'], received[0]!['ack']], ['S.', 0, 1])
+  })
+
+  it('counts sequence numbers on past 2 GiB, and what is in flight past 4 GiB', () => {
+    const events: ProbeEvent[] = []
+    const probe = new TcpProbe((event) => events.push(event), 'a')
+    const peer = passive()
+    const { tcb } = peer
+    const header = new TcpHeader()
+    for (const sent of [3 * 2 ** 30, 2 ** 32 - 1000]) {
+      tcb.snd.una = seqAdd(tcb.snd.iss, sent)
+      tcb.snd.nxt = seqAdd(tcb.snd.una, 3000)
+      header.seq = seqAdd(tcb.snd.una, 1000)
+      header.flags = TcpFlag.ACK
+      header.ack = tcb.rcv.nxt
+      probe.onSegmentOut(tcb, header, 1000, fromMs(1))
+      const { una, nxt, seq, ack } = events.at(-1)!
+      assert.deepEqual([una, nxt, seq, ack], [sent, sent + 3000, sent + 1000, 1])
+    }
   })
 })

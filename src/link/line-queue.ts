@@ -155,7 +155,8 @@ export class LineQueue {
 
   #isCongested(packet: HeldPacket, starts: number): boolean {
     const { codel, codelInterval } = this.faults
-    const left = this.#count - this.#timed > 1
+    // RFC 8289 §5.4: behind it, more than one.
+    const left = this.#count - this.#timed > 2
     return codel > 0 && this.#codel.signals(starts, starts - packet.arrived, left, codel, codelInterval)
   }
 

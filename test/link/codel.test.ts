@@ -83,6 +83,17 @@ function setTos(view: DataView, ip: number, tos: number): void {
 }
 
 describe('FaultLink with CoDel', () => {
+  it('drops nothing while a packet leaves no more than one behind, however slow the line (RFC 8289 §5.4)', () => {
+    // A packet takes 100 ms, and another comes just before each leaves.
+    const link = new FaultLink(new Cable().a, { rate: 80_000, codel: micros(TARGET), seed: 1 })
+    const send = (id: number, now: number): boolean => link.send(makeFrame({ id, payload: pattern(946) }), micros(now))
+    send(0, 0)
+    send(1, 0)
+    for (let id = 2; id < 50; id++) send(id, (id - 1) * 100_000 - 1)
+    link.flush(micros(10_000_000))
+    assert.equal(link.counters.send.dropped, 0)
+  })
+
   it('keeps a queue short that would fill', () => {
     const plain = overload({}, 0)
     const kept = overload({ codel: micros(TARGET) }, 0)

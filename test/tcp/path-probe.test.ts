@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { seq, seqAdd } from '../../src/base/seq.ts'
+import { PathProbe } from '../../src/tcp/path/path-probe.ts'
 import { IcmpCode, IcmpType } from '../../src/wire/icmp.ts'
 import { active, type ConnectionOptions, passive } from './established.ts'
 import type { Peer } from './peer.ts'
@@ -54,6 +56,15 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
       acknowledge(peer)
       peer.write(8000)
       assert.equal(Math.max(...sizes(peer)), 748, 'between 552 and 1025')
+    }
+  })
+
+  it('knows its octets where the sequence numbers wrap (RFC 9293 §3.4)', () => {
+    for (const start of [seq(0), seq(0x7fff_ff00), seq(0xffff_ff00)]) {
+      const probe = new PathProbe()
+      probe.begin(512, 512)
+      probe.sent(1000, start, seqAdd(start, 960))
+      assert.equal(probe.lost(start, 960), seqAdd(start, 960), `${start}`)
     }
   })
 

@@ -1,4 +1,4 @@
-import { type Seq, seqGe } from '../../base/seq.ts'
+import { type Seq, seqDiff, seqGe } from '../../base/seq.ts'
 import { addMicros, type Micros, NEVER } from '../../base/types.ts'
 import { IPV4_HEADER_LEN } from '../../wire/ipv4.ts'
 import { TCP_HEADER_LEN } from '../../wire/tcp.ts'
@@ -92,7 +92,7 @@ export class PathProbe {
    * sign of congestion (RFC 4821 §7.7); the next probe is smaller.
    */
   lost(una: Seq, lostOctets: number): Seq | undefined {
-    const octets = this.#size > 0 ? this.#end - this.#start : 0
+    const octets = this.#size > 0 ? seqDiff(this.#end, this.#start) : 0
     if (octets === 0 || una !== this.#start || lostOctets > octets) return undefined
     this.tooBig(this.#size - 1)
     return this.#end

@@ -103,6 +103,15 @@ describe('a needless retransmission, by its timestamp: Eifel detection (RFC 3522
     peer.send(`. 1:1(0) ack 8001 <TS val 3 ecr ${original}>`)
     assert.equal(peer.tcb.stats.undone, 1)
     assert.equal(peer.tcb.congestion.ssthresh, Number.POSITIVE_INFINITY)
+    // The path has overtaken by three segments; the next hole is given time (RFC 8985 §6.2 step 4).
+    assert.deepEqual([peer.tcb.rack.reorderings, peer.tcb.rack.reordering], [1, 4])
+    peer.write(8000)
+    const later = peer.take()[0]?.options.ts?.val
+    peer.wait(100)
+    for (let i = 2; i <= 4; i++) peer.send(`. 1:1(0) ack 8001 <TS val 4 ecr ${later},sack 9001:${i + 7}001>`)
+    assert.deepEqual(starts(peer), [])
+    peer.wait(30)
+    assert.deepEqual(starts(peer), [8001])
   })
 })
 

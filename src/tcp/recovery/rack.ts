@@ -60,14 +60,20 @@ export class Rack {
 
   /** RFC 8985 §6.2 step 3, after all that an ACK delivers: what was sent once and arrived after later octets was reordered. */
   noteReordering(mss: number): void {
-    const lowest = this.#lowestOriginal
-    if (lowest !== undefined && seqLt(lowest, this.#highest)) {
-      this.reorderings++
-      const segments = Math.ceil(seqDiff(this.#highest, lowest) / mss)
-      this.reordering = Math.min(MAX_REORDERING, Math.max(this.reordering, segments))
-    }
+    if (this.#lowestOriginal !== undefined) this.overtaken(this.#lowestOriginal, mss)
     this.#lowestOriginal = undefined
     this.#highest = this.#newHighest
+  }
+
+  /**
+   * What begins at `start` was delivered as it was first sent, so whatever was delivered beyond it had overtaken it. What
+   * went out again before it arrived shows that only later: by a duplicate (RFC 2883 §5) or a timestamp (RFC 3522 §3.2).
+   */
+  overtaken(start: Seq, mss: number): void {
+    if (seqGe(start, this.#highest)) return
+    this.reorderings++
+    const segments = Math.ceil(seqDiff(this.#highest, start) / mss)
+    this.reordering = Math.min(MAX_REORDERING, Math.max(this.reordering, segments))
   }
 
   /** RFC 8985 §6.2 step 4: a duplicate says that a retransmission came too early; the window grows once for each round trip. */

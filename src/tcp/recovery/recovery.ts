@@ -12,10 +12,10 @@ import { forgetProbe } from './tail-timer.ts'
 /** After SND.UNA and the scoreboard have moved: finds losses, moves the recovery state, grows or cuts the window. */
 export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   heedDuplicate(tcb, news)
-  if (tcb.sackPermitted) tcb.rack.noteReordering(tcb.mss)
-  else countDuplicates(tcb, news)
+  if (!tcb.sackPermitted) countDuplicates(tcb, news)
   if (tcb.recovery !== 'none') progress(tcb, news)
   if (tcb.undo.isNeedless) takeBack(tcb)
+  if (tcb.sackPermitted) tcb.rack.noteReordering(tcb.mss)
   detect(tcb, now)
   if (isOpen(tcb) && tcb.board.waitingBytes > 0) reactToLoss(tcb, news.flight)
   tellCongestion(tcb, news, now)
@@ -85,6 +85,8 @@ function wasNeedless(tcb: Tcb, news: AckNews): boolean {
 
 /** Nothing was lost: what was thought so is in flight, and the window is what it was before (RFC 4015 §3). */
 function takeBack(tcb: Tcb): void {
+  const { marker } = tcb.undo
+  if (tcb.recovery === 'fast' && tcb.sackPermitted && marker !== undefined) tcb.rack.overtaken(marker, tcb.mss)
   tcb.undo.settle()
   tcb.board.unmarkLost()
   tcb.congestion.onUndo()

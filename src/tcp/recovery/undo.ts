@@ -8,12 +8,17 @@ import { type Micros, micros } from '../../base/types.ts'
  * and the reduction of the window is taken back.
  */
 export class Undo {
-  /** SND.UNA when the recovery began; undefined when there is nothing to take back. */
+  /** SND.UNA when the recovery began. */
   #marker: Seq | undefined
   /** When the first retransmission left; before one, -1. */
   #repeatedAt = micros(-1)
   /** Octets sent again that nobody has called duplicates. */
   #unexplained = 0
+
+  /** Where the recovery began; undefined when there is nothing to take back. */
+  get marker(): Seq | undefined {
+    return this.#marker
+  }
 
   /** A recovery begins. */
   begin(una: Seq): void {

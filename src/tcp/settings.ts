@@ -21,11 +21,11 @@ export interface TcpOptionsInit {
   readonly keepAlive?: number | false
   /** Between keep-alive probes. Default 75,000. */
   readonly keepAliveInterval?: number
-  /** Probes without an answer that end the connection. Default 9. */
+  /** Probes without an answer that end the connection, where no `userTimeout` was chosen, which then does. Default 9. */
   readonly keepAliveProbes?: number
   /**
    * How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Whoever chooses it is
-   * given up on as well when the peer keeps its window closed for so long. Default 900,000, as long as Linux's.
+   * given up on as well when the peer keeps its window closed, or answers no keep-alive probes, for so long. Default 900,000, as long as Linux's.
    */
   readonly userTimeout?: number
   /**

@@ -108,20 +108,35 @@ function giveUp(tcb: Tcb, why: string): void {
 function onKeepAlive(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const { settings } = tcb
   if (settings.keepAlive === 0) return
-  const idleSince = Math.max(tcb.lastReceived, tcb.keepAliveProbes > 0 ? tcb.lastSent : 0)
-  const wait = tcb.keepAliveProbes > 0 ? settings.keepAliveInterval : settings.keepAlive
+  const isProbing = tcb.keepAliveProbes > 0
+  const idleSince = Math.max(tcb.lastReceived, isProbing ? tcb.lastSent : 0)
+  const wait = isProbing ? probeWait(tcb) : settings.keepAlive
   if (now - idleSince >= wait && tcb.board.isEmpty) {
-    if (tcb.keepAliveProbes >= settings.keepAliveProbes) {
+    if (isProbing && isSilentTooLong(tcb, now)) {
       giveUp(tcb, 'the peer did not answer keep-alive probes')
       return
     }
     tcb.keepAliveProbes++
     sender.send(tcb, seqAdd(tcb.snd.nxt, -1), 0, TcpFlag.ACK, now)
-    tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(now, settings.keepAliveInterval))
+    tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(now, probeWait(tcb)))
     return
   }
   // Traffic came meanwhile: the timer is moved only now, not with every segment. Data on its way has a timer of its own.
   tcb.deadlines.arm(Timer.KEEPALIVE, addMicros(tcb.board.isEmpty ? micros(idleSince) : now, wait))
+}
+
+/** RFC 5482 §4.2: a connection with a user timeout of its own, or one agreed on, bears silence for so long. */
+const bearsSilence = ({ settings, patience }: Tcb): Micros | undefined =>
+  settings.isUserTimeoutChosen || settings.userTimeoutOption ? patience.userTimeout(settings) : undefined
+
+const probeWait = (tcb: Tcb): Micros =>
+  micros(Math.min(tcb.settings.keepAliveInterval, bearsSilence(tcb) ?? tcb.settings.keepAliveInterval))
+
+/** As in Linux it is the user timeout, where there is one, that ends a silent connection, else the number of probes. */
+function isSilentTooLong(tcb: Tcb, now: Micros): boolean {
+  const limit = bearsSilence(tcb)
+  if (limit !== undefined) return now - tcb.lastReceived >= limit
+  return tcb.keepAliveProbes >= tcb.settings.keepAliveProbes
 }
 
 /** Begins keep-alive, when the user asked for it. */

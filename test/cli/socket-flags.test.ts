@@ -30,6 +30,7 @@ describe('the flags of a TCP connection', () => {
       ecn: 'request',
       userTimeout: 100,
       keepAlive: 30_000,
+      keepAliveInterval: 30_000,
       linger: 86_400_000,
       maxSegment: 1000,
     })

@@ -217,6 +217,28 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
     assert.ok(peer.take().every(({ length }) => length === 10))
   })
 
+  it('has the user timeout, where one was chosen, end it instead of the number of probes, never sooner (RFC 5482 §4.2)', () => {
+    const later = active({ tcp: { ...tcp, userTimeout: 110_000 } })
+    for (const at of [60_000, 70_000, 80_000, 90_000, 100_000]) later.expectAt(at, '. 0:0(0) ack 1')
+    later.at(109_999)
+    assert.deepEqual(later.told, [])
+    later.at(110_000)
+    assert.deepEqual(later.told, ['ETIMEDOUT'])
+    const sooner = active({ tcp: { ...tcp, userTimeout: 65_000 } })
+    sooner.expectAt(60_000, '. 0:0(0) ack 1')
+    sooner.at(70_000)
+    assert.deepEqual(sooner.told, ['ETIMEDOUT'])
+  })
+
+  it('gives a probe no longer to be answered than the user timeout', () => {
+    const peer = active({ tcp: { ...tcp, userTimeout: 2000 } })
+    peer.expectAt(60_000, '. 0:0(0) ack 1')
+    peer.at(61_999)
+    assert.deepEqual(peer.told, [])
+    peer.at(62_000)
+    assert.deepEqual(peer.told, ['ETIMEDOUT'])
+  })
+
   it('answers the probes of the peer, with garbage octet or without', () => {
     const peer = passive()
     peer.send('. 0:0(0) ack 1')

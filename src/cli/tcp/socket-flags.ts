@@ -10,7 +10,10 @@ export const SOCKET_FLAGS = {
   'user-timeout': value(SECONDS, {
     summary: 'give up when data is not acknowledged for so long (default: 15 minutes)',
   }),
-  'keep-alive': value(SECONDS, { summary: 'probe a silent peer after so long (default: never)' }),
+  'keep-alive': value(SECONDS, {
+    summary:
+      'probe a silent peer as often, and give up after nine probes, or after --user-timeout of silence (default: never)',
+  }),
   linger: value(SECONDS, { summary: 'reset a closed connection that has not delivered its data by then; 0 at once' }),
   mss: value(integer('BYTES', 88, 65_495), { summary: 'send and accept no larger segments' }),
   'mtu-probing': value(choice('off', 'blackhole', 'always'), {
@@ -25,6 +28,9 @@ const SHORTEST_TIMEOUT = 100
 
 const milliseconds = (seconds: number, least: number): number => Math.min(DAY, Math.max(least, seconds * 1000))
 
+/** As curl's --keepalive-time: the time until the first probe, and between probes. */
+const keepAliveOf = (time: number): TcpOptionsInit => ({ keepAlive: time, keepAliveInterval: time })
+
 /** The options that the flags ask for; what was not given is left out. */
 export function socketOptions(args: Pick<Args<typeof SOCKET_FLAGS>, keyof typeof SOCKET_FLAGS>): TcpOptionsInit {
   const { ecn, mss, linger } = args
@@ -34,7 +40,7 @@ export function socketOptions(args: Pick<Args<typeof SOCKET_FLAGS>, keyof typeof
   return {
     ...(ecn === undefined ? {} : { ecn }),
     ...(userTimeout === undefined ? {} : { userTimeout: milliseconds(userTimeout, SHORTEST_TIMEOUT) }),
-    ...(keepAlive === undefined || keepAlive === 0 ? {} : { keepAlive: milliseconds(keepAlive, 1) }),
+    ...(keepAlive === undefined || keepAlive === 0 ? {} : keepAliveOf(milliseconds(keepAlive, 1))),
     ...(linger === undefined ? {} : { linger: milliseconds(linger, 0) }),
     ...(mss === undefined ? {} : { maxSegment: mss }),
     ...(mtuProbing === undefined ? {} : { mtuProbing }),

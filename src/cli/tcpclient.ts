@@ -13,7 +13,7 @@ import { BYTES, choice, FILE, type Kind, PORT, SECONDS, TEXT } from './kind.ts'
 import { resolveHost } from './network/host-name.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { readEndpoint } from './tcp/endpoint.ts'
-import { pumpIn, pumpOne, pumpOut, Traffic } from './tcp/pump.ts'
+import { finish, pumpIn, pumpOne, pumpOut, Traffic } from './tcp/pump.ts'
 import { bitRate, endReport, incompleteReport, reportRecord } from './tcp/report.ts'
 import { discardSink, fileSink, isReaderGone, type Sink, stdoutSink } from './tcp/sink.ts'
 import { SOCKET_FLAGS, socketOptions } from './tcp/socket-flags.ts'
@@ -128,7 +128,7 @@ async function transfer(socket: TcpSocket, source: Source, sink: Sink, traffic: 
   out.catch(() => undefined)
   if (source.isTyped) {
     await Promise.race([back, Promise.all([out, back])])
-    socket.end()
+    finish(socket, traffic)
   } else await Promise.all([out, back])
   await socket.closed
 }
@@ -181,7 +181,7 @@ async function converse(args: ClientArgs, io: Io, network: Network, interrupt: I
     remote_port: socket.remotePort,
     time_ms: connectSeconds * 1000,
   })
-  const traffic = new Traffic()
+  const traffic = new Traffic(args.linger)
   interrupt.onStatus(() => `${endReport(traffic, since(), socket.info()).join('; ')}; ${formatInfo(socket.info())}`)
   const mayShow = output.interactive && !ends.source.isTyped && !ends.sink.isRead
   const stopProgress = mayShow ? showProgress(io, socket, traffic) : undefined

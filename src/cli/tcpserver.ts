@@ -102,7 +102,7 @@ async function serve(args: ServerArgs, mode: Mode, port: number, io: Io, network
   const server = new Server(
     listener,
     serviceOf(mode, args),
-    { once: args.once, most: args['max-conns'] ?? NO_LIMIT },
+    { once: args.once, most: args['max-conns'] ?? NO_LIMIT, linger: args.linger },
     output,
   )
   interrupt.onStatus(() => server.status)

@@ -25,7 +25,8 @@ export interface TcpOptionsInit {
   readonly keepAliveProbes?: number
   /**
    * How long data may stay unacknowledged before the connection ends with ETIMEDOUT (RFC 5482). Whoever chooses it is
-   * given up on as well when the peer keeps its window closed, or answers no keep-alive probes, for so long. Default 900,000, as long as Linux's.
+   * given up on as well when the peer keeps its window closed, or answers no keep-alive probes, for so long. Default
+   * 900,000, as long as Linux's.
    */
   readonly userTimeout?: number
   /**

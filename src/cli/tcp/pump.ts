@@ -1,21 +1,48 @@
 import type { TcpSocket } from '../../stack/tcp-socket.ts'
+import type { TcpState } from '../../tcp/fsm.ts'
 import type { Sink } from './sink.ts'
 import { CHUNK, type Source } from './source.ts'
 
+/** A day in milliseconds. */
+const LONGEST_LINGER = 86_400_000
+
 /** How much has passed, counted as it passes. */
 export class Traffic {
+  /** Seconds that the last of what we send may take to be delivered; undefined leaves it to the user timeout. */
+  readonly linger: number | undefined
   /** Bytes taken from the source. */
   taken = 0
   /** Bytes handed to the connection. */
   sent = 0
   /** Bytes taken from it. */
   received = 0
+
+  constructor(linger?: number) {
+    this.linger = linger
+  }
+}
+
+/** States in which everything, our FIN as well, has been acknowledged, or nothing is left to be done. */
+const DELIVERED: readonly TcpState[] = ['FIN-WAIT-2', 'TIME-WAIT', 'CLOSED']
+
+/** Half-closes: nothing more will be sent. What is not delivered when the time to linger is over is dropped, by a reset. */
+export function finish(socket: TcpSocket, { linger }: Traffic): void {
+  socket.end()
+  if (linger === undefined) return
+  const timer = setTimeout(
+    () => {
+      if (!DELIVERED.includes(socket.info().state)) socket.abort()
+    },
+    Math.min(linger * 1000, LONGEST_LINGER),
+  )
+  const stop = (): void => clearTimeout(timer)
+  socket.closed.then(stop, stop)
 }
 
 /** Sends what the source gives, then half-closes. */
 export async function pumpOut(source: Source, socket: TcpSocket, traffic: Traffic): Promise<void> {
   while (await pumpOne(source, socket, traffic));
-  socket.end()
+  finish(socket, traffic)
 }
 
 /** Sends what the source gives next; false at its end. */

@@ -6,7 +6,7 @@ import { type CommandEnd, isGood, reasonOf, type Service } from './service.ts'
 export class ServedConnection {
   readonly id: number
   readonly socket: TcpSocket
-  readonly traffic = new Traffic()
+  readonly traffic: Traffic
   /** Resolves when nothing is left of it; never rejects. */
   readonly ended: Promise<void>
   readonly #began = performance.now()
@@ -14,8 +14,9 @@ export class ServedConnection {
   #command: CommandEnd | undefined
   #duration: number | undefined
 
-  constructor(id: number, socket: TcpSocket, service: Service) {
+  constructor(id: number, socket: TcpSocket, service: Service, linger: number | undefined) {
     this.id = id
+    this.traffic = new Traffic(linger)
     this.socket = socket
     this.ended = this.#serve(service)
   }

@@ -10,6 +10,8 @@ export interface ServerLimits {
   readonly once: boolean
   /** How many are served at the same time. */
   readonly most: number
+  /** Seconds that the end of a connection may take to be delivered. */
+  readonly linger: number | undefined
 }
 
 /** Accepts and serves until the listener is closed and every connection has ended. */
@@ -33,9 +35,9 @@ export class Server {
 
   /** Resolves when the listener was closed, by `--once` or from outside. */
   async accept(): Promise<void> {
-    const { once, most } = this.#limits
+    const { once, most, linger } = this.#limits
     for await (const socket of this.#listener) {
-      const connection = new ServedConnection(++this.#count, socket, this.#service)
+      const connection = new ServedConnection(++this.#count, socket, this.#service, linger)
       this.#open(connection)
       if (once) this.#listener.close()
       while (this.connections.size >= most) await Promise.race([...this.connections].map((each) => each.ended))

@@ -1,6 +1,6 @@
 import { NetError } from '../../base/errors.ts'
 import type { TcpSocket } from '../../stack/tcp-socket.ts'
-import { pumpIn, pumpOut, type Traffic } from './pump.ts'
+import { finish, pumpIn, pumpOut, type Traffic } from './pump.ts'
 import { discardSink } from './sink.ts'
 import { CHUNK, generatedSource } from './source.ts'
 
@@ -21,14 +21,14 @@ export const echo: Service = async (socket, traffic) => {
     await socket.write(count === CHUNK ? buffer : buffer.subarray(0, count))
     traffic.sent += count
   }
-  socket.end()
+  finish(socket, traffic)
   return undefined
 }
 
 /** Takes everything and says nothing. */
 export const sink: Service = async (socket, traffic) => {
   await pumpIn(socket, discardSink, traffic)
-  socket.end()
+  finish(socket, traffic)
   return undefined
 }
 

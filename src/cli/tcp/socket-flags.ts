@@ -14,7 +14,9 @@ export const SOCKET_FLAGS = {
     summary:
       'probe a silent peer as often, and give up after nine probes, or after --user-timeout of silence (default: never)',
   }),
-  linger: value(SECONDS, { summary: 'reset a closed connection that has not delivered its data by then; 0 at once' }),
+  linger: value(SECONDS, {
+    summary: 'reset a connection that has not delivered its data so long after the last of it; 0 at once',
+  }),
   mss: value(integer('BYTES', 88, 65_495), { summary: 'send and accept no larger segments' }),
   'mtu-probing': value(choice('off', 'blackhole', 'always'), {
     summary: 'find out what the path carries: never, when large packets vanish (the default), or always',

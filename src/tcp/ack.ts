@@ -78,7 +78,7 @@ function widenBuffer(tcb: Tcb): void {
   tcb.sendBuffer.limit = Math.min(tcb.settings.sendBuffer, wanted)
   if (
     tcb.writeBlocked &&
-    tcb.unsent < tcb.settings.notSentLowat &&
+    tcb.unsent < tcb.unsentLimit &&
     (tcb.user?.hasRoom?.() ?? tcb.sendBuffer.free > tcb.sendBuffer.limit / 4)
   ) {
     tcb.writeBlocked = false

@@ -51,7 +51,8 @@ export interface TcpOptionsInit {
   readonly sendBuffer?: number
   /**
    * The most bytes of a write that may wait unsent: more is taken only as they leave, so that what a program decides to
-   * say is as fresh as can be (Linux's TCP_NOTSENT_LOWAT). Default: as many as the send buffer holds.
+   * say is as fresh as can be (Linux's TCP_NOTSENT_LOWAT); a segment may always wait. Default: as many as the send
+   * buffer holds.
    */
   readonly notSentLowat?: number
   /** The most that is buffered for reading; the receive window grows up to it. Default 4 MiB. */

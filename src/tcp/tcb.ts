@@ -352,6 +352,11 @@ export class Tcb {
     return this.synAcked || this.fastOpen?.isOpen === true
   }
 
+  /** Bytes of a write that may wait unsent: a segment at least, or every write would make a small one. */
+  get unsentLimit(): number {
+    return Math.max(this.settings.notSentLowat, this.mss)
+  }
+
   /** Bytes written and never sent. */
   get unsent(): number {
     return this.finSent ? 0 : this.sendBuffer.length - Math.max(0, seqDiff(this.snd.nxt, this.bufferSeq))

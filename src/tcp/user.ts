@@ -18,7 +18,7 @@ const FIN_WAIT_2_TIMEOUT = 60_000_000
 export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): number {
   if (tcb.finQueued || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return 0
   const firstUnsent = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length - tcb.unsent)
-  const room = tcb.settings.notSentLowat - tcb.unsent
+  const room = tcb.unsentLimit - tcb.unsent
   const count = tcb.sendBuffer.write(
     room < bytes.length - from ? bytes.subarray(0, from + Math.max(0, room)) : bytes,
     from,

@@ -18,6 +18,13 @@ describe('notSentLowat', () => {
     assert.equal(peer.tcb.unsent, 1000)
   })
 
+  it('lets a segment wait at least, so that a stream does not go out octet by octet', () => {
+    const peer = active({ tcp: { notSentLowat: 1 } })
+    assert.equal(peer.write(10_000), 1000)
+    peer.expect('P. 1:1001(1000) ack 1')
+    assert.deepEqual(peer.told, ['writable'])
+  })
+
   it('is as much as the send buffer holds unless somebody says less', () => {
     const peer = active({ window: 2000 })
     assert.equal(peer.write(100_000), 100_000)

@@ -72,7 +72,7 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     tcb.rate.limitedBySender(tcb.board)
   if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer.rest()
   judgeLimit(tcb, isSent, now)
-  if (tcb.writeBlocked && isSent && 2 * tcb.unsent <= tcb.settings.notSentLowat) askForMore(tcb)
+  if (tcb.writeBlocked && isSent && 2 * tcb.unsent <= tcb.unsentLimit) askForMore(tcb)
 }
 
 /** Whether a paced connection must wait with its next frame; a timer then goes on with it. */

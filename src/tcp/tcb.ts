@@ -330,10 +330,13 @@ export class Tcb {
     return this.sackPermitted ? this.board.pipe : Math.max(0, this.board.pipe - this.dupAcks * this.mss)
   }
 
-  /** What may be in flight: the congestion window, or while it is being reduced what its even reduction allows. */
+  /**
+   * What may be in flight: the congestion window, or while it is being reduced what its even reduction allows. A segment
+   * always may, even where segments have grown since the window became one of them (RFC 5681 §3.1, the loss window).
+   */
   get window(): number {
     const isReducing = this.recovery === 'fast' || this.recovery === 'cwr'
-    return isReducing && !this.congestion.ownsRecovery ? this.prr.window : this.congestion.cwnd
+    return isReducing && !this.congestion.ownsRecovery ? this.prr.window : Math.max(this.congestion.cwnd, this.mss)
   }
 
   /** Octets that may go out now. */

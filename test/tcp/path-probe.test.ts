@@ -68,6 +68,13 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
     }
   })
 
+  it('leaves room for one segment where it has made segments larger than the window (RFC 5681 §3.1)', () => {
+    const peer = passive({ syn: SYN })
+    peer.tcb.congestion.cwnd = 1000
+    peer.write(5000)
+    assert.deepEqual(sizes(peer), [1460])
+  })
+
   it('but takes the loss of more than the probe for congestion', () => {
     const peer = searching()
     peer.write(4000)

@@ -213,7 +213,8 @@ function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, 
   const dataEnd = seqAdd(seg.seq, seg.dataLength)
   if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) tcb.reassembly.duplicate(seg.seq, dataEnd)
   // Two ends that disagree would answer each other's bare ACKs for ever.
-  if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
+  if (seg.length > 0 && tcb.reassembly.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
+  else if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
   else challenge(tcb, sender, now)
   // §3.10.7.4 first: a closed window still takes valid ACKs. The peer's SND.NXT may lie behind a probe of its own.
   const { una, nxt } = tcb.snd

@@ -77,6 +77,31 @@ describe('duplicates that arrive (RFC 2883 §4)', () => {
   })
 })
 
+describe('what arrives in one batch', () => {
+  const named = (peer: Peer): Set<number> =>
+    new Set(peer.take().flatMap(({ options }) => options.sack.map(([from]) => from)))
+
+  it('takes as many ACKs as name every run of it (RFC 2018 §4)', () => {
+    const peer = passive()
+    const starts = Array.from({ length: 10 }, (_, i) => 1001 + 2000 * i)
+    peer.send(...starts.map((start) => `P. ${start}:${start + 1000}(1000) ack 1`))
+    assert.deepEqual(
+      [...named(peer)].sort((a, b) => a - b),
+      starts,
+    )
+  })
+
+  it('takes an ACK for each duplicate (RFC 2883 §4)', () => {
+    const peer = passive()
+    peer.send('P. 1:3001(3000) ack 1', 'P. 4001:8001(4000) ack 1')
+    peer.take()
+    const again = [1, 2001, 4001, 6001]
+    peer.send(...again.map((start) => `P. ${start}:${start + 1000}(1000) ack 1`))
+    const told = named(peer)
+    for (const start of again) assert.ok(told.has(start), `${start}`)
+  })
+})
+
 /** A connection with a round trip of 100 ms that has `count` segments in flight. */
 function flying(count: number, tcp = {}): Peer {
   const peer = active({ rtt: 100, tcp })

@@ -1,4 +1,4 @@
-import { type Seq, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../../base/seq.ts'
+import { type Seq, seqAdd, seqGe, seqLe, seqLt, seqMax, seqMin } from '../../base/seq.ts'
 import { SeqRuns } from '../seq-runs.ts'
 
 /** More holes than this and the newest early data is dropped: it bounds the work a hostile peer can cause. */
@@ -15,6 +15,8 @@ export class Reassembly {
   /** The starts of the runs added to last, the latest first: RFC 2018 §4 names them in this order. */
   readonly #latest = new Int32Array(MAX_SACK_BLOCKS)
   #latestCount = 0
+  /** How many of the latest no ACK has named yet. */
+  #untold = 0
   /** What arrived twice and has not been reported (RFC 2883 §4). */
   #duplicateStart = 0 as Seq
   #duplicateEnd = 0 as Seq
@@ -31,6 +33,11 @@ export class Reassembly {
 
   get hasDuplicate(): boolean {
     return this.#duplicateStart !== this.#duplicateEnd
+  }
+
+  /** What is next to arrive could push out of the SACK option what no ACK has told of: it is time for one. */
+  get mustTell(): boolean {
+    return this.#untold === MAX_SACK_BLOCKS || this.hasDuplicate
   }
 
   /** Whether nothing in store lies beyond `end`. */
@@ -58,11 +65,7 @@ export class Reassembly {
       reached = seqMax(reached, runs.endOf(0))
       runs.release(runs.endOf(0))
     }
-    let kept = 0
-    for (let i = 0; i < this.#latestCount; i++) {
-      if (seqGt(this.#latest[i] as Seq, reached)) this.#latest[kept++] = this.#latest[i]!
-    }
-    this.#latestCount = kept
+    this.#forget(next, seqAdd(reached, 1))
     return reached
   }
 
@@ -92,7 +95,10 @@ export class Reassembly {
       count = 1
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
     }
-    if (max > 0) this.#duplicateEnd = this.#duplicateStart
+    if (max > 0) {
+      this.#duplicateEnd = this.#duplicateStart
+      this.#untold = 0
+    }
     for (let i = 0; i < this.#latestCount; i++) {
       const start = this.#latest[i] as Seq
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
@@ -104,6 +110,7 @@ export class Reassembly {
   clear(): void {
     this.#runs.clear()
     this.#latestCount = 0
+    this.#untold = 0
     this.#duplicateEnd = this.#duplicateStart
   }
 
@@ -120,15 +127,26 @@ export class Reassembly {
 
   /** The run [start, end) is the latest that was added to; those it has taken in are it. */
   #remember(start: Seq, end: Seq): void {
+    this.#forget(start, end)
     const latest = this.#latest
-    let count = 0
-    for (let i = 0; i < this.#latestCount; i++) {
-      const old = latest[i] as Seq
-      if (seqLt(old, start) || seqGe(old, end)) latest[count++] = old
-    }
-    count = Math.min(count, MAX_SACK_BLOCKS - 1)
+    const count = Math.min(this.#latestCount, MAX_SACK_BLOCKS - 1)
     latest.copyWithin(1, 0, count)
     latest[0] = start
     this.#latestCount = count + 1
+    this.#untold = Math.min(this.#untold + 1, this.#latestCount)
+  }
+
+  /** What begins in [from, to) leaves the list of the latest. */
+  #forget(from: Seq, to: Seq): void {
+    let kept = 0
+    let untold = 0
+    for (let i = 0; i < this.#latestCount; i++) {
+      const start = this.#latest[i] as Seq
+      if (seqGe(start, from) && seqLt(start, to)) continue
+      if (i < this.#untold) untold++
+      this.#latest[kept++] = start
+    }
+    this.#latestCount = kept
+    this.#untold = untold
   }
 }

@@ -34,6 +34,8 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   }
   if (length <= 0) {
     tcb.ackOwed = AckOwed.NOW
+    // Each duplicate is told of (RFC 2883 §4), and an ACK has room for one.
+    if (tcb.reassembly.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
     return
   }
   if (offset > 0) {
@@ -43,7 +45,7 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     else seg.flags &= ~TcpFlag.FIN
     // RFC 5681 §4.2: at once. A sender without SACK counts these ACKs, so each segment gets its own.
     tcb.ackOwed = AckOwed.NOW
-    if (!tcb.sackPermitted) sender.ack(tcb, now)
+    if (!tcb.sackPermitted || tcb.reassembly.mustTell) sender.ack(tcb, now)
     return
   }
   if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty) tcb.receiveRing.rewind()

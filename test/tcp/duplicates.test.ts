@@ -79,7 +79,7 @@ describe('duplicates that arrive (RFC 2883 §4)', () => {
 
 describe('what arrives in one batch', () => {
   const named = (peer: Peer): Set<number> =>
-    new Set(peer.take().flatMap(({ options }) => options.sack.map(([from]) => from)))
+    new Set(peer.take().flatMap(({ options }) => (options.sack ?? []).map(([from]) => from)))
 
   it('takes as many ACKs as name every run of it (RFC 2018 §4)', () => {
     const peer = passive()

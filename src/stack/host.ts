@@ -37,6 +37,11 @@ export interface TcpConnectOptions extends TcpOptionsInit {
   readonly host: AddressLike
   readonly port: number
   readonly localAddress?: AddressLike
+  /**
+   * The port to connect from. Several connections may share one, each to another place. To the same place again it is
+   * free a second after the last connection was closed by us, or a minute (`timeWait`) where that had no timestamps
+   * (RFC 6191); at once where the peer closed first.
+   */
   readonly localPort?: number
   /**
    * TCP Fast Open (RFC 7413): where a cookie of the server is known, `connect` resolves at once, and the first `write`
@@ -72,7 +77,8 @@ export class Host {
      */
     connect(options: TcpConnectOptions): Promise<TcpSocket>
     /**
-     * Listens on a port.
+     * Listens on a port. One whose connections are in TIME-WAIT, or whose connections live on without a listener, is
+     * free for it, as it is for node:net, which sets SO_REUSEADDR: a server can be started again at once.
      * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL.
      */
     listen(options: TcpListenOptions): TcpListener

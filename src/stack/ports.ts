@@ -33,7 +33,13 @@ export interface PortOptions {
 interface Hold {
   readonly addr: IpAddr
   claims: number
-  readonly reservation: PortReservation | undefined
+}
+
+/** A port that is ours on some address. */
+interface HeldPort {
+  readonly holds: Hold[]
+  /** What is kept for us outside, until nothing of the port is ours any more. */
+  readonly reservations: { readonly addr: IpAddr; readonly reservation: PortReservation }[]
 }
 
 /**
@@ -46,12 +52,15 @@ export class Ports {
   readonly #rng: Rng
   readonly #first: number
   readonly #count: number
-  readonly #isShared: (addr: IpAddr) => boolean
+  readonly #shared: () => readonly IpAddr[]
   /** By protocol and port, since few addresses have the same port; a look-up allocates nothing. */
-  readonly #holds = new Map<number, Hold[]>()
+  readonly #held = new Map<number, HeldPort>()
 
-  /** @throws {RangeError} when the range is empty or no ports. */
-  constructor(rng: Rng, isShared: (addr: IpAddr) => boolean, options: PortOptions = {}) {
+  /**
+   * `shared` tells the addresses that someone outside has as well.
+   * @throws {RangeError} when the range is empty or no ports.
+   */
+  constructor(rng: Rng, shared: () => readonly IpAddr[], options: PortOptions = {}) {
     const first = options.first ?? FIRST_EPHEMERAL
     const last = options.last ?? LAST_EPHEMERAL
     if (!(first >= 1 && last <= 65535 && first <= last)) {
@@ -60,13 +69,13 @@ export class Ports {
     this.#rng = rng
     this.#first = first
     this.#count = last - first + 1
-    this.#isShared = isShared
+    this.#shared = shared
   }
 
   /** Ports in use. */
   get size(): number {
     let count = 0
-    for (const holds of this.#holds.values()) count += holds.length
+    for (const { holds } of this.#held.values()) count += holds.length
     return count
   }
 
@@ -76,13 +85,13 @@ export class Ports {
    */
   claim(protocol: number, addr: IpAddr, port: number): PortClaim {
     const key = keyOf(protocol, port)
-    let hold = this.#holds.get(key)?.find((each) => each.addr === addr)
+    const held = this.#held.get(key) ?? { holds: [], reservations: [] }
+    let hold = held.holds.find((each) => each.addr === addr)
     if (hold === undefined) {
-      const reservation = this.#isShared(addr) ? this.reserver?.(protocol, addr, port) : undefined
-      hold = { addr, claims: 0, reservation }
-      const holds = this.#holds.get(key)
-      if (holds === undefined) this.#holds.set(key, [hold])
-      else holds.push(hold)
+      this.#reserve(held, protocol, addr, port)
+      hold = { addr, claims: 0 }
+      held.holds.push(hold)
+      this.#held.set(key, held)
     }
     hold.claims++
     return { port, release: once(() => this.#release(key, hold)) }
@@ -109,7 +118,7 @@ export class Ports {
 
   /** Whether `port` of `addr` is ours, so that nobody else answers for it. */
   isHeld(protocol: number, addr: IpAddr, port: number): boolean {
-    const holds = this.#holds.get(keyOf(protocol, port))
+    const holds = this.#held.get(keyOf(protocol, port))?.holds
     if (holds === undefined) return false
     for (let i = 0; i < holds.length; i++) if (holds[i]!.addr === addr || holds[i]!.addr === IPV4_ANY) return true
     return false
@@ -117,19 +126,43 @@ export class Ports {
 
   /** Gives back what is still held outside. */
   close(): void {
-    for (const holds of this.#holds.values()) for (const hold of holds) hold.reservation?.release()
-    this.#holds.clear()
+    for (const { reservations } of this.#held.values())
+      for (const { reservation } of reservations) reservation.release()
+    this.#held.clear()
   }
 
   #release(key: number, hold: Hold): void {
     if (--hold.claims > 0) return
-    const holds = this.#holds.get(key)
-    const index = holds?.indexOf(hold) ?? -1
+    const held = this.#held.get(key)
+    const index = held?.holds.indexOf(hold) ?? -1
     // `close` gave it back already.
-    if (holds === undefined || index < 0) return
-    holds.splice(index, 1)
-    if (holds.length === 0) this.#holds.delete(key)
-    hold.reservation?.release()
+    if (held === undefined || index < 0) return
+    held.holds.splice(index, 1)
+    if (held.holds.length > 0) return
+    this.#held.delete(key)
+    for (const { reservation } of held.reservations) reservation.release()
+  }
+
+  /**
+   * Has a port kept for us outside, on those shared addresses where it is not yet: what keeps it on all addresses keeps
+   * it on each, and would be in the way of one on all that comes later.
+   */
+  #reserve({ reservations }: HeldPort, protocol: number, addr: IpAddr, port: number): void {
+    const { reserver } = this
+    if (reserver === undefined) return
+    const shared = this.#shared()
+    const isKept = (one: IpAddr): boolean => reservations.some((each) => each.addr === one || each.addr === IPV4_ANY)
+    const wanted = addr !== IPV4_ANY ? [addr].filter((one) => shared.includes(one)) : shared
+    const missing = wanted.filter((one) => !isKept(one))
+    if (missing.length === 0) return
+    const asked = addr === IPV4_ANY && reservations.length === 0 ? [IPV4_ANY] : missing
+    const before = reservations.length
+    try {
+      for (const one of asked) reservations.push({ addr: one, reservation: reserver(protocol, one, port) })
+    } catch (error) {
+      for (const { reservation } of reservations.splice(before)) reservation.release()
+      throw error
+    }
   }
 }
 

@@ -8,7 +8,6 @@ import {
   IPV4_LOOPBACK,
   type IpAddr,
   type Ipv4Addr,
-  isIpv4,
   type MacAddr,
 } from '../base/address.ts'
 import { Counters } from '../base/counters.ts'
@@ -107,7 +106,7 @@ export class Stack implements Pollable {
     this.probe = options.probe
     this.ip = new IpOutput(options.rng)
     this.ip.onDrop = (reason, count, now) => this.drop(reason, now, count)
-    this.ports = new Ports(options.rng, (addr) => this.#isShared(addr), options.ports)
+    this.ports = new Ports(options.rng, () => this.#sharedAddresses(), options.ports)
     this.#host = {
       onIp: (iface, frame, at, broadcast, now) => this.ipInput.input(iface, frame, at, broadcast, now),
       onUnresolved: (iface, packets, now) => this.#onUnresolved(iface, packets, now),
@@ -261,9 +260,8 @@ export class Stack implements Pollable {
     return iface
   }
 
-  #isShared(addr: IpAddr): boolean {
-    if (!isIpv4(addr)) return false
-    return this.interfaces.some((iface) => iface.shared && (addr === IPV4_ANY || iface.owns(addr)))
+  #sharedAddresses(): readonly IpAddr[] {
+    return this.interfaces.filter(({ shared }) => shared).flatMap(({ addresses }) => addresses.map(({ addr }) => addr))
   }
 
   /** A link fails in the middle of a poll or outside of it: what follows waits for the next. */

@@ -2,7 +2,6 @@ import { formatEndpoint, formatIp } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { isSynHeld, releaseSyn } from '../tcp/fast-open/client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
-import { startLinger } from '../tcp/linger.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
@@ -142,7 +141,6 @@ export class TcpSocket {
       closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
     } else {
       this.#tcb.readClosed = true
-      startLinger(this.#tcb, this.#tcp.now)
       this.#writes.end()
     }
     this.#tcp.changed(this.#tcb)

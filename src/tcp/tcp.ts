@@ -16,6 +16,7 @@ import { TcpFastOpen } from './fast-open/fast-open.ts'
 import type { TcpEvent, TcpState } from './fsm.ts'
 import { segmentArrives } from './input.ts'
 import { initialSequenceNumber, timestampOffset } from './iss.ts'
+import { limitLinger } from './linger.ts'
 import { onNetworkError } from './network-errors.ts'
 import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from './passive/listen.ts'
 import { DEFAULT_BACKLOG, Listener, type ListenOptions } from './passive/listener.ts'
@@ -432,6 +433,7 @@ export class Tcp implements Transport, TcpOwner {
     // Another connection may have learnt of a narrower path, and what it learnt expires (RFC 1191 §6.3).
     tcb.pathMtu = this.#ip.mtuOf(tcb.route)
     limitFinWait2(tcb, now)
+    limitLinger(tcb, now)
     output(tcb, this.sender, now)
     this.#timers.update(tcb)
   }

@@ -3,7 +3,7 @@ import { addMicros, type Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { fail } from './ending.ts'
 import { isSynHeld, releaseSyn } from './fast-open/client.ts'
-import { lingersInVain, startLinger } from './linger.ts'
+import { lingersInVain } from './linger.ts'
 import type { SegmentSender } from './segment.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
@@ -71,7 +71,6 @@ export function closeBoth(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   tcb.readClosed = true
   close(tcb)
-  startLinger(tcb, now)
   limitFinWait2(tcb, now)
   tcb.owner.changed(tcb)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { closeBoth } from '../../src/tcp/user.ts'
 import { active, passive } from './established.ts'
 import { Peer } from './peer.ts'
 
@@ -115,6 +116,21 @@ describe('linger', () => {
     untilClosed(peer)
     assert.equal(seconds(peer), 2)
     assert.equal(peer.take().at(-1)?.flags, 'R.')
+  })
+
+  it('counts from the close, however long nothing happened before', () => {
+    const peer = active({ tcp: { linger: 2000 }, rtt: 10 })
+    peer.write(10)
+    peer.take()
+    peer.send('. 1:1(0) ack 11')
+    const stale = peer.tcp.now
+    peer.wait(10_000)
+    closeBoth(peer.tcb, peer.tcp.sender, stale)
+    peer.settle()
+    assert.deepEqual(peer.told, [])
+    peer.expect('F. 11:11(0) ack 1')
+    untilClosed(peer)
+    assert.equal(seconds(peer), 12)
   })
 
   it('leaves alone what is', () => {

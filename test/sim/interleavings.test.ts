@@ -184,6 +184,9 @@ const faults = fc.record({
   corrupt: share(0.1),
   delay: fc.nat(60_000).map((n) => n as Micros),
   jitter: fc.nat(20_000).map((n) => n as Micros),
+  rate: fc.constantFrom(300_000, 10_000_000, Number.POSITIVE_INFINITY),
+  // What is larger vanishes without a word, as behind a router that is silent.
+  mtu: fc.constantFrom(700, 1300, 1500, 1500),
 })
 const settings = fc.record({
   congestion: fc.constantFrom(...CONGESTION_CONTROLS),
@@ -194,6 +197,19 @@ const settings = fc.record({
   timestamps: fc.boolean(),
   windowScale: fc.boolean(),
   ecn: fc.constantFrom('off' as const, 'request' as const),
+  mtuProbing: fc.constantFrom('blackhole' as const, 'always' as const),
+  baseMss: fc.constantFrom(300, 512),
+  maxSegment: fc.constantFrom(88, 1000, 65_495),
+  notSentLowat: fc.constantFrom(1, 3000, 300_000),
+  initialWindow: fc.constantFrom(1, 10, 40),
+  maxBurst: fc.constantFrom(1, 65_535),
+  reordering: fc.constantFrom(1, 3, 30),
+  pacing: fc.boolean(),
+  rack: fc.boolean(),
+  tailLossProbe: fc.boolean(),
+  frto: fc.boolean(),
+  dsack: fc.boolean(),
+  emptyProbes: fc.boolean(),
 })
 
 /** Runs every interleaving of such calls, faults, settings and seeds. */

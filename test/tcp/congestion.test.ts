@@ -38,7 +38,7 @@ describe('congestion control (RFC 5681)', () => {
     assert.equal(round(), 42_000)
   })
 
-  it('does not grow a window that is not used (RFC 5681 §4.1, RFC 7661)', () => {
+  it('does not grow a window that is not used (RFC 5681 §4.1, RFC 7661 §4.2, §4.3)', () => {
     const peer = active({ rtt: 100 })
     const { cwnd } = peer.tcb.congestion
     for (let i = 0; i < 50; i++) {

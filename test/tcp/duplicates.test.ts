@@ -169,7 +169,7 @@ describe('the reordering window (RFC 8985 §6.2 step 4)', () => {
     assert.equal(peer.tcb.rack.window(peer.tcb.rtt, 2, true), 0)
   })
 
-  it('is a quarter of the least round trip once something was reordered', () => {
+  it('is a quarter of the least round trip once something was reordered (RFC 8985 §6.2 step 3, §6.2 step 4)', () => {
     const peer = flying(10)
     peer.send('. 1:1(0) ack 1 <sack 1001:2001>')
     peer.send('. 1:1(0) ack 2001')

@@ -89,7 +89,7 @@ describe('ECN, the handshake (RFC 3168 §6.1.1)', () => {
   })
 })
 
-describe('ECN, the sender (RFC 3168 §6.1.2)', () => {
+describe('ECN, the sender (RFC 9293 SHLD-8, RFC 3168 §6.1.2)', () => {
   it('marks new data ECT(0), and nothing else (§6.1.4, §6.1.5)', () => {
     const peer = marked({ rtt: 10 })
     peer.write(1000)

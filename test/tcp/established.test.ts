@@ -80,6 +80,13 @@ describe('ESTABLISHED, second: the RST bit (RFC 5961 §3.2)', () => {
     assert.deepEqual(peer.states, ['CLOSED'])
   })
 
+  it('may carry data, which nobody reads (SHLD-2)', () => {
+    const peer = passive()
+    peer.send('R 1:11(10)')
+    assert.deepEqual(peer.told, ['ECONNRESET'])
+    assert.equal(peer.received, 0)
+  })
+
   it('is challenged elsewhere in the window', () => {
     const peer = passive()
     peer.send('R 2:2(0)')

@@ -78,7 +78,7 @@ describe('an ICMP error', () => {
 })
 
 describe('path MTU discovery (RFC 1191)', () => {
-  it('sends again at once in smaller segments what was too large', () => {
+  it('sends again at once in smaller segments what was too large, and keeps its window (§3, §6.4, RFC 9293 SHLD-6)', () => {
     const peer = active({ syn: 'mss 1460,sackOK' })
     peer.write(1460)
     peer.expect('P. 1:1461(1460) ack 1')

@@ -13,7 +13,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     peer.expect('P. 537:1001(464) ack 1')
   })
 
-  it('is what the peer names, less the options of each segment (MUST-14, MUST-16)', () => {
+  it('is what the peer names, less the options of each segment (MUST-14, MUST-16, RFC 6691 §2)', () => {
     const plain = passive({ syn: 'mss 1400' })
     plain.write(3000)
     plain.expect('. 1:1401(1400) ack 1')
@@ -22,7 +22,7 @@ describe('maximum segment size (RFC 9293 §3.7.1, RFC 6691)', () => {
     stamped.expect('. 1:1389(1388) ack 1')
   })
 
-  it('is never more than our own link carries, and announces that (MUST-67)', () => {
+  it('is never more than our own link carries, and announces that (MUST-67, SHLD-5, MAY-3)', () => {
     const peer = new Peer({ mtu: 600 })
     peer.connect()
     peer.expect('S 0:0(0) <mss 560,sackOK,TS ecr 0,wscale 7>')
@@ -251,7 +251,7 @@ describe('keep-alive (RFC 9293 §3.8.4)', () => {
 describe('options that the user does not want', () => {
   const NONE = { timestamps: false, sack: false, windowScale: false }
 
-  it('are not offered, and not taken from an answer that has them (RFC 7323 §2.2, §3.2, RFC 2018 §2)', () => {
+  it('are not offered, and not taken from an answer that has them (RFC 7323 §1.3, §2.2, §3.2, RFC 2018 §2)', () => {
     const peer = new Peer()
     peer.connect(NONE)
     peer.expect('S 0:0(0) <mss 1460>')

@@ -18,7 +18,7 @@ function searching(options: ConnectionOptions = {}): Peer {
 const acknowledge = (peer: Peer): void => peer.send(`. 1:1(0) ack ${((peer.tcb.snd.nxt - peer.iss) | 0).toString()}`)
 
 describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
-  it('begins with the base size, and probes half-way to what both links carry, before other new data', () => {
+  it('begins with the base size, and probes half-way to what both links carry, before other new data (RFC 8899 §5.3)', () => {
     const peer = searching()
     peer.write(4000)
     assert.deepEqual(sizes(peer), [986, 512, 512, 512, 512, 512, 454])
@@ -138,7 +138,7 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
 })
 
 describe('a black hole (RFC 8899 §4.3)', () => {
-  it('is suspected at the third timeout of a large segment; then small ones go', () => {
+  it('is suspected at the third timeout of a large segment; then small ones go (RFC 9293 SHLD-10)', () => {
     const peer = active({ syn: SYN, rtt: 10, tcp: { baseMss: 1000 } })
     peer.write(5000)
     peer.wait(200 + 400 - 20)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { seqDiff } from '../../src/base/seq.ts'
+import { Timer } from '../../src/tcp/timers.ts'
 import { active, type ConnectionOptions } from './established.ts'
 import type { Peer } from './peer.ts'
 
@@ -15,7 +17,7 @@ function flying(count: number, options: ConnectionOptions = {}): Peer {
 const starts = (peer: Peer): number[] => peer.take().map(({ seq }) => seq)
 
 describe('the retransmission timeout (RFC 6298 §2)', () => {
-  it('follows SRTT and RTTVAR (§2)', () => {
+  it('follows SRTT and RTTVAR, to the microsecond (§2, §4)', () => {
     const peer = active({ rtt: 800 })
     assert.equal(peer.tcb.rtt.srtt, 800_000)
     assert.equal(peer.tcb.rtt.rttvar, 400_000)
@@ -47,6 +49,18 @@ describe('the retransmission timeout (RFC 6298 §2)', () => {
     peer.write(1000)
     peer.expect('P. 1001:2001(1000) ack 1')
     peer.expectAt(begin + 4800, 'P. 1001:2001(1000) ack 1')
+  })
+
+  it('runs exactly while something is unacknowledged (RFC 6298 §5.1, §5.2)', () => {
+    const peer = active({ syn: 'mss 1000' })
+    const isRunning = (): boolean => peer.tcb.deadlines.isArmed(Timer.RETRANSMIT)
+    assert.equal(isRunning(), false)
+    peer.write(2000)
+    assert.equal(isRunning(), true)
+    peer.send('. 1:1(0) ack 1001')
+    assert.equal(isRunning(), true)
+    peer.send('. 1:1(0) ack 2001')
+    assert.equal(isRunning(), false)
   })
 
   it('begins anew with every ACK of new data (RFC 6298 §5.3)', () => {
@@ -180,8 +194,8 @@ describe('fast retransmit without SACK (RFC 5681 §3.2, RFC 6582)', () => {
   })
 })
 
-describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
-  it('finds a loss by what was sent later and delivered', () => {
+describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
+  it('finds a loss by what was sent later and delivered (RFC 8985 §6.2 step 2, §6.2 step 5)', () => {
     const peer = flying(8)
     peer.wait(100)
     peer.send('. 1:1(0) ack 1 <sack 1001:2001>')
@@ -192,7 +206,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
     assert.equal(peer.tcb.congestion.ssthresh, 4000)
   })
 
-  it('waits a quarter of the round trip for a single segment out of order (RFC 8985 §6.2)', () => {
+  it('waits a quarter of the least round trip for a single segment out of order (RFC 8985 §6.2 step 1, §6.2 step 4)', () => {
     const peer = flying(8)
     peer.wait(100)
     const begin = peer.now
@@ -205,7 +219,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
     assert.equal(other.tcb.stats.retransmissions, 0, 'it had only been reordered')
   })
 
-  it('sends each hole once, then new data', () => {
+  it('sends each hole once and nothing that is sacked, then new data (RFC 2018 §5, RFC 6675 §5)', () => {
     const peer = flying(10)
     peer.wait(100)
     peer.send('. 1:1(0) ack 1 <sack 1001:2001>')
@@ -240,6 +254,32 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
     assert.equal(peer.tcb.stats.timeouts, 0)
   })
 
+  it('calls lost at a timeout what is as old as a round trip, and nothing younger (RFC 8985 §6.3)', () => {
+    const peer = flying(2, { tcp: { tailLossProbe: false } })
+    peer.wait(290)
+    peer.write(2000)
+    while (peer.tcb.stats.timeouts === 0) peer.wait(1)
+    assert.deepEqual(
+      peer.tcb.board.ranges.map(({ start, end, lost }) => [seqDiff(end, start), lost]),
+      [
+        [1000, true],
+        [1000, true],
+        [2000, false],
+      ],
+    )
+  })
+
+  it('repeats nothing that is sacked after a timeout either (RFC 6675 §5.1)', () => {
+    const peer = flying(4, { tcp: { tailLossProbe: false } })
+    peer.wait(100)
+    peer.send('. 1:1(0) ack 1 <sack 1001:2001>')
+    while (peer.tcb.stats.timeouts === 0) peer.wait(10)
+    peer.send('. 1:1(0) ack 2001')
+    peer.send('. 1:1(0) ack 3001')
+    const again = starts(peer)
+    assert.ok(again.includes(1) && again.includes(2001) && !again.includes(1001), `${again}`)
+  })
+
   it('forgets what was sacked when the first segment of it times out: the peer reneged (RFC 2018 §8)', () => {
     const peer = flying(4)
     peer.wait(100)
@@ -271,7 +311,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
     assert.equal(peer.tcb.board.sackedBytes, 3000)
   })
 
-  it('repairs the lost end of a flight by a probe, before the timer (RFC 8985 §7)', () => {
+  it('repairs the lost end of a flight by a probe, before the timer (RFC 8985 §7.3, §7.4)', () => {
     const peer = flying(3)
     peer.wait(100)
     peer.send('. 1:1(0) ack 1001')
@@ -286,7 +326,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675)', () => {
 })
 
 describe('recovery with SACK where RACK is off (RFC 6675)', () => {
-  it('begins with DupThresh segments sacked, repairs each hole once, and waits for no timer', () => {
+  it('begins with DupThresh segments sacked, repairs each hole once, and waits for no timer (§2, §5)', () => {
     const peer = flying(10, { tcp: { rack: false } })
     peer.wait(100)
     peer.send('. 1:1(0) ack 1 <sack 2001:4001>')

@@ -167,7 +167,7 @@ describe('SEND (RFC 9293 §3.9.1.2)', () => {
 })
 
 describe('what the program chooses for IP (RFC 9293 §3.9.1.9, §3.9.2)', () => {
-  it('is the differentiated-services field and the time to live (MUST-48, MUST-49, SHLD-22)', () => {
+  it('is the differentiated-services field and the time to live (MUST-48, MUST-49, SHLD-22, SHLD-23)', () => {
     const peer = active({ tcp: { ttl: 7, tos: 0xb8 } })
     peer.write(10)
     for (const { bytes } of peer.link.sent) {

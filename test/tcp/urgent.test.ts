@@ -13,7 +13,7 @@ function urgencies(peer: Peer): number[] {
 }
 
 describe('urgent data that arrives (RFC 9293 §3.8.5)', () => {
-  it('is delivered in its order (RFC 6093 §6), and ends before the octet that the pointer names (MUST-62)', () => {
+  it('is delivered in its order (RFC 6093 §4, §6), and ends before the octet that the pointer names (MUST-62, RFC 6093 §3.1)', () => {
     const peer = passive()
     const told = urgencies(peer)
     peer.reads = false

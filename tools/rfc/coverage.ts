@@ -153,7 +153,7 @@ export function coveragePage(): string {
   return `# What the documents ask, where the code does it, and what shows it
 
 Made by \`npm run docs\` from \`tools/rfc/requirements.txt\`, the comments in \`src\` and the titles of the tests; a test
-keeps it true. A test named here has the section in its title; an empty last column means that no test names it.
+keeps it true. A test named here has the section in its title.
 Of ${requirements.length} requirements ${shown} are shown by a test and ${unmet} are not met, each with its reason.
 
 ${sections.join('\n')}`

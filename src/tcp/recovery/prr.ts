@@ -30,7 +30,7 @@ export class ProportionalRateReduction {
     if (pipe > ssthresh) {
       allowed = Math.ceil((this.#delivered * ssthresh) / this.#recoverFs) - this.#out
     } else {
-      // What was delivered, and in a slow start a segment more, to make up for losses within the recovery: RFC 6937 §3.1,
+      // What was delivered, and in a slow start a segment more, to make up for losses within the recovery: RFC 6937 §3,
       // with the reduction bound chosen by whether the ACK is good news.
       const limit = Math.max(this.#delivered - this.#out, delivered) + (isGood ? mss : 0)
       allowed = Math.min(ssthresh - pipe, limit)

@@ -55,13 +55,13 @@ class Path {
   }
 }
 
-describe('CUBIC (RFC 9438)', () => {
+describe('CUBIC (RFC 9293 MAY-18, RFC 9438)', () => {
   it('keeps seven tenths of the window after a loss (§4.6), of two segments at least', () => {
     assert.equal(new Path(1000).loss().window, 700)
     assert.equal(new Path(2).loss().window, 2)
   })
 
-  it('is back at the old window after K seconds, stays near it, and then probes beyond (§4.2)', () => {
+  it('is back at the old window after K seconds, stays near it, and then probes beyond (RFC 9438 §4.2, §4.4, §4.5)', () => {
     const path = new Path(1000).loss()
     const k = Math.cbrt((0.3 * 1000) / 0.4)
     path.rounds(Math.round(k * 10))

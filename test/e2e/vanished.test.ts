@@ -120,7 +120,7 @@ describe('a peer that vanishes', { skip: labUnavailable() }, () => {
     await eventually(() => isForgotten(peer), 'the end of the connection in the kernel')
   })
 
-  it('is not what --linger sees in a peer that took all and says nothing', async () => {
+  it('is not seen by --linger in a peer that took all and says nothing', async () => {
     const { client, server } = await connected(true, '--linger', '0.2')
     client.child.stdin.end('all that was to be said')
     await sleep(1000)

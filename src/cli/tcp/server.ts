@@ -64,12 +64,18 @@ export class Server {
 
   summarize(): void {
     const output = this.#output
+    const { cookiesSent, cookiesAccepted, overflows } = this.#listener.stats
     output.note(`${this.#count} connection${this.#count === 1 ? '' : 's'}, ${this.#totals}`)
+    if (cookiesSent > 0) output.note(`${cookiesSent} SYNs were answered with cookies, and ${cookiesAccepted} came back`)
+    if (overflows > 0) output.note(`${overflows} attempts were dropped, for the queue was full: see --backlog`)
     output.record('summary', {
       connections: this.#count,
       good: this.#good,
       received_bytes: this.#received,
       sent_bytes: this.#sent,
+      syn_cookies_sent: cookiesSent,
+      syn_cookies_accepted: cookiesAccepted,
+      overflows,
     })
   }
 

@@ -175,6 +175,17 @@ describe('Fast Open, client: data on the SYN', () => {
     assert.equal(peer.tcb.board.isEmpty, true)
   })
 
+  it('goes again before anything new when the SYN was lost, which is no timeout to doubt (RFC 5682 §2.1)', () => {
+    const peer = warmed(1000)
+    peer.connect({ fastOpen: true })
+    peer.write(5000)
+    peer.expect(`S 0:960(960) ${WITH_COOKIE}`)
+    peer.wait(1000)
+    peer.expect('S 0:0(0)')
+    peer.send('S. 0:0(0) ack 1 <mss 1000,sackOK>')
+    assert.equal(peer.next()?.seq, 1)
+  })
+
   it('may be acknowledged after a retransmission that did not carry it', () => {
     const peer = warmed()
     peer.connect({ fastOpen: true })

@@ -182,8 +182,8 @@ export function afterTimeout(tcb: Tcb, now: Micros): void {
   const { board } = tcb
   const isRepeated = tcb.rtt.backoff > 0
   if (board.first?.sacked) board.forgetSacks()
-  // RFC 5682 §2.1 step 1: a loss that is being recovered from is no mistake of the timer.
-  tcb.spuriousTimeout.begin(tcb.settings.frto && (isOpen(tcb) || isRepeated))
+  // RFC 5682 §2.1 step 1: a loss that is being recovered from is no mistake of the timer; nor is a SYN's ever judged.
+  tcb.spuriousTimeout.begin(tcb.settings.frto && tcb.synAcked && (isOpen(tcb) || isRepeated))
   if (tcb.synAcked && (!isRepeated || tcb.recovery !== 'timeout')) tcb.undo.begin(tcb.snd.una)
   if (tcb.sackPermitted && tcb.settings.rack && tcb.synAcked) tcb.rack.markTimedOut(board, reorderingWindow(tcb), now)
   else board.markAllLost()

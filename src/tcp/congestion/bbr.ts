@@ -18,7 +18,7 @@ const NO_LIMIT = Number.POSITIVE_INFINITY
 /** §5.6.2: a little less than the path takes, so that no queue grows by rounding. */
 const PACING_MARGIN = 0.99
 /** Not RFC: cruising without a queue needs no margin, see docs/deviations.md#bbr-margin. */
-const NO_QUEUE_FACTOR = 1.1
+const NO_QUEUE_FACTOR = 1.25
 /** §2.7: a loss rate above this says that there was too much in flight; what is then left of it. */
 const LOSS_THRESH = 0.02
 /** Not RFC: so much lost is too much in flight even where round trips tell of no queue, see docs/deviations.md#bbr-losses. */

@@ -84,7 +84,7 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     const path = settled()
     assert.equal(path.gain, 1)
     assert.equal(path.bbr.pacingRate, BANDWIDTH)
-    path.queue = RTT / 5
+    path.queue = RTT / 3
     path.run(RTT)
     assert.equal(path.gain, 1)
     assert.ok(Math.abs(path.bbr.pacingRate! - 0.99 * BANDWIDTH) < 1e-9)

@@ -48,8 +48,8 @@ export class Loop {
       this.#stack.poll(now)
     } finally {
       this.#isPolling = false
+      this.#sleepUntil(this.#stack.pollAt(), now)
     }
-    this.#sleepUntil(this.#stack.pollAt(), now)
   }
 
   #sleepUntil(at: Micros, now: Micros): void {

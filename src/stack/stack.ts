@@ -246,8 +246,8 @@ export class Stack implements Pollable {
     // A task may end itself, or others, while it is polled.
     for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.poll(now)
     for (const { iface } of this.#ports) iface.link.flush(now)
-    for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.flushed?.()
     this.ip.arena.reset()
+    for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.flushed?.()
   }
 
   #attach(iface: NetInterface): NetInterface {

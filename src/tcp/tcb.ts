@@ -408,6 +408,13 @@ export class Tcb {
   note(event: number): void {
     this.events |= event
   }
+
+  /** Whether the event is to be told of; it is not any more. */
+  takeEvent(event: number): boolean {
+    if ((this.events & event) === 0) return false
+    this.events &= ~event
+    return true
+  }
 }
 
 /** The smallest shift with which a window of `bytes` can be announced (RFC 7323 §2.3). */

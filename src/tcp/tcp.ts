@@ -90,6 +90,7 @@ export class Tcp implements Transport, TcpOwner {
   readonly #listenContext: ListenContext
   #now = micros(0)
   #polling = false
+  #thrown: { readonly error: unknown } | undefined = undefined
 
   constructor(init: TcpInit) {
     this.#ip = init.ip
@@ -270,10 +271,18 @@ export class Tcp implements Transport, TcpOwner {
     for (const tcb of batch) {
       tcb.isDirty = false
       this.#send(tcb, now)
+      if (tcb.events !== 0) this.changed(tcb)
     }
     batch.length = 0
     this.#spare = batch
     this.#polling = false
+  }
+
+  /** What a user threw when he was told something comes out once everything else is done. */
+  flushed(): void {
+    const thrown = this.#thrown
+    this.#thrown = undefined
+    if (thrown !== undefined) throw thrown.error
   }
 
   pollAt(): Micros {
@@ -408,23 +417,25 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   /** Tells the user what happened. */
+  /** Tells the user what happened. Where he throws, he is told the rest with the next poll. */
   #tell(tcb: Tcb, now: Micros): void {
-    const events = tcb.events
-    if (events === 0) return
-    tcb.events = 0
-    if (events & UserEvent.ESTABLISHED) {
-      startKeepAlive(tcb, now)
-      tcb.user?.onEstablished()
-      const listener = this.#origins.get(tcb)
-      if (listener !== undefined) {
-        this.#origins.delete(tcb)
-        listener.established(tcb)
-      }
+    try {
+      if (tcb.takeEvent(UserEvent.ESTABLISHED)) this.#established(tcb, now)
+      if (tcb.takeEvent(UserEvent.URGENT)) tcb.user?.onUrgent?.()
+      if (tcb.takeEvent(UserEvent.READABLE)) tcb.user?.onReadable()
+      if (tcb.takeEvent(UserEvent.WRITABLE)) tcb.user?.onWritable()
+      if (tcb.takeEvent(UserEvent.CLOSED)) tcb.user?.onClosed(tcb.failure)
+    } catch (error) {
+      this.#thrown ??= { error }
     }
-    if (events & UserEvent.URGENT) tcb.user?.onUrgent?.()
-    if (events & UserEvent.READABLE) tcb.user?.onReadable()
-    if (events & UserEvent.WRITABLE) tcb.user?.onWritable()
-    if (events & UserEvent.CLOSED) tcb.user?.onClosed(tcb.failure)
+  }
+
+  #established(tcb: Tcb, now: Micros): void {
+    startKeepAlive(tcb, now)
+    const listener = this.#origins.get(tcb)
+    this.#origins.delete(tcb)
+    tcb.user?.onEstablished()
+    listener?.established(tcb)
   }
 
   #send(tcb: Tcb, now: Micros): void {

@@ -1,6 +1,7 @@
 import type { Micros } from '../../base/types.ts'
 import { BbrModel } from './bbr-model.ts'
 import type { AckSample, CongestionControl, PathModel } from './control.ts'
+import { LossShare } from './loss-share.ts'
 
 type BbrState = 'startup' | 'drain' | 'down' | 'cruise' | 'refill' | 'up' | 'probe rtt'
 
@@ -21,8 +22,6 @@ const PACING_MARGIN = 0.99
 const NO_QUEUE_FACTOR = 1.25
 /** §2.7: a loss rate above this says that there was too much in flight; what is then left of it. */
 const LOSS_THRESH = 0.02
-/** Not RFC: so much lost is too much in flight even where round trips tell of no queue, see docs/deviations.md#bbr-losses. */
-const HEAVY_LOSS = 0.13
 const BETA = 0.7
 /** §2.8: what is left free for others while cruising. */
 const HEADROOM = 0.15
@@ -60,8 +59,8 @@ export class Bbr implements CongestionControl {
   #latestBw = 0
   #latestInflight = 0
   #lossRoundEnd = 0
-  #lostInRound = 0
-  #deliveredInRound = 0
+  #isLossInRound = false
+  readonly #lossShare = new LossShare()
   /** A mark was told of since the last ACK, and in the round. */
   #isMarked = false
   #isMarkInRound = false
@@ -157,18 +156,18 @@ export class Bbr implements CongestionControl {
     this.#latestBw = Math.max(this.#latestBw, rate)
     this.#latestInflight = Math.max(this.#latestInflight, rateDelivered)
     if (sample.rtt >= 0) this.#leastRtt = Math.min(this.#leastRtt, sample.rtt)
-    this.#lostInRound += sample.lost
-    this.#deliveredInRound += sample.delivered
+    if (sample.lost > 0) this.#isLossInRound = true
+    this.#lossShare.add(sample.lost, sample.delivered)
     if (this.#isMarked && this.#state === 'startup') this.#model.isFull = true
-    // Not RFC: losses without a queue are the path's own, see docs/deviations.md#bbr-losses.
-    const most = this.#isQueued(sample.rtt) ? LOSS_THRESH : HEAVY_LOSS
-    const isLossy = sample.lostSince > most * sample.sentInFlight
-    const isTooHigh = isLossy || this.#isMarked
+    // Not RFC: losses without a queue are the path's own, unless they are very many, see docs/deviations.md#bbr-losses.
+    const isLossy = this.#isQueued(sample.rtt) && sample.lostSince > LOSS_THRESH * sample.sentInFlight
+    const isTooHigh = isLossy || this.#isMarked || this.#lossShare.isHeavy
     this.#isMarked = false
     if (isTooHigh) this.#lowerLongterm(sample)
     else if (sample.sentInFlight > this.#longterm) this.#longterm = sample.sentInFlight
     if (rate === 0 || sample.priorDelivered < this.#lossRoundEnd) return
     this.#lossRoundEnd = sample.totalDelivered
+    this.#lossShare.endRound(sample.mss)
     const isProbing = this.#state === 'startup' || this.#state === 'refill' || this.#state === 'up'
     if (!isProbing && this.#isRoundCongested) {
       if (this.#shortBw === NO_LIMIT) this.#shortBw = this.#model.bandwidth
@@ -176,19 +175,16 @@ export class Bbr implements CongestionControl {
       this.#shortBw = Math.max(this.#latestBw, BETA * this.#shortBw)
       this.#shortInflight = Math.max(this.#latestInflight, BETA * this.#shortInflight)
     }
+    this.#isLossInRound = false
     this.#isMarkInRound = false
-    this.#lostInRound = 0
-    this.#deliveredInRound = 0
     this.#leastRtt = NO_LIMIT
     this.#latestBw = rate
     this.#latestInflight = rateDelivered
   }
 
-  /** A mark, losses beside a queue, or very many losses in the round. */
+  /** A mark, losses beside a queue, or very many losses. */
   get #isRoundCongested(): boolean {
-    const lost = this.#lostInRound
-    if (this.#isMarkInRound || (lost > 0 && this.#isQueued(this.#leastRtt))) return true
-    return lost > HEAVY_LOSS * (lost + this.#deliveredInRound)
+    return this.#isMarkInRound || (this.#isLossInRound && this.#isQueued(this.#leastRtt)) || this.#lossShare.isHeavy
   }
 
   #isQueued(rtt: number): boolean {
@@ -237,9 +233,8 @@ export class Bbr implements CongestionControl {
     const random = (Math.imul(sample.una, 0x9e3779b1) >>> 8) / 2 ** 24
     this.#probeWait = PROBE_WAIT + random * PROBE_WAIT_SPREAD
     this.#roundsAtProbe = this.#model.rounds + (random < 0.5 ? 0 : 1)
+    this.#isLossInRound = false
     this.#isMarkInRound = false
-    this.#lostInRound = 0
-    this.#deliveredInRound = 0
     this.#latestBw = 0
     this.#latestInflight = 0
     this.#upCount = NO_LIMIT

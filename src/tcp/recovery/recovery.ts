@@ -98,7 +98,7 @@ function leave(tcb: Tcb, news: AckNews): void {
   const { recovery } = tcb
   if (recovery !== 'cwr') {
     if (wasNeedless(tcb, news)) takeBack(tcb)
-    else if (recovery === 'fast') tcb.congestion.onRecovered(tcb.pipe, tcb.mss)
+    else if (recovery === 'fast' || tcb.congestion.ownsRecovery) tcb.congestion.onRecovered(tcb.pipe, tcb.mss)
     tcb.rack.onRecovered()
   }
   tcb.recovery = 'none'

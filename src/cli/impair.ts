@@ -12,7 +12,7 @@ import { SETTINGS, SETTINGS_TEXT, type Settings } from './impair/settings.ts'
 import { View } from './impair/view.ts'
 import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
-import { DURATION, FILE, INTERFACE, integer, SECONDS } from './kind.ts'
+import { DURATION, FILE, INTERFACE, integer, PERIOD } from './kind.ts'
 import { type Capture, captureTo } from './network/capture.ts'
 import { traceTo } from './network/trace.ts'
 import { LinkWatch } from './network/watch-link.ts'
@@ -37,7 +37,7 @@ const FLAGS = {
   }),
   at: list(CHANGE, { summary: 'change something later, as in "4s down"', group: TROUBLE }),
   script: value(FILE, { summary: 'changes from FILE, one a line, as --at takes them', group: TROUBLE }),
-  interval: value(SECONDS, { summary: 'print what passed every so often' }),
+  interval: value(PERIOD, { summary: 'print what passed every so often' }),
   duration: value(DURATION, { summary: 'end after this time (default: at Ctrl-C)' }),
   pcap: value(FILE, { summary: 'write what A sees to FILE as pcap; - is stdout' }),
 } satisfies Flags

@@ -83,21 +83,34 @@ export const PROBABILITY: Kind<number> = {
   },
 }
 
+/** More than Node's timers hold, which are then due at once: 2^31 milliseconds. In seconds, 23 days. */
+const LONGEST = 2_000_000
+
 /** A stretch of time in microseconds; a bare number counts milliseconds. */
 export const DURATION: Kind<Micros> = {
   placeholder: 'TIME',
-  expects: 'a time such as 20ms, 1.5s or 250us',
+  expects: 'a time such as 20ms, 1.5s or 250us, at most 23 days',
   parse: (text) => {
     const value = scaled(text, { '': 1000, us: 1, ms: 1000, s: 1_000_000, m: 60_000_000 })
-    return value === undefined ? undefined : (Math.round(value) as Micros)
+    return value === undefined || value > LONGEST * 1_000_000 ? undefined : (Math.round(value) as Micros)
   },
 }
 
 /** Seconds as a number, fractions allowed, as ping's own flags count. */
 export const SECONDS: Kind<number> = {
   placeholder: 'SECONDS',
-  expects: 'a number of seconds such as 1 or 0.2',
-  parse: (text) => scaled(text, { '': 1, s: 1, ms: 0.001 }),
+  expects: 'a number of seconds such as 1 or 0.2, at most 23 days',
+  parse: (text) => {
+    const value = scaled(text, { '': 1, s: 1, ms: 0.001 })
+    return value === undefined || value > LONGEST ? undefined : value
+  },
+}
+
+/** How often something happens. */
+export const PERIOD: Kind<number> = {
+  ...SECONDS,
+  expects: 'a number of seconds above 0 such as 1 or 0.2',
+  parse: (text) => SECONDS.parse(text) || undefined,
 }
 
 const SI = { '': 1, k: 1e3, m: 1e6, g: 1e9 }

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { text as readAll } from 'node:stream/consumers'
 import { ConfigurationError } from '../script/configuration.ts'
 import { parseScript } from '../script/parse.ts'
 import { type RunOptions, runScript } from '../script/run-script.ts'
@@ -12,7 +10,7 @@ import { Packet } from './dump/packet.ts'
 import { Exit, UsageError } from './exit.ts'
 import type { Io } from './io.ts'
 import { FILE, type Kind } from './kind.ts'
-import { readerBeside, scriptFiles } from './script/files.ts'
+import { readerBeside, readScript, scriptFiles } from './script/files.ts'
 import { type Outcome, Report } from './script/report.ts'
 import { storyOf } from './script/story.ts'
 
@@ -82,6 +80,16 @@ function watcher(source: string, args: ScriptArgs, file: CaptureFile | undefined
   }
 }
 
+async function outcomeOf(file: string, args: ScriptArgs, pcap: CaptureFile | undefined, io: Io): Promise<Outcome> {
+  let source: string
+  try {
+    source = await readScript(file, io.stdin)
+  } catch (error) {
+    return { file, took: 0, error: `Cannot read it: ${(error as Error).message}` }
+  }
+  return runText(file, source, args, watcher(source, args, pcap, io))
+}
+
 async function run(args: ScriptArgs, io: Io): Promise<number> {
   const { output } = io
   const files = scriptFiles(args._)
@@ -96,8 +104,7 @@ async function run(args: ScriptArgs, io: Io): Promise<number> {
   const report = new Report(output)
   try {
     for (const file of files) {
-      const source = file === '-' ? await readAll(io.stdin) : readFileSync(file, 'utf8')
-      report.add(runText(file, source, args, watcher(source, args, pcap, io)))
+      report.add(await outcomeOf(file, args, pcap, io))
       await output.drained()
       if (output.closed) break
     }

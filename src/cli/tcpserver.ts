@@ -5,7 +5,7 @@ import { type Args, bool, defineCommand, type Flags, value, valueOr } from './co
 import { Exit, UsageError } from './exit.ts'
 import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
-import { BYTES, choice, integer, PORT, SECONDS, TEXT } from './kind.ts'
+import { BYTES, choice, integer, PERIOD, PORT, SECONDS, TEXT } from './kind.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { exec } from './tcp/exec.ts'
 import { IntervalTable } from './tcp/interval-table.ts'
@@ -29,7 +29,7 @@ const FLAGS = {
     summary: 'TCP Fast Open: take data with the SYN, on so many connections that are not confirmed yet',
   }),
   ...SOCKET_FLAGS,
-  interval: value(SECONDS, {
+  interval: value(PERIOD, {
     summary: 'print what passed on each connection every so often (default: 1 on a terminal with --sink or --source)',
   }),
   drain: valueOr(SECONDS, 10, { summary: 'how long open connections may go on after Ctrl-C' }),

@@ -26,7 +26,7 @@ type Rule = readonly [kind: TokenKind | 'space', pattern: RegExp]
 
 /** Tried in this order; of those that match the longest wins, and of equally long ones the first. */
 const RULES: readonly Rule[] = [
-  ['space', /[ \t\r\n]+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y],
+  ['space', /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y],
   ['code', /%\{[\s\S]*?\}%/y],
   ['shell', /`(?:\\[\s\S]|[^`\\])*`/y],
   ['text', /"(?:\\[\s\S]|[^"\\])*"/y],

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { BYTES, CIDR, DURATION, INTERFACE, integer, type Kind, PROBABILITY, RATE, SECONDS } from '../../src/cli/kind.ts'
+import {
+  BYTES,
+  CIDR,
+  DURATION,
+  INTERFACE,
+  integer,
+  type Kind,
+  PERIOD,
+  PROBABILITY,
+  RATE,
+  SECONDS,
+} from '../../src/cli/kind.ts'
 
 const table: readonly (readonly [string, Kind<unknown>, Record<string, unknown>, readonly string[]])[] = [
   ['INTERFACE', INTERFACE, { eth0: 'eth0', 'eth0.7': 'eth0.7' }, ['', 'a/b', 'a b', 'sixteen-letters!', '..']],
@@ -12,8 +23,14 @@ const table: readonly (readonly [string, Kind<unknown>, Record<string, unknown>,
     { '5%': 0.05, 0.05: 0.05, '100%': 1, 0: 0, '.5': 0.5 },
     ['5', '101%', '-1%', 'x', '', '%'],
   ],
-  ['DURATION', DURATION, { 20: 20_000, '20ms': 20_000, '1.5s': 1_500_000, '250us': 250 }, ['1h', '-1', 'ms', '']],
-  ['SECONDS', SECONDS, { 1: 1, 0.2: 0.2, '200ms': 0.2 }, ['fast', '']],
+  [
+    'DURATION',
+    DURATION,
+    { 20: 20_000, '20ms': 20_000, '1.5s': 1_500_000, '250us': 250 },
+    ['1h', '-1', 'ms', '', '2147484s'],
+  ],
+  ['SECONDS', SECONDS, { 0: 0, 1: 1, 0.2: 0.2, '200ms': 0.2 }, ['fast', '', '2147484']],
+  ['PERIOD', PERIOD, { 1: 1, 0.2: 0.2, '200ms': 0.2 }, ['fast', '', '0', '0ms', '2147484']],
   ['RATE', RATE, { '10M': 1e7, '10mbit': 1e7, '10Mbit/s': 1e7, '1G': 1e9, 500: 500 }, ['0', '1T', 'M', '']],
   [
     'BYTES',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -79,6 +79,32 @@ describe('gotcp script', () => {
     assert.match(missing.stderr, /cannot read .*nowhere\.pkt/)
   })
 
+  it('goes through a folder once, also where a link in it leads back', async () => {
+    write('looped/a.pkt', GOOD)
+    write('elsewhere/b.pkt', GOOD)
+    symlinkSync('.', join(folder, 'looped', 'again'))
+    symlinkSync('../elsewhere', join(folder, 'looped', 'linked'))
+    const { code, stdout } = await gotcp('script', join(folder, 'looped'))
+    assert.equal(code, 0)
+    assert.deepEqual(stdout.match(/\S+\.pkt$/gm), [join(folder, 'looped/a.pkt'), join(folder, 'looped/linked/b.pkt')])
+  })
+
+  it('counts a file that cannot be read, or is no script by its size, with those that cannot be run', async () => {
+    mkdirSync(join(folder, 'mixed', 'a.pkt'), { recursive: true })
+    truncateSync(write('mixed/b.pkt', ''), 1_000_000_000)
+    symlinkSync('nowhere', join(folder, 'mixed', 'c.pkt'))
+    write('mixed/d.pkt', GOOD)
+    const { code, stdout, stderr } = await gotcp('script', join(folder, 'mixed'))
+    assert.equal(code, 2)
+    assert.match(stdout, /b\.pkt\n +Cannot read it: more than 8\.00 MiB are no script/)
+    assert.match(stdout, /c\.pkt\n +Cannot read it: ENOENT/)
+    assert.match(stderr, /3 scripts: 1 passed, 0 failed, 2 could not be run/)
+  })
+
+  it('looks over the mark that some editors begin a file with', async () => {
+    assert.equal((await gotcp('script', write('bom.pkt', `\ufeff${GOOD}`))).code, 0)
+  })
+
   it('names shell commands that mean nothing here, and runs none', async () => {
     const witness = join(folder, 'witness')
     const path = write('shell.pkt', `\`touch ${witness}\nsysctl -q net.ipv4.tcp_sack=0\`\n${GOOD}`)
@@ -86,6 +112,17 @@ describe('gotcp script', () => {
     assert.equal(code, 0)
     assert.equal(stderr, `${path}: skipped, not run: touch ${witness}\n`)
     assert.throws(() => readFileSync(witness))
+  })
+
+  it('skips shell files that are none', async () => {
+    mkdirSync(join(folder, 'folder.sh'))
+    symlinkSync('/dev/zero', join(folder, 'endless.sh'))
+    for (const name of ['folder.sh', 'endless.sh', 'missing.sh']) {
+      const path = write('shell.pkt', `\`./${name}\`\n${GOOD}`)
+      const { code, stderr } = await gotcp('script', path)
+      assert.equal(code, 0)
+      assert.equal(stderr, `${path}: skipped, not run: ./${name}\n`)
+    }
   })
 
   it('reads shell files beside the script', async () => {

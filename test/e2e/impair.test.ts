@@ -180,6 +180,9 @@ describe('gotcp impair as a process', { skip: labUnavailable() }, () => {
       [['-i', 'left', '-i', 'right', '--loss', '101%'], /--loss: "101%" is not a share/],
       [['-i', 'left', '-i', 'right', '--a-to-b', 'los 1%'], /--a-to-b: "los" is not one of .*did you mean loss/],
       [['-i', 'left', '-i', 'right', '--at', 'loss 1%'], /--at: "loss" is not a time/],
+      [['-i', 'left', '-i', 'right', '--at', '1s a-to-b'], /--at: nothing is set/],
+      [['-i', 'left', '-i', 'right', '--at', '3000000s down'], /--at: "3000000s" is not a time .* at most 23 days/],
+      [['-i', 'left', '-i', 'right', '--interval', '0'], /--interval: "0" is not a number of seconds above 0/],
       [['-i', 'left', '-i', 'right', '--script', join(folder, 'missing')], /no such file/],
     ] as const) {
       const { code, stderr } = await gotcp(middle, 'impair', ...args)

@@ -24,7 +24,8 @@ function readChange(line: string): Change | string {
   const [, time = '', text = ''] = /^(\S+)\s*(.*)$/s.exec(line.trim()) ?? []
   const at = DURATION.parse(time)
   if (at === undefined) return `"${time}" is not ${DURATION.expects}; a change is ${FORM}`
-  const way = WAYS.find((each) => text.startsWith(`${each} `))
+  const word = text.split(/\s/, 1)[0]
+  const way = WAYS.find((each) => each === word)
   const settings = readSettings(way === undefined ? text : text.slice(way.length))
   if (typeof settings === 'string') return settings
   return { at, ways: way === undefined ? WAYS : [way], settings, text }

@@ -60,6 +60,7 @@ export class Bbr implements CongestionControl {
   #latestInflight = 0
   #lossRoundEnd = 0
   #isLossInRound = false
+  #isSettling = false
   readonly #lossShare = new LossShare()
   /** A mark was told of since the last ACK, and in the round. */
   #isMarked = false
@@ -96,7 +97,7 @@ export class Bbr implements CongestionControl {
     model.update(sample)
     this.#heedLosses(sample)
     if (this.#state === 'startup' && model.isFull) this.#state = 'drain'
-    if (this.#state === 'drain' && sample.inFlight <= this.#bdp(1)) this.#goDown(sample)
+    if (this.#state === 'drain' && sample.inFlight <= this.#bdp(1)) this.#settle(sample)
     if (model.isFull) this.#probeBandwidth(sample)
     this.#probeRtt(sample)
     this.#setPacingRate(sample)
@@ -168,13 +169,16 @@ export class Bbr implements CongestionControl {
     if (rate === 0 || sample.priorDelivered < this.#lossRoundEnd) return
     this.#lossRoundEnd = sample.totalDelivered
     this.#lossShare.endRound(sample.mss)
-    const isProbing = this.#state === 'startup' || this.#state === 'refill' || this.#state === 'up'
-    if (!isProbing && this.#isRoundCongested) {
+    const isProbing =
+      this.#state === 'startup' || this.#state === 'drain' || this.#state === 'refill' || this.#state === 'up'
+    if (!isProbing && !this.#isSettling && this.#isRoundCongested) {
       if (this.#shortBw === NO_LIMIT) this.#shortBw = this.#model.bandwidth
       if (this.#shortInflight === NO_LIMIT) this.#shortInflight = this.cwnd
       this.#shortBw = Math.max(this.#latestBw, BETA * this.#shortBw)
       this.#shortInflight = Math.max(this.#latestInflight, BETA * this.#shortInflight)
     }
+    if (this.#isSettling) this.#lossShare.forget()
+    this.#isSettling = false
     this.#isLossInRound = false
     this.#isMarkInRound = false
     this.#leastRtt = NO_LIMIT
@@ -224,6 +228,13 @@ export class Bbr implements CongestionControl {
   #isTimeToProbe({ now, mss }: AckSample): boolean {
     const rounds = Math.min(Math.min(this.#bdp(1), this.cwnd) / mss, MAX_PROBE_ROUNDS)
     return now - this.#cycleAt > this.#probeWait || this.#model.rounds - this.#roundsAtProbe >= rounds
+  }
+
+  /** The queue of startup is drained: what is found lost in the next round was sent then, and has been answered. */
+  #settle(sample: AckSample): void {
+    this.#goDown(sample)
+    this.#isSettling = true
+    this.#lossRoundEnd = sample.totalDelivered
   }
 
   #goDown(sample: AckSample): void {

@@ -19,7 +19,14 @@ export class LossShare {
   endRound(mss: number): void {
     const sent = this.#lost + this.#delivered
     if (sent < ENOUGH_SEGMENTS * mss) return
-    this.isHeavy = this.#lost > HEAVY * sent
+    const isHeavy = this.#lost > HEAVY * sent
+    this.forget()
+    this.isHeavy = isHeavy
+  }
+
+  /** What was lost so far says nothing of what is sent from now on. */
+  forget(): void {
+    this.isHeavy = false
     this.#lost = 0
     this.#delivered = 0
   }

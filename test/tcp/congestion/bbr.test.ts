@@ -132,6 +132,18 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     assert.equal(bbr.cwnd, before)
   })
 
+  it('is not held back by what startup lost (§5.3.2)', () => {
+    const path = new Path()
+    path.run(2_000_000, () => path.gain === 0.5)
+    Object.assign(path, { loss: 0.3, queue: RTT })
+    path.run(2_000_000, () => path.gain !== 0.5)
+    path.run(RTT)
+    Object.assign(path, { loss: 0, queue: 0 })
+    path.run(2 * RTT)
+    assert.equal(path.bbr.path?.bandwidth, BANDWIDTH)
+    assert.ok(path.bbr.cwnd >= BDP, `${path.bbr.cwnd}`)
+  })
+
   it('heeds losses beside a queue, and without one only very many of them (§5.5.10)', () => {
     const cruising = (loss: number, queue: number): number => {
       const path = settled()

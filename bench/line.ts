@@ -1,8 +1,8 @@
 // The kernel's senders and ours behind the same bad line: npm run bench -- line [--congestion bbr] [--cells 1%/20ms,…]
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 
+import { positive, readFlags } from './flags.ts'
 import { Lane } from './lane.ts'
 import { CONGESTIONS, type Congestion, type Result } from './result.ts'
 import { machine, refuse, withRig } from './rig.ts'
@@ -108,26 +108,23 @@ function readCell(text: string): Cell {
 }
 
 function readPlan(args: readonly string[]): Plan {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      cells: { type: 'string', default: CELLS.join(',') },
-      runs: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '10' },
-      congestion: { type: 'string', default: 'cubic' },
-      'at-once': { type: 'string', default: '1' },
-      traces: { type: 'string' },
-    },
+  const values = readFlags(args, {
+    cells: { type: 'string', default: CELLS.join(',') },
+    runs: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '10' },
+    congestion: { type: 'string', default: 'cubic' },
+    'at-once': { type: 'string', default: '1' },
+    traces: { type: 'string' },
   })
   const congestion = CONGESTIONS.find((each) => each === values.congestion)
   if (congestion === undefined) refuse(`--congestion is one of ${CONGESTIONS.join(', ')}`)
   if (values.traces !== undefined) mkdirSync(values.traces, { recursive: true })
   return {
     cells: values.cells.split(',').map(readCell),
-    rounds: Number(values.runs),
-    ms: Number(values.seconds) * 1000,
+    rounds: positive('runs', values.runs),
+    ms: positive('seconds', values.seconds) * 1000,
     congestion,
-    atOnce: Number(values['at-once']),
+    atOnce: positive('at-once', values['at-once']),
     traces: values.traces,
   }
 }

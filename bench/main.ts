@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 import { firstLine, type Lab, type LabHost, outputOf } from '../test/real/netns.ts'
+import { readFlags, USAGE } from './flags.ts'
 import type { Attachment, Order, Result } from './result.ts'
 import { machine, withRig } from './rig.ts'
 import { MEASUREMENTS, type Measurement, PORT_OF } from './rows.ts'
@@ -114,14 +115,15 @@ async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
 }
 
 const args = process.argv.slice(2)
-if (args[0] === 'line') {
+if (args.includes('--help')) console.log(USAGE)
+else if (args[0] === 'line') {
   const { compareBehindLine } = await import('./line.ts')
   await compareBehindLine(args.slice(1))
 } else if (args[0] === 'share') {
   const { shareLine } = await import('./share.ts')
   await shareLine(args.slice(1))
 } else {
-  const isQuick = args.includes('--quick')
+  const { quick: isQuick } = readFlags(args, { quick: { type: 'boolean', default: false } })
   const plan = isQuick ? { rounds: 1, ms: 150, isQuick } : { rounds: 5, ms: 1000, isQuick }
   await withRig(['client', 'peer', 'tap'], (lab, peer) => bench(lab, peer, plan))
 }

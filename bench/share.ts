@@ -1,6 +1,6 @@
 // Flows of ours and of the kernel through one bottleneck: npm run bench -- share
-import { parseArgs } from 'node:util'
 
+import { positive, readFlags } from './flags.ts'
 import { Lane } from './lane.ts'
 import { CONGESTIONS, type Congestion, type Result } from './result.ts'
 import { machine, refuse, withRig } from './rig.ts'
@@ -60,24 +60,24 @@ function row({ ours, kernel, mbps, rtt }: Contest, runs: readonly number[][]): s
 
 /** Prints who gets how much of one line. */
 export async function shareLine(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      runs: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '20' },
-      congestion: { type: 'string', default: 'cubic' },
-      only: { type: 'string' },
-    },
+  const values = readFlags(args, {
+    runs: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '20' },
+    congestion: { type: 'string', default: 'cubic' },
+    only: { type: 'string' },
   })
+  const rounds = positive('runs', values.runs)
+  const ms = positive('seconds', values.seconds) * 1000
   const congestion = CONGESTIONS.find((each) => each === values.congestion)
   if (congestion === undefined) refuse(`--congestion is one of ${CONGESTIONS.join(', ')}`)
   const contests = values.only === undefined ? CONTESTS : CONTESTS.filter((_, i) => values.only === String(i + 1))
+  if (contests.length === 0) refuse(`--only is a number from 1 to ${CONTESTS.length}`)
   const results: number[][][] = contests.map(() => [])
   await withRig(Lane.hosts(), async (lab, peer) => {
     const lane = new Lane(lab, peer)
-    for (let round = 1; round <= Number(values.runs); round++) {
+    for (let round = 1; round <= rounds; round++) {
       for (const [i, contest] of contests.entries()) {
-        const flows = await run(lane, contest, Number(values.seconds) * 1000, congestion, round)
+        const flows = await run(lane, contest, ms, congestion, round)
         results[i]!.push(flows)
         console.error(`bench: round ${round}, ${row(contest, [flows])}`)
       }

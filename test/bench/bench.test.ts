@@ -11,6 +11,34 @@ import { labUnavailable } from '../real/netns.ts'
 const MAIN = join(import.meta.dirname, '../../bench/main.js')
 const noCompiler = spawnSync('cc', ['--version']).error === undefined ? undefined : 'there is no C compiler (cc)'
 
+describe('npm run bench', () => {
+  const bench = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
+
+  it('tells its usage with --help', () => {
+    for (const args of [['--help'], ['line', '--help']]) {
+      const { stdout, status } = bench(...args)
+      assert.equal(status, 0)
+      assert.match(stdout, /^usage: npm run bench/)
+    }
+  })
+
+  it('refuses what it does not know with a sentence', () => {
+    for (const [args, message] of [
+      [['--quik'], /Unknown option '--quik'[\s\S]*usage:/],
+      [['lines'], /Unexpected argument 'lines'[\s\S]*usage:/],
+      [['line', '--bogus'], /Unknown option '--bogus'[\s\S]*usage:/],
+      [['line', '--cells', '1%'], /a cell is like 1%\/20ms, not "1%"/],
+      [['line', '--runs', 'x'], /--runs is a number above 0, not "x"/],
+      [['share', '--only', '99'], /--only is a number from 1 to /],
+    ] as const) {
+      const { stderr, status } = bench(...args)
+      assert.equal(status, 2)
+      assert.match(stderr, message)
+      assert.doesNotMatch(stderr, /^ +at /m)
+    }
+  })
+})
+
 describe('npm run bench -- --quick', { skip: labUnavailable() ?? noCompiler }, () => {
   it('prints every row with a figure for each subject', { timeout: 120_000 }, () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, '--quick'], { encoding: 'utf8' })

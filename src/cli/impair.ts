@@ -6,7 +6,8 @@ import type { PortLink } from '../driver/port-link.ts'
 import type { Link } from '../link/link.ts'
 import { type Args, defineCommand, type Flag, type Flags, list, value } from './command.ts'
 import { Exit, UsageError } from './exit.ts'
-import { CHANGE, type Change, readScript, type Way } from './impair/change.ts'
+import { CHANGE, type Change, readScript, WAYS, type Way } from './impair/change.ts'
+import { idleSettings } from './impair/idle.ts'
 import { Line } from './impair/line.ts'
 import { SETTINGS, SETTINGS_TEXT, type Settings } from './impair/settings.ts'
 import { View } from './impair/view.ts'
@@ -77,6 +78,16 @@ function warnOfKernel(names: readonly string[], output: Output): void {
   if (a!.mtu !== b!.mtu) {
     output.warn(`${a!.name} carries ${a!.mtu} bytes, ${b!.name} ${b!.mtu}: what is larger than the smaller is lost`)
   }
+}
+
+/** Where something was asked for that cannot show. */
+function warnOfIdle(args: ImpairArgs, changes: readonly Change[], output: Output): void {
+  const first = settingsOf(args)
+  const told = WAYS.flatMap((way) => {
+    const later = changes.filter(({ ways }) => ways.includes(way)).map(({ settings }) => settings)
+    return idleSettings([first[way], ...later])
+  })
+  for (const text of new Set(told)) output.warn(text)
 }
 
 /** A line with all that watches it. */
@@ -156,6 +167,7 @@ async function run(args: ImpairArgs, io: Io): Promise<number> {
     const { line } = opened
     const names = [line.a.interface, line.b.interface] as const
     warnOfKernel(names, output)
+    warnOfIdle(args, changes, output)
     output.note(`${names.join(' and ')} are joined; --seed ${seed} repeats the same faults, Ctrl-C ends it`)
     output.record('start', { a: names[0], b: names[1], seed, settings: settingsOf(args) })
     return await withInterrupt(io, (interrupt) => carry(args, changes, opened, io, interrupt))

@@ -191,6 +191,15 @@ describe('gotcp impair as a process', { skip: labUnavailable() }, () => {
     }
   })
 
+  it('warns of what has no effect', async () => {
+    const once = ['-i', 'left', '-i', 'right', '--duration', '1ms']
+    const idle = await gotcp(middle, 'impair', ...once, '--codel', '5ms', '--a-to-b', 'burst 5')
+    assert.match(idle.stderr, /^warning: without a rate there is nothing for codel to do$/m)
+    assert.match(idle.stderr, /^warning: without a loss there is nothing for burst to do$/m)
+    const later = await gotcp(middle, 'impair', ...once, '--codel', '5ms', '--at', '1s rate 1M')
+    assert.doesNotMatch(later.stderr, /warning/)
+  })
+
   it('warns where the kernel would answer as well', async () => {
     middle.ip('addr', 'add', '172.20.0.9/24', 'dev', 'left')
     try {

@@ -39,7 +39,7 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
     assert.ok(Math.max(...sizes(narrow)) <= 512)
   })
 
-  it('takes the loss of a probe for no congestion, sends its octets small, and tries something smaller (RFC 4821 §7.7)', () => {
+  it('takes the loss of a probe for no congestion, sends its octets small, and tries something smaller (RFC 4821 §7.7, RFC 8899 §3)', () => {
     for (const syn of [SYN, 'mss 1460']) {
       const peer = searching({ syn })
       peer.write(4000)
@@ -104,7 +104,7 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
     return probes
   }
 
-  it('ends where the range is narrow, at the size that was proven', () => {
+  it('ends where the range is narrow, at the size that was proven (RFC 8899 §4.2)', () => {
     const peer = searching()
     const probes = Array.from({ length: 12 }, () => round(peer, true)).flat()
     assert.deepEqual(probes, [986, 1223, 1341, 1400, 1430, 1445, 1452, 1456])

@@ -1,6 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { active } from './established.ts'
+import type { Peer } from './peer.ts'
+
+/** Two segments went out, the first was acknowledged, and the probe has repeated the second. */
+function probed(): Peer {
+  const peer = active({ rtt: 100 })
+  peer.write(2000)
+  peer.wait(100)
+  peer.send('. 1:1(0) ack 1001')
+  peer.take()
+  while (peer.tcb.probeEnd === undefined) peer.wait(10)
+  assert.deepEqual(
+    peer.take().map(({ seq }) => seq),
+    [1001],
+  )
+  return peer
+}
 
 describe('the tail loss probe (RFC 8985 §7)', () => {
   it('goes in the place of the retransmission timer where its own time would be later (§7.2)', () => {
@@ -33,6 +49,25 @@ describe('the tail loss probe (RFC 8985 §7)', () => {
     peer.send('. 1:1(0) ack 10001')
     assert.equal(peer.tcb.recovery, 'none')
     assert.equal(peer.tcb.stats.timeouts, 0)
+  })
+
+  it('that repaired a loss is answered for by the congestion window (RFC 8985 §7.4)', () => {
+    const peer = probed()
+    peer.send('. 1:1(0) ack 2001')
+    assert.equal(peer.tcb.congestion.ssthresh, Number.POSITIVE_INFINITY, 'a report of a duplicate may still come')
+    peer.write(1000)
+    peer.send('. 1:1(0) ack 3001')
+    assert.ok(peer.tcb.congestion.ssthresh < Number.POSITIVE_INFINITY)
+    assert.equal(peer.tcb.stats.timeouts, 0)
+  })
+
+  it('that was not needed costs nothing (RFC 8985 §7.4)', () => {
+    const peer = probed()
+    peer.send('. 1:1(0) ack 2001')
+    peer.send('. 1:1(0) ack 2001 <sack 1001:2001>')
+    peer.write(1000)
+    peer.send('. 1:1(0) ack 3001')
+    assert.equal(peer.tcb.congestion.ssthresh, Number.POSITIVE_INFINITY)
   })
 
   it('repeats nothing that the peer holds', () => {

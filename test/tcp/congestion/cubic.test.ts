@@ -82,9 +82,9 @@ describe('CUBIC (RFC 9293 MAY-18, RFC 9438)', () => {
   })
 
   it('leaves room for newcomers when a window did not come back (§4.7, fast convergence)', () => {
-    const alone = new Path(1000).loss().rounds(100)
-    const crowded = new Path(1000).loss().loss().rounds(100)
-    assert.ok(crowded.window < 0.9 * alone.window)
+    const crowded = new Path(1000).loss().loss().rounds(64)
+    // W_max is 700 · 1.7 / 2, and reached again after K = 6.4 s; without it the window would be near 700 by then.
+    assert.ok(Math.abs(crowded.window - 595) < 10, `${crowded.window}`)
   })
 
   it('takes nothing for granted after a timeout (§4.8)', () => {

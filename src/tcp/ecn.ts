@@ -7,7 +7,7 @@ export type EcnMode = 'off' | 'accept' | 'request'
 
 const SETUP = TcpFlag.ECE | TcpFlag.CWR
 
-/** §6.1.1: an ECN-setup SYN or SYN,ACK. One that is itself marked comes through something that does not know the bits. */
+/** RFC 3168 §6.1.1: an ECN-setup SYN or SYN,ACK. One that is itself marked comes through what does not know the bits. */
 export const isEcnSetup = (flags: number, codepoint: number): boolean =>
   (flags & SETUP) === (flags & TcpFlag.ACK ? TcpFlag.ECE : SETUP) && codepoint === EcnCodepoint.NOT_ECT
 
@@ -59,7 +59,7 @@ export class Ecn {
 
   /**
    * A segment goes out: returns the flags it has besides its own, and sets `codepoint`. A probe into a closed window,
-   * a retransmission and a segment without data are never marked (§6.1.4 to 6.1.6).
+   * a retransmission and a segment without data are never marked (RFC 3168 §6.1.4, §6.1.5, §6.1.6).
    */
   outgoing(seq: Seq, length: number, flags: number, isProbe: boolean): number {
     this.codepoint = EcnCodepoint.NOT_ECT
@@ -81,7 +81,7 @@ export class Ecn {
     if (!this.#heeds) return false
     if (codepoint !== EcnCodepoint.NOT_ECT) this.seen = true
     const before = this.#echoes
-    // §6.1.3: the CWR was sent before the mark on its own packet.
+    // RFC 3168 §6.1.3: the CWR was sent before the mark on its own packet.
     if (flags & TcpFlag.CWR) this.#echoes = false
     if (codepoint === EcnCodepoint.CE) {
       this.#echoes = true
@@ -114,7 +114,7 @@ export class Ecn {
 
   #outgoingSyn(flags: number): number {
     if (flags & TcpFlag.ACK) return this.#answers ? TcpFlag.ECE : 0
-    // §6.1.1.1: only the first SYN asks; where that one was lost, something on the way may dislike the question.
+    // RFC 3168 §6.1.1.1: only the first SYN asks; where that was lost, something on the way may dislike the question.
     if (this.#mode === 'request' && !this.#asked) {
       this.#asked = true
       return SETUP

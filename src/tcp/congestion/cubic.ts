@@ -49,7 +49,7 @@ export class Cubic extends LossBased {
 
   override onCongestion(flight: number, mss: number): void {
     const window = this.cwnd / mss
-    // §4.7, fast convergence: a window that did not come back to where it was leaves room for newcomers.
+    // RFC 9438 §4.7, fast convergence: a window that did not come back to where it was leaves room for newcomers.
     const most = window < this.#curve.most ? (window * (1 + BETA)) / 2 : window
     this.#reduce({ ...this.#curve, most, prior: window, epoch: undefined })
     super.onCongestion(flight, mss)
@@ -58,7 +58,7 @@ export class Cubic extends LossBased {
   override onTimeout(flight: number, mss: number, first: boolean): void {
     const prior = first ? this.cwnd / mss : this.#curve.prior
     super.onTimeout(flight, mss, first)
-    // §4.8: what was known of the path is void.
+    // RFC 9438 §4.8: what was known of the path is void.
     const unknown = { ...this.#curve, most: 0, prior, epoch: undefined }
     if (first) this.#reduce(unknown)
     else this.#curve = unknown
@@ -66,13 +66,13 @@ export class Cubic extends LossBased {
 
   override onUndo(): void {
     super.onUndo()
-    // §4.9: also where on its curve it was.
+    // RFC 9438 §4.9: also where on its curve it was.
     this.#curve = this.#before
   }
 
   override onRestart(idle: Micros, rto: Micros, restart: number, now: Micros): void {
     super.onRestart(idle, rto, restart, now)
-    // §5.8: the curve does not go on while nothing is sent.
+    // RFC 9438 §5.8: the curve does not go on while nothing is sent.
     const { epoch } = this.#curve
     if (epoch !== undefined) this.#curve.epoch = micros(Math.min(epoch + idle, now))
   }
@@ -92,9 +92,9 @@ export class Cubic extends LossBased {
     const curve = this.#curve
     curve.epoch ??= this.#beginEpoch(now)
     const window = this.#window
-    // §4.3: beyond cwnd_prior Reno's own growth; below it what makes up for the smaller reduction.
+    // RFC 9438 §4.3: beyond cwnd_prior Reno's own growth; below it what makes up for the smaller reduction.
     curve.estimate += ((curve.estimate >= curve.prior ? 1 : ALPHA) * acked) / window
-    // §4.2, one round trip ahead.
+    // RFC 9438 §4.2, one round trip ahead.
     const seconds = (now - curve.epoch + minRtt) / 1e6 - curve.k
     const target = C * seconds ** 3 + curve.origin
     // Not RFC: a segment for each cwnd/(target − cwnd), in whole numbers, see docs/deviations.md#cubic-counting.

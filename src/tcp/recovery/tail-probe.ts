@@ -28,7 +28,7 @@ export function sendProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 }
 
 /**
- * §7.4.2, TLP_process_ack. True when the probe repaired a loss that nothing else
+ * RFC 8985 §7.4.2, TLP_process_ack. True when the probe repaired a loss that nothing else
  * will report: the congestion window has to answer for it.
  */
 export function probeRepairedLoss(tcb: Tcb, seg: Segment, news: AckNews): boolean {

@@ -7,7 +7,7 @@ import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
 import { type Abortable, abortError, Waiters } from './waiters.ts'
-import { WriteQueue } from './write-queue.ts'
+import { type WriteOptions, WriteQueue } from './write-queue.ts'
 
 /** Bytes that one `read` hands over at most: enough to be cheap, little enough to stay in the cache. */
 const MAX_READ = 256 * 1024
@@ -87,6 +87,11 @@ export class TcpSocket {
     return isSynHeld(this.#tcb)
   }
 
+  /** How many of the next bytes the peer calls urgent, with those that lie before them; most peers never do. */
+  get urgentBytes(): number {
+    return this.#tcb.urgentRemaining
+  }
+
   /**
    * The next bytes, or null at the end of the peer's stream. The array is the
    * caller's own.
@@ -119,11 +124,11 @@ export class TcpSocket {
    * The bytes must stay as they are until then. An abort takes back what still waits for room there, and no more.
    * @throws {NetError} EPIPE after `end`, ECONNRESET, ETIMEDOUT, …; ABORT_ERR.
    */
-  async write(data: Uint8Array | string, options: Abortable = {}): Promise<void> {
+  async write(data: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
     if (options.signal?.aborted) throw abortError('write')
     const bytes = typeof data === 'string' ? UTF8.encode(data) : data
     this.#checkWritable()
-    await this.#writes.write(bytes, options.signal)
+    await this.#writes.write(bytes, options)
   }
 
   /** Half-close: what was written still goes, then the peer reads the end. Reading goes on. */

@@ -1,6 +1,14 @@
 import type { Tcb } from '../tcp/tcb.ts'
-import { close, send } from '../tcp/user.ts'
-import { abortError } from './waiters.ts'
+import { close, send, urge } from '../tcp/user.ts'
+import { type Abortable, abortError } from './waiters.ts'
+
+export interface WriteOptions extends Abortable {
+  /**
+   * The peer is told that data is urgent up to the end of these bytes; they stay in their place in the stream
+   * (RFC 9293 §3.8.5). Not for new protocols (RFC 6093 §3).
+   */
+  readonly urgent?: boolean
+}
 
 /** Bytes of which some wait for room in the send buffer. */
 interface Write {
@@ -33,7 +41,8 @@ export class WriteQueue {
   }
 
   /** Sends bytes; resolves when all are in the send buffer. An abort takes out those that are not. */
-  async write(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  async write(bytes: Uint8Array, { signal, urgent }: WriteOptions): Promise<void> {
+    if (urgent) urge(this.#tcb, this.#left + bytes.length)
     const taken = this.isEmpty ? send(this.#tcb, bytes, 0) : 0
     if (taken < bytes.length || !this.isEmpty) await this.#wait(bytes, taken, signal)
   }
@@ -57,6 +66,13 @@ export class WriteQueue {
   /** Fails whatever waits. */
   fail(error: unknown): void {
     for (const write of this.#waiting) write.settle(error)
+  }
+
+  /** Bytes that wait. */
+  get #left(): number {
+    let left = 0
+    for (const { bytes, taken } of this.#waiting) left += bytes.length - taken
+    return left
   }
 
   #wait(bytes: Uint8Array, taken: number, signal: AbortSignal | undefined): Promise<void> {

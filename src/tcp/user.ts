@@ -29,11 +29,12 @@ export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): n
   return count
 }
 
-/** As `send`, and everything written so far is urgent; the peer is told with the next segment (RFC 9293 §3.10.2, MUST-30). */
-export function sendUrgent(tcb: Tcb, bytes: Uint8Array, from: number): number {
-  const count = send(tcb, bytes, from)
-  if (count > 0) tcb.urgent.write(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length))
-  return count
+/**
+ * The URGENT flag of SEND (RFC 9293 §3.10.2, MUST-30): all that was sent so far, and the `count` bytes that come next, are
+ * urgent; the peer is told with the next segment.
+ */
+export function urge(tcb: Tcb, count: number): void {
+  tcb.urgent.write(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length + count))
 }
 
 /** What was written so far is a record: later data is not gathered with it in one frame. It may be pushed as well. */

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import type { TcpSocket } from '../../src/stack/tcp-socket.ts'
-import { OUR_ADDRESS } from './attachment.ts'
 import { counterOf } from './counters.ts'
-import { type LabHost, outputOf } from './netns.ts'
+import { fetchFast, hasCurl } from './fetch.ts'
+import type { LabHost } from './netns.ts'
 import { FAR_ADDRESS, onPath, type PathAttachment, pathUnavailable } from './routed.ts'
 
 const LIMIT = { timeout: 30_000 }
@@ -44,8 +43,6 @@ const onTalkativePath = (work: (attachment: PathAttachment) => Promise<void>): P
     await attachment.kernel.start(ECHO_SERVER)
     await work(attachment)
   })
-
-const hasCurl = spawnSync('curl', ['--help', 'all'], { encoding: 'utf8' }).stdout?.includes('--tcp-fastopen') === true
 
 describe('Fast Open over routers (RFC 7413)', { skip: pathUnavailable() }, () => {
   it('carries the data in the SYN, which a kernel in between can count', LIMIT, () =>
@@ -108,17 +105,9 @@ describe('Fast Open over routers (RFC 7413)', { skip: pathUnavailable() }, () =>
   it('serves a kernel whose SYN with data never arrives', { ...LIMIT, skip: !hasCurl && 'curl is missing' }, () =>
     onPath('own address', { prepare: everywhere }, async ({ path, stack, kernel }) => {
       const listener = stack.tcp.listen({ port: PORT, fastOpen: 8 })
-      const fetching = async (): Promise<string> => {
-        const curl = kernel.spawn('curl', '-s', '--tcp-fastopen', `http://${OUR_ADDRESS}:${PORT}/`)
-        const socket = await listener.accept()
-        assert.match(Buffer.from((await socket.read())!).toString(), /^GET \/ HTTP/)
-        await socket.write('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok')
-        socket.end()
-        return outputOf(curl)
-      }
-      assert.equal(await fetching(), 'ok')
+      assert.equal(await fetchFast(kernel, listener), 'ok')
       path.when('dropped', DATA, 'drop')
-      assert.equal(await fetching(), 'ok')
+      assert.equal(await fetchFast(kernel, listener), 'ok')
       assert.equal(path.met('dropped'), 1)
       assert.equal(stack.tcp.fastOpen.stats.passive, 0)
     }),

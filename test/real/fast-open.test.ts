@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import type { TcpSocket } from '../../src/stack/tcp-socket.ts'
-import { ATTACHMENTS, type Attachment, type AttachmentKind, attach, KERNEL_ADDRESS, OUR_ADDRESS } from './attachment.ts'
+import { ATTACHMENTS, type Attachment, type AttachmentKind, attach, KERNEL_ADDRESS } from './attachment.ts'
 import { counterOf } from './counters.ts'
-import { type LabHost, labUnavailable, outputOf } from './netns.ts'
+import { fetchFast, hasCurl } from './fetch.ts'
+import { type LabHost, labUnavailable } from './netns.ts'
 
 const LIMIT = { timeout: 30_000 }
 const PORT = 7000
@@ -33,8 +33,6 @@ async function readAll(socket: TcpSocket): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-const hasCurl = spawnSync('curl', ['--help', 'all'], { encoding: 'utf8' }).stdout?.includes('--tcp-fastopen') === true
-
 for (const kind of ATTACHMENTS) {
   describe(`Fast Open with the kernel, ${kind}`, { skip: labUnavailable() }, () => {
     it('is given a cookie by the kernel, and sends data with the SYN that it accepts', LIMIT, () =>
@@ -57,16 +55,8 @@ for (const kind of ATTACHMENTS) {
     it('gives the kernel a cookie, and takes data with its SYN', { ...LIMIT, skip: !hasCurl }, () =>
       on(kind, async ({ stack, kernel }) => {
         const listener = stack.tcp.listen({ port: PORT, fastOpen: 8 })
-        const fetching = async (): Promise<string> => {
-          const curl = kernel.spawn('curl', '-s', '--tcp-fastopen', `http://${OUR_ADDRESS}:${PORT}/`)
-          const socket = await listener.accept()
-          assert.match(Buffer.from((await socket.read())!).toString(), /^GET \/ HTTP/)
-          await socket.write('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok')
-          socket.end()
-          return outputOf(curl)
-        }
-        assert.equal(await fetching(), 'ok')
-        assert.equal(await fetching(), 'ok')
+        assert.equal(await fetchFast(kernel, listener), 'ok')
+        assert.equal(await fetchFast(kernel, listener), 'ok')
         assert.equal(stack.tcp.fastOpen.stats.cookieRequests, 1)
         assert.equal(stack.tcp.fastOpen.stats.passive, 1)
         assert.equal(counter(kernel, 'TCPFastOpenActive'), 1)

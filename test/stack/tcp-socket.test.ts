@@ -43,6 +43,19 @@ describe('TcpSocket.write()', () => {
     await run(closing)
   })
 
+  it('tells the peer that what it writes is urgent, to its end, where it also has to wait for room (RFC 9293 MUST-30)', async () => {
+    const { client, server, run } = await connection()
+    const writes = [client.write(new Uint8Array(3000)), client.write('now!', { urgent: true })]
+    await run(Promise.all(writes))
+    assert.equal(await run(server.readInto(new Uint8Array(1000))), 1000)
+    assert.equal(server.urgentBytes, 2004)
+    writes.push(client.write(new Uint8Array(100 * 1024)), client.write('!', { urgent: true }))
+    client.end()
+    const [all] = await run(Promise.all([readAll(server), ...writes]))
+    assert.equal(all.length, 2004 + 100 * 1024 + 1)
+    assert.equal(server.urgentBytes, 0)
+  })
+
   it('fails for all who wait when the connection does', async () => {
     const { client, server, run } = await connection()
     const outcomes = Promise.all([MIB, MIB, 1].map((length) => codeOf(client.write(new Uint8Array(length)))))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { sendUrgent } from '../../src/tcp/user.ts'
+import { send, urge } from '../../src/tcp/user.ts'
 import { passive } from './established.ts'
 import { patternOf } from './notation.ts'
 import type { Peer } from './peer.ts'
@@ -60,13 +60,14 @@ describe('urgent data that is sent (MUST-30)', () => {
     const peer = passive()
     peer.write(500)
     peer.expect('P. 1:501(500) ack 1')
-    assert.equal(sendUrgent(peer.tcb, patternOf(501, 1500), 0), 1500)
+    urge(peer.tcb, 1500)
+    assert.equal(send(peer.tcb, patternOf(501, 1500), 0), 1500)
     peer.settle()
     peer.expect('U. 501:1501(1000) ack 1 urg 1500')
     peer.send('. 1:1(0) ack 1501')
     peer.expect('PU. 1501:2001(500) ack 1 urg 500')
     peer.send('. 1:1(0) ack 2001')
-    peer.do((tcb) => sendUrgent(tcb, new Uint8Array(0), 0))
+    peer.do((tcb) => urge(tcb, 0))
     peer.do('close')
     peer.expect('F. 2001:2001(0) ack 1')
   })

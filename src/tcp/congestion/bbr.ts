@@ -174,7 +174,9 @@ export class Bbr implements CongestionControl {
     if (!isProbing && !this.#isSettling && this.#isRoundCongested) {
       if (this.#shortBw === NO_LIMIT) this.#shortBw = this.#model.bandwidth
       if (this.#shortInflight === NO_LIMIT) this.#shortInflight = this.cwnd
-      this.#shortBw = Math.max(this.#latestBw, BETA * this.#shortBw)
+      // Not RFC: while our own queue drains, less arrives because less is sent, see docs/deviations.md#bbr-own-drain.
+      const sent = this.#state === 'down' ? GAINS.down[0] * PACING_MARGIN : 1
+      this.#shortBw = Math.max(this.#latestBw / sent, BETA * this.#shortBw)
       this.#shortInflight = Math.max(this.#latestInflight, BETA * this.#shortInflight)
     }
     if (this.#isSettling) this.#lossShare.forget()

@@ -19,6 +19,8 @@ class Path {
   now = 1_000_000
   /** What others keep waiting before the line, in microseconds. */
   queue = 0
+  /** What of our own waits there, in octets. */
+  backlog = 0
   /** The part of what is sent that never arrives. */
   loss = 0
   /** Octets per microsecond that the user has to send; without a number, more than the path takes. */
@@ -53,11 +55,11 @@ class Path {
     sample.sentInFlight = flight
     sample.lost = (2 * MSS * this.loss) / (1 - this.loss)
     sample.lostSince = flight * this.loss
-    sample.rtt = micros(Math.max(RTT, flight / BANDWIDTH) + this.queue)
+    sample.rtt = micros(Math.max(RTT, flight / BANDWIDTH) + this.queue + this.backlog / BANDWIDTH)
     sample.minRtt = micros(RTT)
     sample.srtt = RTT
     sample.mss = MSS
-    sample.inFlight = Math.min(flight, bbr.cwnd)
+    sample.inFlight = Math.min(flight + this.backlog, bbr.cwnd)
     sample.cwnd = bbr.cwnd
     sample.isCwndLimited = flight >= bbr.cwnd
     sample.quantum = 2 * MSS
@@ -157,6 +159,20 @@ describe('BBR (draft-ietf-ccwg-bbr)', () => {
     assert.equal(cruising(0, RTT), usual)
     assert.ok(cruising(0.05, RTT) <= 0.75 * usual)
     assert.ok(cruising(0.2, 0) <= 0.75 * usual)
+  })
+
+  it('does not take for the path what it sends less while it drains the queue of its own probe', () => {
+    const path = settled()
+    path.run(4_000_000, () => path.gain === 1.25)
+    path.run(4_000_000, () => path.gain === 0.9)
+    Object.assign(path, { loss: 0.01, backlog: BDP })
+    path.run(3 * RTT)
+    assert.equal(path.gain, 0.9)
+    path.backlog = 0
+    path.run(2 * RTT)
+    assert.equal(path.gain, 1)
+    const { bandwidth } = path.bbr.path!
+    assert.ok(bandwidth >= 0.99 * BANDWIDTH, `${bandwidth}`)
   })
 
   it('heeds a mark as it does a loss with a queue: less in flight, until the next probe (RFC 3168 §6.1.2)', () => {

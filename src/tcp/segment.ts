@@ -64,6 +64,8 @@ export class SegmentSender {
   /** The most payload for one frame: as many whole segments as IPv4 and the interface can say. */
   maxPayload(tcb: Tcb): number {
     const mss = tcb.mss
+    // Whoever cuts a super-segment gives all its segments the same urgent pointer.
+    if (tcb.urgent.isSending) return mss
     const room = IPV4_MAX_LEN - FIXED_HEADERS - TCP_MAX_OPTIONS_LEN
     return room < mss ? mss : room - (room % mss)
   }

@@ -18,6 +18,11 @@ export class Urgent {
     this.#send = end
   }
 
+  /** Something urgent is not acknowledged yet. */
+  get isSending(): boolean {
+    return this.#send !== undefined
+  }
+
   /** What the urgent pointer of a segment at `seq` says; 0 when there is nothing urgent from there on. */
   pointer(seq: Seq): number {
     if (this.#send === undefined || !seqGt(this.#send, seq)) return 0

@@ -1,0 +1,292 @@
+import { formatIp } from '../base/address.ts'
+import { fromMs } from '../base/types.ts'
+import { atEnd, consumed } from '../tcp/receive/receive.ts'
+import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
+import type { Tcp } from '../tcp/tcp.ts'
+import { startKeepAlive } from '../tcp/timeouts.ts'
+import { Timer } from '../tcp/timers.ts'
+import { abort, close, closeBoth, send } from '../tcp/user.ts'
+import { systemError } from './errors.ts'
+
+/** The largest piece that is handed up at once. */
+const MAX_CHUNK = 64 * 1024
+/** Pieces up to this size come from Buffer's pool. */
+const POOLED = 4 * 1024
+
+/** libuv's own, with an initial delay: probes a second apart, ten of them. Without, the system's. */
+const KEEP_ALIVE = { delay: 7_200_000, interval: 75_000, probes: 9 }
+const KEEP_ALIVE_CHOSEN = { interval: 1000, probes: 10 }
+
+export type WriteCallback = (error?: Error | null) => void
+
+/** An end as Node writes it. */
+export interface EndPoint {
+  readonly address: string
+  readonly family: 'IPv4'
+  readonly port: number
+}
+
+/** What a connection tells the stream above it. */
+export interface StreamSide {
+  onConnected(): void
+  /** The handshake came to nothing. */
+  onRefused(code: string): void
+  /** The next bytes; false to be left alone until `read`. */
+  onBytes(chunk: Buffer): boolean
+  /** Where bytes go that `onBytes` need not have in memory of their own; then `onFilled` is told how many they are. */
+  readonly target: Uint8Array | undefined
+  onFilled(count: number): boolean
+  onEnd(): void
+  onFailed(error: Error): void
+}
+
+/** Between one TCP connection and the stream that stands for it: no promises, no closures for each piece. */
+export class Connection implements TcpUser {
+  readonly tcb: Tcb
+  bytesRead = 0
+  bytesWritten = 0
+  readonly #tcp: Tcp
+  readonly #side: StreamSide
+  #isReading = false
+  /** Nothing is handed up yet. */
+  #isHeld = true
+  #isTaking = false
+  #isEnded = false
+  /** What is being written: the rest of `#chunk`, then `#chunks` from `#next` on. */
+  #chunk: Uint8Array | undefined
+  #from = 0
+  #chunks: readonly Uint8Array[] | undefined
+  #next = 0
+  #onWritten: WriteCallback | undefined
+
+  constructor(tcb: Tcb, tcp: Tcp, side: StreamSide) {
+    this.tcb = tcb
+    this.#tcp = tcp
+    this.#side = side
+    tcb.user = this
+  }
+
+  get local(): EndPoint {
+    return { address: formatIp(this.tcb.local), family: 'IPv4', port: this.tcb.localPort }
+  }
+
+  get remote(): EndPoint {
+    return { address: formatIp(this.tcb.remote), family: 'IPv4', port: this.tcb.remotePort }
+  }
+
+  /** Bytes of the present write that wait for room in the send buffer. */
+  get unsent(): number {
+    if (this.#chunk === undefined) return 0
+    let count = this.#chunk.length - this.#from
+    for (let i = this.#next; i < (this.#chunks?.length ?? 0); i++) count += this.#chunks![i]!.length
+    return count
+  }
+
+  /** A sign of life for a timeout: it moves whenever the peer takes something. */
+  get progress(): number {
+    return this.tcb.stats.bytesAcked
+  }
+
+  /** Hands up what comes from now on, once the program has seen that there is a connection. */
+  begin(): void {
+    process.nextTick(release, this)
+  }
+
+  /** Hands up bytes until `onBytes` says no. */
+  read(): void {
+    if (this.#isReading || this.#isEnded) return
+    this.#isReading = true
+    if (!this.#isHeld && this.#hasNews) process.nextTick(take, this)
+  }
+
+  stopReading(): void {
+    this.#isReading = false
+  }
+
+  /** Sends a piece; calls back once all of it is in the send buffer. */
+  write(chunk: Uint8Array, onWritten: WriteCallback): void {
+    this.#chunk = chunk
+    this.#from = 0
+    this.bytesWritten += chunk.length
+    this.#onWritten = onWritten
+    this.#send()
+  }
+
+  /** Sends several pieces as one. */
+  writev(chunks: readonly Uint8Array[], onWritten: WriteCallback): void {
+    for (const { length } of chunks) this.bytesWritten += length
+    this.#chunks = chunks
+    this.#chunk = chunks[0]
+    this.#from = 0
+    this.#next = 1
+    this.#onWritten = onWritten
+    this.#send()
+  }
+
+  /** Half-close; calls back once the end is on its way. */
+  end(onEnded: WriteCallback): void {
+    if (this.tcb.isOver) {
+      onEnded()
+      return
+    }
+    close(this.tcb)
+    queueMicrotask(onEnded)
+  }
+
+  /** Lets go of the connection: what was written still goes, unless it is to be reset. Nothing is told any more. */
+  destroy(isReset: boolean): void {
+    const { tcb } = this
+    tcb.user = undefined
+    this.#isReading = false
+    this.#isEnded = true
+    const onWritten = this.#written()
+    if (onWritten !== undefined) setImmediate(onWritten, null)
+    if (tcb.isOver) return
+    if (isReset || tcb.state === 'SYN-SENT') abort(tcb, this.#tcp.sender, this.#tcp.now)
+    else closeBoth(tcb, this.#tcp.sender, this.#tcp.now)
+    this.#tcp.changed(tcb)
+  }
+
+  setNoDelay(isOn: boolean): void {
+    this.tcb.noDelay = isOn
+    this.#tcp.changed(this.tcb)
+  }
+
+  /** Milliseconds of silence before the first probe; 0 leaves it at the system's two hours, false probes nothing. */
+  setKeepAlive(delay: number | false): void {
+    const { tcb } = this
+    const chosen = delay === 0 ? KEEP_ALIVE : { delay, ...KEEP_ALIVE_CHOSEN }
+    tcb.settings = {
+      ...tcb.settings,
+      keepAlive: chosen.delay === false ? 0 : fromMs(chosen.delay),
+      keepAliveInterval: fromMs(chosen.interval),
+      keepAliveProbes: chosen.probes,
+    }
+    tcb.deadlines.stop(Timer.KEEPALIVE)
+    if (!tcb.synAcked || tcb.isOver) return
+    startKeepAlive(tcb, this.#tcp.now)
+    this.#tcp.changed(tcb)
+  }
+
+  onEstablished(): void {
+    this.#side.onConnected()
+  }
+
+  onReadable(): void {
+    if (this.#isReading) this.#take()
+  }
+
+  onWritable(): void {
+    if (this.#onWritten !== undefined) this.#send()
+  }
+
+  onClosed(failure: TcpFailure | undefined): void {
+    if (!this.tcb.isUsable && !this.tcb.passive) {
+      this.#side.onRefused(failure?.code ?? 'ECONNABORTED')
+      return
+    }
+    if (this.#isReading) this.#take()
+    if (this.#onWritten !== undefined) this.#send()
+    // Only a stack that closes aborts what its user has not let go of: he learns of it whatever he does.
+    if (failure?.code === 'ECONNABORTED' && this.tcb.user === this) this.#fail('ECONNABORTED')
+  }
+
+  /** Nothing was handed up before: now it is. */
+  release(): void {
+    this.#isHeld = false
+    this.#take()
+  }
+
+  take(): void {
+    this.#take()
+  }
+
+  get #hasNews(): boolean {
+    return this.tcb.receiveRing.length > 0 || atEnd(this.tcb) || this.tcb.isOver
+  }
+
+  #take(): void {
+    if (this.#isTaking || this.#isHeld) return
+    this.#isTaking = true
+    const { tcb } = this
+    const side = this.#side
+    try {
+      while (this.#isReading && tcb.receiveRing.length > 0) {
+        const view = tcb.receiveRing.peek()
+        const { target } = side
+        const wanted = target === undefined ? this.#copy(view) : this.#fill(view, target)
+        if (!wanted) this.#isReading = false
+      }
+    } finally {
+      this.#isTaking = false
+      // A listener threw: the rest comes all the same.
+      if (this.#isReading && tcb.receiveRing.length > 0) process.nextTick(take, this)
+    }
+    if (this.#isReading) this.#checkEnd()
+  }
+
+  /** Hands up a copy of the next bytes. */
+  #copy(view: Uint8Array): boolean {
+    const count = Math.min(view.length, MAX_CHUNK)
+    const chunk = count <= POOLED ? Buffer.allocUnsafe(count) : Buffer.allocUnsafeSlow(count)
+    chunk.set(count === view.length ? view : view.subarray(0, count))
+    this.#consumed(count)
+    return this.#side.onBytes(chunk)
+  }
+
+  #fill(view: Uint8Array, target: Uint8Array): boolean {
+    const count = Math.min(view.length, target.length)
+    target.set(count === view.length ? view : view.subarray(0, count))
+    this.#consumed(count)
+    return this.#side.onFilled(count)
+  }
+
+  #consumed(count: number): void {
+    this.bytesRead += count
+    consumed(this.tcb, count, this.#tcp.now)
+  }
+
+  #checkEnd(): void {
+    const { tcb } = this
+    if (atEnd(tcb)) {
+      this.#isReading = false
+      this.#isEnded = true
+      this.#side.onEnd()
+    } else if (tcb.failure !== undefined) this.#fail(tcb.failure.code)
+  }
+
+  #fail(code: string): void {
+    this.#isReading = false
+    this.#isEnded = true
+    this.#side.onFailed(systemError(code, 'read'))
+  }
+
+  #send(): void {
+    const { tcb } = this
+    while (this.#chunk !== undefined) {
+      if (tcb.isOver) {
+        const code = tcb.peerClosed ? 'EPIPE' : (tcb.failure?.code ?? 'EPIPE')
+        this.#written()?.(systemError(code, 'write'))
+        return
+      }
+      const last = this.#chunks === undefined || this.#next === this.#chunks.length
+      this.#from += send(tcb, this.#chunk, this.#from, !last)
+      if (this.#from < this.#chunk.length) return
+      this.#chunk = last ? undefined : this.#chunks![this.#next++]
+      this.#from = 0
+    }
+    this.#written()?.()
+  }
+
+  /** The write is over; returns whom to tell. */
+  #written(): WriteCallback | undefined {
+    const onWritten = this.#onWritten
+    this.#onWritten = undefined
+    this.#chunk = undefined
+    this.#chunks = undefined
+    return onWritten
+  }
+}
+
+const release = (connection: Connection): void => connection.release()
+const take = (connection: Connection): void => connection.take()

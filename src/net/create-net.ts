@@ -1,0 +1,80 @@
+import { Server, type ServerOpts } from 'node:net'
+import type { Host } from '../stack/host.ts'
+import type { TcpOptionsInit } from '../tcp/settings.ts'
+import { type ConnectOptions, connectArguments } from './arguments.ts'
+import { NetContext } from './context.ts'
+import { adopt } from './server.ts'
+import { type Accepted, type SocketOptions, StackSocket } from './socket.ts'
+
+export interface CreateNetOptions {
+  /** What TCP connections and listeners begin with. */
+  readonly tcp?: TcpOptionsInit
+}
+
+export interface ServerOptions extends ServerOpts {
+  /** Options of our TCP for the connections, beside Node's. */
+  readonly tcp?: TcpOptionsInit
+}
+
+type ConnectionListener = (socket: StackSocket) => void
+
+/** node:net over a stack. */
+export interface Net {
+  readonly Socket: new (options?: SocketOptions) => StackSocket
+  readonly Server: new (options?: ServerOptions | ConnectionListener, onConnection?: ConnectionListener) => Server
+  /** `(options[, onConnect])` or `(port[, host][, onConnect])`. */
+  readonly connect: Connect
+  /** The same as `connect`. */
+  readonly createConnection: Connect
+  createServer(options?: ServerOptions | ConnectionListener, onConnection?: ConnectionListener): Server
+  /**
+   * Makes a server of node:http, node:https, node:tls or another that is derived from node:net's listen on the stack
+   * instead of the kernel, and returns it.
+   */
+  adopt<T extends Server>(server: T): T
+}
+
+interface Connect {
+  (options: ConnectOptions & SocketOptions, onConnect?: () => void): StackSocket
+  (port: number | string, host?: string, onConnect?: () => void): StackSocket
+  (port: number | string, onConnect?: () => void): StackSocket
+}
+
+/** The same names as in node:net, bound to a stack: `const net = createNet(stack)`. */
+export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
+  const context = new NetContext(stack, options.tcp ?? {})
+
+  class Socket extends StackSocket {
+    constructor(init: SocketOptions = {}, accepted?: Accepted) {
+      super(context, init, accepted)
+    }
+  }
+
+  const make = (init: SocketOptions, accepted: Accepted): Socket => new Socket(init, accepted)
+
+  class StackServer extends Server {
+    constructor(init: ServerOptions | ConnectionListener = {}, onConnection?: ConnectionListener) {
+      const isListener = typeof init === 'function'
+      super(isListener ? {} : init)
+      adopt(this, context, make, isListener ? undefined : init.tcp)
+      const listener = isListener ? init : onConnection
+      if (listener !== undefined) this.on('connection', listener as (socket: unknown) => void)
+    }
+  }
+
+  const connect: Connect = (...args: readonly unknown[]) => {
+    const [init] = connectArguments(args)
+    const socket = new Socket(init as SocketOptions)
+    if (init.timeout) socket.setTimeout(init.timeout)
+    return socket.connect(...args)
+  }
+
+  return {
+    Socket,
+    Server: StackServer,
+    connect,
+    createConnection: connect,
+    createServer: (init, onConnection) => new StackServer(init, onConnection),
+    adopt: (server) => adopt(server, context, make),
+  }
+}

@@ -1,0 +1,65 @@
+import { getSystemErrorMap } from 'node:util'
+import { NetError } from '../base/errors.ts'
+
+/** Numbers and texts of the system's errors by their code. */
+const SYSTEM = new Map([...getSystemErrorMap()].map(([errno, [code, text]]) => [code, { errno, text }]))
+
+/** Codes of ours that no system has. */
+const NEAREST: Readonly<Record<string, string>> = { ERR_CLOSED: 'ENETDOWN', ABORT_ERR: 'ECANCELED' }
+
+/** As Node words what failed on a connection: `read ECONNRESET`. */
+export function systemError(code: string, syscall: string): NodeJS.ErrnoException {
+  return decorate(new Error(`${syscall} ${code}`), code, syscall)
+}
+
+/** As Node words what failed with an address: `connect ECONNREFUSED 10.0.0.2:80`. `local` is our end, where it may be the reason. */
+export function addressError(
+  code: string,
+  syscall: string,
+  address: string,
+  port: number,
+  local?: string,
+): NodeJS.ErrnoException {
+  const where = port > 0 ? `${address}:${port}` : address
+  const message = `${syscall} ${code} ${where}${local === undefined ? '' : ` - Local (${local})`}`
+  return withAddress(decorate(new Error(message), code, syscall), address, port)
+}
+
+/** As Node words why a server cannot listen: `listen EADDRINUSE: address already in use 10.0.0.2:80`. */
+export function listenError(code: string, address: string, port: number): NodeJS.ErrnoException {
+  const where = port > 0 ? `${address}:${port}` : address
+  const message = `listen ${code}: ${SYSTEM.get(code)?.text ?? 'unknown error'} ${where}`
+  return withAddress(decorate(new Error(message), code, 'listen'), address, port)
+}
+
+/** The system's code that an error of the stack stands for. */
+export function systemCode(error: unknown): string {
+  if (!(error instanceof NetError)) throw error
+  return NEAREST[error.code] ?? error.code
+}
+
+/** An error with one of Node's own codes (`ERR_…`), named as Node names it. */
+export function nodeError(
+  Kind: ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor,
+  code: string,
+  message: string,
+) {
+  const error: NodeJS.ErrnoException = new Kind(message)
+  error.code = code
+  // The name in the stack has the code, and the property has not: so it is with Node's own.
+  error.name = `${error.name} [${code}]`
+  String(error.stack)
+  delete (error as { name?: string }).name
+  return error
+}
+
+function decorate(error: NodeJS.ErrnoException, code: string, syscall: string): NodeJS.ErrnoException {
+  error.errno = SYSTEM.get(code)?.errno
+  error.code = code
+  error.syscall = syscall
+  return error
+}
+
+function withAddress(error: NodeJS.ErrnoException, address: string, port: number): NodeJS.ErrnoException {
+  return Object.assign(error, port > 0 ? { address, port } : { address })
+}

@@ -1,0 +1,502 @@
+import { ADDRCONFIG, lookup as dnsLookup } from 'node:dns'
+import { type AddressInfo, isIP, type OnReadOpts, type Server, type SocketConstructorOpts } from 'node:net'
+import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream'
+import { toIpv4 } from '../stack/address.ts'
+import type { Tcb } from '../tcp/tcb.ts'
+import { type ConnectOptions, connectArguments, connectPort, requirePort, timerDuration } from './arguments.ts'
+import { Connection, type EndPoint, type StreamSide, type WriteCallback } from './connection.ts'
+import type { NetContext } from './context.ts'
+import { addressError, nodeError, systemCode } from './errors.ts'
+import { Hold } from './liveness.ts'
+
+/** What a socket is made with: node:net's options, those of a Duplex, and TCP's own. */
+export interface SocketOptions extends Omit<SocketConstructorOpts, 'fd' | 'signal'>, DuplexOptions {
+  /** Where what is read goes, instead of new memory. */
+  readonly onread?: OnReadOpts | undefined
+  readonly noDelay?: boolean
+  readonly keepAlive?: boolean
+  readonly keepAliveInitialDelay?: number
+}
+
+/** Of a connection that came to a server. */
+export interface Accepted {
+  readonly tcb: Tcb
+  readonly server: CountingServer
+}
+
+/** What node:net's Server keeps of its connections; its sockets tell it of their end. */
+export interface CountingServer extends Server {
+  _connections: number
+  _emitCloseIfDrained(): void
+}
+
+/** What is written, as a Duplex hands it over. */
+interface Piece {
+  readonly chunk: Uint8Array | string
+  readonly encoding: BufferEncoding
+}
+
+interface Write {
+  readonly chunks: readonly Uint8Array[]
+  readonly onWritten: WriteCallback
+}
+
+/**
+ * node:net's Socket over a connection of a stack: the same methods, options, events in the same order, and error codes.
+ * It is not built on a handle of libuv, so whoever looks for one (`_handle`) finds none, as with any other Duplex.
+ */
+export class StackSocket extends Duplex implements StreamSide {
+  connecting = false
+  server: Server | null = null
+  timeout: number | undefined = undefined
+  readonly autoSelectFamilyAttemptedAddresses: string[] = []
+  readonly #context: NetContext
+  readonly #hold: Hold
+  readonly #onread: OnReadOpts | undefined
+  #target: Uint8Array | undefined
+  #connection: Connection | undefined
+  /** A read, a write, an end that wait for the connection. */
+  #isReadWanted = false
+  #pendingWrite: Write | undefined
+  #pendingEnd: WriteCallback | undefined
+  #noDelay: boolean
+  #keepAlive: number | false
+  #timer: NodeJS.Timeout | undefined
+  /** What was unsent when the timer last expired. */
+  #progress = 0
+  #peer: EndPoint | undefined
+  #isReset = false
+  /** It was connected, or was to be. */
+  #isUsed = false
+  #bytesRead = 0
+  #bytesWritten = 0
+  #counter: CountingServer | undefined
+
+  constructor(context: NetContext, options: SocketOptions = {}, accepted?: Accepted) {
+    // A signal that was aborted before would destroy what is not made yet.
+    const { signal, ...rest } = options
+    super({
+      ...rest,
+      allowHalfOpen: options.allowHalfOpen ?? false,
+      emitClose: false,
+      autoDestroy: true,
+      decodeStrings: false,
+      objectMode: false,
+    })
+    this.#context = context
+    this.#hold = new Hold(context.liveness)
+    this.#onread = options.onread
+    this.#noDelay = options.noDelay ?? false
+    this.#keepAlive = options.keepAlive === true ? seconds(options.keepAliveInitialDelay) : false
+    if (options.onread !== undefined) this.#target = targetOf(options.onread)
+    this.on('end', forbidWriting)
+    if (accepted !== undefined) this.#accept(accepted)
+    if (signal) addAbortSignal(signal, this)
+  }
+
+  get pending(): boolean {
+    return this.#connection === undefined || this.connecting
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening'
+    if (this.readable) return this.writable ? 'open' : 'readOnly'
+    return this.writable ? 'writeOnly' : 'closed'
+  }
+
+  get bytesRead(): number {
+    return this.#connection?.bytesRead ?? this.#bytesRead
+  }
+
+  /** Bytes that were written to it, those that still wait in it among them. */
+  get bytesWritten(): number {
+    let count = this.#connection?.bytesWritten ?? this.#bytesWritten
+    for (const { length } of this.#pendingWrite?.chunks ?? []) count += length
+    const { writableBuffer } = this as unknown as { writableBuffer: readonly Piece[] }
+    for (const { chunk, encoding } of writableBuffer) {
+      count += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.length
+    }
+    return count
+  }
+
+  get bufferSize(): number {
+    return this.writableLength
+  }
+
+  get localAddress(): string | undefined {
+    return this.#connection?.local.address
+  }
+
+  get localPort(): number | undefined {
+    return this.#connection?.local.port
+  }
+
+  get localFamily(): string | undefined {
+    return this.#connection?.local.family
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remote?.address
+  }
+
+  get remotePort(): number | undefined {
+    return this.#remote?.port
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#remote?.family
+  }
+
+  address(): AddressInfo | Record<string, never> {
+    return this.#connection?.local ?? {}
+  }
+
+  /** `(options[, onConnect])` or `(port[, host][, onConnect])`, as node:net's. */
+  connect(...args: readonly unknown[]): this {
+    const [options, onConnect] = connectArguments(args)
+    if (onConnect !== undefined) this.once('connect', onConnect)
+    requirePort(options)
+    if (Object.hasOwn(this, 'write')) delete (this as { write?: unknown }).write
+    if (this.destroyed) this.#renew()
+    this._unrefTimer()
+    this.connecting = true
+    this.#isUsed = true
+    if (options.localAddress && !isIP(options.localAddress)) throw invalidAddress(options.localAddress)
+    const port = connectPort(options)
+    this.#hold.start()
+    this.#lookUp(options, port)
+    return this
+  }
+
+  setTimeout(msecs: number, onTimeout?: () => void): this {
+    if (this.destroyed) return this
+    this.timeout = msecs
+    const duration = timerDuration(msecs)
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (duration > 0) {
+      this.#timer = setTimeout(onTimer, duration, this).unref()
+      if (onTimeout !== undefined) this.once('timeout', onTimeout)
+    } else if (onTimeout !== undefined) this.removeListener('timeout', onTimeout)
+    return this
+  }
+
+  setNoDelay(isOn = true): this {
+    this.#noDelay = Boolean(isOn)
+    this.#connection?.setNoDelay(this.#noDelay)
+    return this
+  }
+
+  setKeepAlive(isOn = false, initialDelay = 0): this {
+    this.#keepAlive = isOn ? seconds(initialDelay) : false
+    this.#connection?.setKeepAlive(this.#keepAlive)
+    return this
+  }
+
+  /** The open socket keeps the process alive, as it does from the beginning. */
+  ref(): this {
+    this.#hold.setRef(true)
+    return this
+  }
+
+  unref(): this {
+    this.#hold.setRef(false)
+    return this
+  }
+
+  /** Ends, and destroys once everything is written. */
+  destroySoon(): void {
+    if (this.writable) this.end()
+    if (this.writableFinished) this.destroy()
+    else this.once('finish', this.destroy)
+  }
+
+  /** Destroys it, and the peer gets a reset. */
+  resetAndDestroy(): this {
+    if (this.#connection === undefined && !this.connecting) {
+      return this.destroy(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
+    }
+    if (this.connecting) this.once('connect', () => this.#reset())
+    else this.#reset()
+    return this
+  }
+
+  override pause(): this {
+    if (this.#onread !== undefined) this.#connection?.stopReading()
+    return super.pause()
+  }
+
+  override resume(): this {
+    if (this.#onread !== undefined && !this.connecting) this.#connection?.read()
+    return super.resume()
+  }
+
+  /** Something happened: the timeout begins anew. */
+  _unrefTimer(): void {
+    this.#timer?.refresh()
+  }
+
+  override _read(): void {
+    if (this.connecting || this.#connection === undefined) this.#isReadWanted = true
+    else this.#connection.read()
+  }
+
+  override _write(chunk: Uint8Array | string, encoding: BufferEncoding, onWritten: WriteCallback): void {
+    const bytes = bytesOf(chunk, encoding)
+    if (this.connecting) {
+      this.#pendingWrite = { chunks: [bytes], onWritten }
+      return
+    }
+    this._unrefTimer()
+    if (this.#connection === undefined) onWritten(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
+    else this.#connection.write(bytes, onWritten)
+  }
+
+  override _writev(pieces: readonly Piece[], onWritten: WriteCallback): void {
+    const chunks = pieces.map(({ chunk, encoding }) => bytesOf(chunk, encoding))
+    if (this.connecting) {
+      this.#pendingWrite = { chunks, onWritten }
+      return
+    }
+    this._unrefTimer()
+    if (this.#connection === undefined) onWritten(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
+    else this.#connection.writev(chunks, onWritten)
+  }
+
+  override _final(onEnded: WriteCallback): void {
+    if (this.pending) this.#pendingEnd = onEnded
+    else this.#connection!.end(onEnded)
+  }
+
+  override _destroy(error: Error | null, onDestroyed: (error: Error | null) => void): void {
+    this.connecting = false
+    this.#hold.stop()
+    clearTimeout(this.#timer)
+    const pendingWrite = this.#pendingWrite
+    this.#pendingWrite = undefined
+    this.#pendingEnd = undefined
+    if (this.#connection !== undefined) this.#letGo(this.#connection)
+    onDestroyed(error)
+    if (this.#isUsed) setImmediate(emitClose, this, Boolean(error))
+    else process.nextTick(emitBareClose, this)
+    this.#isUsed = false
+    if (pendingWrite !== undefined) {
+      const reason = 'Socket closed before the connection was established'
+      this.once('close', () => pendingWrite.onWritten(nodeError(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', reason)))
+    }
+    this.#leaveServer()
+  }
+
+  onConnected(): void {
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.connecting = false
+    this._unrefTimer()
+    this.emit('connect')
+    // In the order in which they would have come after the event.
+    this.#goOn()
+    this.emit('ready')
+    if (this.#connection !== connection) return
+    connection.begin()
+    if (!this.isPaused()) this.read(0)
+  }
+
+  onRefused(code: string): void {
+    const { address, port } = this.#connection!.remote
+    const error = addressError(code, 'connect', address, port)
+    this.emit('connectionAttemptFailed', address, port, 4, error)
+    this.destroy(error)
+  }
+
+  get target(): Uint8Array | undefined {
+    return this.#target
+  }
+
+  onBytes(chunk: Buffer): boolean {
+    this._unrefTimer()
+    return this.push(chunk)
+  }
+
+  onFilled(count: number): boolean {
+    this._unrefTimer()
+    const { buffer, callback } = this.#onread!
+    const isWanted = callback(count, this.#target!) !== false
+    if (typeof buffer === 'function') this.#target = targetOf(this.#onread!)
+    return isWanted
+  }
+
+  onEnd(): void {
+    this._unrefTimer()
+    this.push(null)
+    this.read(0)
+  }
+
+  onFailed(error: Error): void {
+    this.destroy(error)
+  }
+
+  /** The timer expired; while a large write makes progress there is nothing to tell. */
+  _onTimeout(): void {
+    const { unsent = 0, progress = 0 } = this.#connection ?? {}
+    if (unsent > 0 && progress !== this.#progress) {
+      this.#progress = progress
+      this._unrefTimer()
+    } else this.emit('timeout')
+  }
+
+  /** Looks for bytes, once the program has seen the new socket. */
+  begin(isPaused: boolean): void {
+    this.#connection?.begin()
+    if (!isPaused && this.#connection !== undefined) this.read(0)
+  }
+
+  get #remote(): EndPoint | undefined {
+    if (this.#connection !== undefined && !this.connecting) this.#peer ??= this.#connection.remote
+    return this.#peer
+  }
+
+  #accept({ tcb, server }: Accepted): void {
+    this.#connection = new Connection(tcb, this.#context.host.machine, this)
+    this.#isUsed = true
+    this.#hold.start()
+    if (this.#noDelay) this.#connection.setNoDelay(true)
+    if (this.#keepAlive !== false) this.#connection.setKeepAlive(this.#keepAlive)
+    this.server = server
+    this.#counter = server
+    server._connections++
+  }
+
+  /** As if it were new: it may be connected again after it was closed. */
+  #renew(): void {
+    const again = this as unknown as { _undestroy(): void }
+    again._undestroy()
+    this.#peer = undefined
+    this.#isReadWanted = false
+  }
+
+  #lookUp(options: ConnectOptions, port: number): void {
+    const host = options.host || 'localhost'
+    const family = isIP(host)
+    if (family !== 0) {
+      process.nextTick(() => this.#open(host, family, port, options))
+      return
+    }
+    const lookup = options.lookup ?? dnsLookup
+    const hints = options.hints ?? (options.family === undefined ? ADDRCONFIG : 0)
+    lookup(host, { family: 4, hints, all: false }, (error, found, foundFamily) => {
+      this.emit('lookup', error, found, foundFamily, host)
+      if (!this.connecting) return
+      const address = typeof found === 'string' ? found : (found?.[0]?.address ?? '')
+      if (error) process.nextTick(destroy, this, error)
+      else if (isIP(address) === 0) process.nextTick(destroy, this, invalidAddress(address))
+      else {
+        this._unrefTimer()
+        this.#open(address, isIP(address), port, options)
+      }
+    })
+  }
+
+  #open(address: string, family: number, port: number, options: ConnectOptions): void {
+    if (!this.connecting) return
+    const { host, tcp } = this.#context
+    const { localAddress, localPort } = options
+    try {
+      const local = localAddress ? toIpv4(localAddress) : undefined
+      if (local !== undefined && !host.stack.ip.isLocal(local)) {
+        this.destroy(addressError('EADDRNOTAVAIL', 'bind', localAddress!, localPort ?? 0))
+        return
+      }
+      this.emit('connectionAttempt', address, port, family)
+      if (!this.connecting) return
+      const tcb = this.#context.machine.connect(toIpv4(address), port, {
+        ...tcp,
+        ...options.tcp,
+        ...(local === undefined ? {} : { local }),
+        ...(localPort === undefined ? {} : { localPort }),
+      })
+      this.#connection = new Connection(tcb, host.machine, this)
+    } catch (error) {
+      this.destroy(addressError(systemCode(error), 'connect', address, port, '0.0.0.0:0'))
+      return
+    }
+    if (this.#noDelay) this.#connection.setNoDelay(true)
+    if (this.#keepAlive !== false) this.#connection.setKeepAlive(this.#keepAlive)
+  }
+
+  /** Does what had to wait for the connection. */
+  #goOn(): void {
+    const connection = this.#connection
+    if (connection === undefined) return
+    const write = this.#pendingWrite
+    this.#pendingWrite = undefined
+    if (write !== undefined) {
+      this._unrefTimer()
+      connection.writev(write.chunks, write.onWritten)
+    }
+    const onEnded = this.#pendingEnd
+    this.#pendingEnd = undefined
+    if (onEnded !== undefined) connection.end(onEnded)
+    if (this.#isReadWanted) connection.read()
+    this.#isReadWanted = false
+  }
+
+  #letGo(connection: Connection): void {
+    this.#connection = undefined
+    this.#bytesRead = connection.bytesRead
+    this.#bytesWritten = connection.bytesWritten
+    connection.destroy(this.#isReset)
+    this.#isReset = false
+  }
+
+  #reset(): void {
+    this.#isReset = true
+    this.destroy()
+  }
+
+  #leaveServer(): void {
+    const counter = this.#counter
+    if (counter === undefined) return
+    this.#counter = undefined
+    counter._connections--
+    counter._emitCloseIfDrained()
+  }
+}
+
+const bytesOf = (chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array =>
+  typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+
+/** The peer has ended, and half-open connections are not allowed: what is written now is an error of its own. */
+function forbidWriting(this: StackSocket): void {
+  if (this.allowHalfOpen) return
+  this.write = writeAfterEnd
+}
+
+function writeAfterEnd(this: StackSocket, chunk: unknown, encoding?: unknown, onWritten?: unknown): boolean {
+  if (!this.writableEnded) {
+    return Duplex.prototype.write.call(this, chunk, encoding as BufferEncoding, onWritten as WriteCallback)
+  }
+  const callback = typeof encoding === 'function' ? encoding : onWritten
+  const error: NodeJS.ErrnoException = new Error('This socket has been ended by the other party')
+  error.code = 'EPIPE'
+  if (typeof callback === 'function') process.nextTick(callback as WriteCallback, error)
+  this.destroy(error)
+  return false
+}
+
+const emitClose = (socket: StackSocket, hadError: boolean): void => {
+  socket.emit('close', hadError)
+}
+/** Node tells no reason where there was no connection. */
+const emitBareClose = (socket: StackSocket): void => {
+  socket.emit('close')
+}
+const onTimer = (socket: StackSocket): void => socket._onTimeout()
+const destroy = (socket: StackSocket, error: Error): StackSocket => socket.destroy(error)
+
+/** Whole seconds are what the kernel takes; milliseconds, as they are given. */
+const seconds = (initialDelay = 0): number => Math.trunc(Math.max(0, initialDelay) / 1000) * 1000
+
+const targetOf = ({ buffer }: OnReadOpts): Uint8Array => (typeof buffer === 'function' ? buffer() : buffer)
+
+const invalidAddress = (address: string): Error =>
+  nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${address}`)

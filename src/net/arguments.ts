@@ -1,9 +1,21 @@
 import type { LookupFunction, OnReadOpts } from 'node:net'
+import type { DuplexOptions } from 'node:stream'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { nodeError } from './errors.ts'
 
+/** What a socket is made with: node:net's options and those of a Duplex. */
+export interface SocketOptions extends Omit<DuplexOptions, 'signal'> {
+  /** Destroys the socket. */
+  readonly signal?: AbortSignal | undefined
+  /** Where what is read goes, instead of new memory. */
+  readonly onread?: OnReadOpts | undefined
+  readonly noDelay?: boolean | undefined
+  readonly keepAlive?: boolean | undefined
+  readonly keepAliveInitialDelay?: number | undefined
+}
+
 /** What `connect` takes: node:net's options for TCP, and TCP's own. */
-export interface ConnectOptions {
+export interface ConnectOptions extends SocketOptions {
   readonly port?: number | string | undefined
   readonly host?: string | null | undefined
   readonly localAddress?: string | undefined
@@ -12,13 +24,7 @@ export interface ConnectOptions {
   readonly hints?: number | undefined
   readonly lookup?: LookupFunction | undefined
   readonly path?: string | null | undefined
-  readonly noDelay?: boolean | undefined
-  readonly keepAlive?: boolean | undefined
-  readonly keepAliveInitialDelay?: number | undefined
   readonly timeout?: number | undefined
-  readonly allowHalfOpen?: boolean | undefined
-  readonly onread?: OnReadOpts | undefined
-  readonly signal?: AbortSignal | undefined
   /** Options of our TCP, beside Node's. */
   readonly tcp?: TcpOptionsInit | undefined
 }

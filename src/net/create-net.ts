@@ -1,10 +1,13 @@
+import type { Agent, AgentOptions } from 'node:http'
+import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https'
 import { Server, type ServerOpts } from 'node:net'
 import type { Host } from '../stack/host.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
-import { type ConnectOptions, connectArguments } from './arguments.ts'
+import { httpAgent, httpsAgent } from './agents.ts'
+import { type ConnectOptions, connectArguments, type SocketOptions } from './arguments.ts'
 import { NetContext } from './context.ts'
 import { adopt } from './server.ts'
-import { type Accepted, type SocketOptions, StackSocket } from './socket.ts'
+import { type Accepted, StackSocket } from './socket.ts'
 
 export interface CreateNetOptions {
   /** What TCP connections and listeners begin with. */
@@ -32,10 +35,13 @@ export interface Net {
    * instead of the kernel, and returns it.
    */
   adopt<T extends Server>(server: T): T
+  /** An agent of node:http, or of node:https, that connects by the stack: `http.get({ agent, … })`. */
+  httpAgent(options?: AgentOptions): Agent
+  httpsAgent(options?: HttpsAgentOptions): HttpsAgent
 }
 
 interface Connect {
-  (options: ConnectOptions & SocketOptions, onConnect?: () => void): StackSocket
+  (options: ConnectOptions, onConnect?: () => void): StackSocket
   (port: number | string, host?: string, onConnect?: () => void): StackSocket
   (port: number | string, onConnect?: () => void): StackSocket
 }
@@ -64,7 +70,7 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
 
   const connect: Connect = (...args: readonly unknown[]) => {
     const [init] = connectArguments(args)
-    const socket = new Socket(init as SocketOptions)
+    const socket = new Socket(init)
     if (init.timeout) socket.setTimeout(init.timeout)
     return socket.connect(...args)
   }
@@ -76,5 +82,7 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     createConnection: connect,
     createServer: (init, onConnection) => new StackServer(init, onConnection),
     adopt: (server) => adopt(server, context, make),
+    httpAgent: (init) => httpAgent(connect, init),
+    httpsAgent: (init) => httpsAgent(connect, init),
   }
 }

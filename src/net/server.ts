@@ -1,14 +1,16 @@
 import type { Server } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import { formatIp } from '../base/address.ts'
 import { toIpv4 } from '../stack/address.ts'
 import type { Listener } from '../tcp/passive/listener.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { closeBoth } from '../tcp/user.ts'
+import type { SocketOptions } from './arguments.ts'
 import type { NetContext } from './context.ts'
 import { listenError, systemCode } from './errors.ts'
 import { Hold } from './liveness.ts'
-import type { CountingServer, SocketOptions, StackSocket } from './socket.ts'
+import type { CountingServer, StackSocket } from './socket.ts'
 
 /** What node:net's Server keeps to itself and http's and tls's inherit: its handle, its options, how it opens a port. */
 interface OpenServer extends CountingServer {
@@ -124,6 +126,8 @@ class ListenHandle {
     if (pauseOnConnect) socket.pause()
     try {
       server.emit('connection', socket)
+      // TLS decides when its side ends; what it has still to say after the peer's end must not be cut off.
+      if (server instanceof TlsServer) socket.allowHalfOpen = true
     } finally {
       socket.begin(pauseOnConnect)
     }

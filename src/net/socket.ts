@@ -1,22 +1,20 @@
 import { ADDRCONFIG, lookup as dnsLookup } from 'node:dns'
-import { type AddressInfo, isIP, type OnReadOpts, type Server, type SocketConstructorOpts } from 'node:net'
-import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream'
+import { type AddressInfo, isIP, type OnReadOpts, type Server } from 'node:net'
+import { addAbortSignal, Duplex } from 'node:stream'
 import { toIpv4 } from '../stack/address.ts'
 import type { Tcb } from '../tcp/tcb.ts'
-import { type ConnectOptions, connectArguments, connectPort, requirePort, timerDuration } from './arguments.ts'
+import {
+  type ConnectOptions,
+  connectArguments,
+  connectPort,
+  requirePort,
+  type SocketOptions,
+  timerDuration,
+} from './arguments.ts'
 import { Connection, type EndPoint, type StreamSide, type WriteCallback } from './connection.ts'
 import type { NetContext } from './context.ts'
 import { addressError, nodeError, systemCode } from './errors.ts'
 import { Hold } from './liveness.ts'
-
-/** What a socket is made with: node:net's options, those of a Duplex, and TCP's own. */
-export interface SocketOptions extends Omit<SocketConstructorOpts, 'fd' | 'signal'>, DuplexOptions {
-  /** Where what is read goes, instead of new memory. */
-  readonly onread?: OnReadOpts | undefined
-  readonly noDelay?: boolean
-  readonly keepAlive?: boolean
-  readonly keepAliveInitialDelay?: number
-}
 
 /** Of a connection that came to a server. */
 export interface Accepted {

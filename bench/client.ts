@@ -13,6 +13,7 @@ import type { Attachment, Mode, Order, Result } from './result.ts'
 
 const WARM_UP_MS = 300
 const CHUNK = 256 * 1024
+const READ = 1024 * 1024
 /** The kernel's client has its TIME-WAIT capped; this is our cap. */
 const TIME_WAIT = 100
 
@@ -68,7 +69,7 @@ async function send(connect: Connect, ms: number): Promise<MarkChecker> {
 async function receive(connect: Connect, ms: number): Promise<MarkChecker> {
   const socket = await connect()
   await socket.write(new Uint8Array(BigUint64Array.of(BigInt(ms)).buffer))
-  const memory = new Uint8Array(CHUNK)
+  const memory = new Uint8Array(READ)
   const seen = new MarkChecker()
   for (let count = await socket.readInto(memory); count > 0; count = await socket.readInto(memory)) {
     seen.take(memory, count)

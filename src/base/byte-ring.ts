@@ -1,3 +1,5 @@
+import { copyBytes } from './copy-bytes.ts'
+
 const FIRST_CAPACITY = 4096
 const NO_BYTES = new Uint8Array(0)
 
@@ -72,10 +74,4 @@ export class ByteRing {
     this.bytes = grown
     this.#first = 0
   }
-}
-
-/** Copies `length` bytes; for a few, a loop beats the view that `set` needs. */
-function copyBytes(source: Uint8Array, from: number, target: Uint8Array, at: number, length: number): void {
-  if (length < 32) for (let i = 0; i < length; i++) target[at + i] = source[from + i]!
-  else target.set(source.subarray(from, from + length), at)
 }

@@ -3,6 +3,7 @@ import { NetError } from '../base/errors.ts'
 import { isSynHeld, releaseSyn } from '../tcp/fast-open/client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
+import { ReceiveCall } from '../tcp/receive/receive-call.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
@@ -34,6 +35,7 @@ export class TcpSocket {
   readonly #tcb: Tcb
   readonly #tcp: Tcp
   readonly #readers = new Waiters('read')
+  readonly #receiveCall = new ReceiveCall()
   readonly #writes: WriteQueue
   readonly #opened: Promise<void>
   #isOpen = false
@@ -71,6 +73,7 @@ export class TcpSocket {
       },
     }
     tcb.user = user
+    tcb.receiveCall = this.#receiveCall
     // An accepted connection is open, and may be over before anybody asked for it.
     if (tcb.isUsable) user.onEstablished()
     if (tcb.isOver) user.onClosed(tcb.failure)
@@ -107,10 +110,21 @@ export class TcpSocket {
 
   /** As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end. */
   async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
-    if (!(await this.#readable(options.signal))) return 0
+    const { receiveRing } = this.#tcb
+    const call = this.#receiveCall
     let filled = 0
-    while (filled < target.length && this.#tcb.receiveRing.length > 0) {
-      const view = this.#tcb.receiveRing.peek()
+    if (receiveRing.length > 0 || call.isWaiting) {
+      if (!(await this.#readable(options.signal))) return 0
+    } else {
+      call.begin(target)
+      try {
+        if (!(await this.#readable(options.signal, call))) return 0
+      } finally {
+        filled = call.end()
+      }
+    }
+    while (filled < target.length && receiveRing.length > 0) {
+      const view = receiveRing.peek()
       const count = Math.min(view.length, target.length - filled)
       target.set(count === view.length ? view : view.subarray(0, count), filled)
       filled += count
@@ -190,11 +204,11 @@ export class TcpSocket {
     return infoOf(this.#tcb, this.#tcp.now)
   }
 
-  /** Waits for bytes; false at the end of the stream. */
-  async #readable(signal: AbortSignal | undefined): Promise<boolean> {
+  /** Waits for bytes, in the ring or where `call` wants them; false at the end of the stream. */
+  async #readable(signal: AbortSignal | undefined, call?: ReceiveCall): Promise<boolean> {
     if (signal?.aborted) throw abortError('read')
     releaseSyn(this.#tcb)
-    while (this.#tcb.receiveRing.length === 0) {
+    while (this.#tcb.receiveRing.length === 0 && !call?.filled) {
       if (atEnd(this.#tcb)) return false
       if (this.#isOver) {
         if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'read')

@@ -17,6 +17,7 @@ import { FIXED_HEADERS, PathProbe } from './path/path-probe.ts'
 import { Patience } from './patience.ts'
 import { AckPace } from './receive/ack-pace.ts'
 import { Reassembly } from './receive/reassembly.ts'
+import type { ReceiveCall } from './receive/receive-call.ts'
 import { RightSizing } from './receive/right-sizing.ts'
 import { DeliveryRate } from './recovery/delivery-rate.ts'
 import { ProportionalRateReduction } from './recovery/prr.ts'
@@ -184,6 +185,8 @@ export class Tcb {
 
   // Receiving.
   readonly receiveRing = new ByteRing()
+  /** Where the user waits for what comes next, if he does. */
+  receiveCall: ReceiveCall | undefined = undefined
   readonly reassembly = new Reassembly()
   /** The most that may be buffered now; grows towards the setting as the user keeps up. */
   receiveLimit: number

@@ -64,6 +64,53 @@ describe('TcpSocket.write()', () => {
   })
 })
 
+describe('TcpSocket.readInto()', () => {
+  const BYTES = Uint8Array.from({ length: 3 * MIB }, (_, i) => (i * 31 + (i >> 8)) & 0xff)
+
+  it('fills whatever memory waits, in the order of the calls, and loses nothing between them', async () => {
+    const { client, server, run } = await connection()
+    const writing = client.write(BYTES)
+    client.end()
+    const got: Uint8Array[] = []
+    const sizes = [1, 1447, 100_000, 7, 300_000]
+    const readAll = async (): Promise<void> => {
+      for (let i = 0; ; i++) {
+        const memory = [0, 1].map((k) => new Uint8Array(sizes[(i + k) % sizes.length]!))
+        const counts = await Promise.all(memory.map((each) => server.readInto(each)))
+        memory.forEach((each, k) => {
+          got.push(each.subarray(0, counts[k]))
+        })
+        if (counts[0] === 0) return
+      }
+    }
+    await run(Promise.all([writing, readAll()]))
+    assert.ok(Buffer.concat(got).equals(BYTES))
+  })
+
+  it('gives the memory back when it is called off, and the next call gets what comes', async () => {
+    const { client, server, run } = await connection()
+    const controller = new AbortController()
+    const lost = new Uint8Array(8)
+    const reading = codeOf(server.readInto(lost, { signal: controller.signal }))
+    controller.abort()
+    assert.equal(await reading, 'ABORT_ERR')
+    const memory = new Uint8Array(8)
+    const [count] = await run(Promise.all([server.readInto(memory), client.write('kept')]))
+    assert.equal(Buffer.from(memory.subarray(0, count)).toString(), 'kept')
+    assert.deepEqual([...lost], new Array(8).fill(0))
+  })
+
+  it('hands over what came before a reset, then the error', async () => {
+    const { client, server, run } = await connection()
+    const memory = new Uint8Array(100)
+    const reading = server.readInto(memory)
+    await run(client.write('last words'))
+    client.abort()
+    assert.equal(await run(reading), 10)
+    assert.equal(await run(codeOf(server.readInto(memory))), 'ECONNRESET')
+  })
+})
+
 describe('A signal', () => {
   const ABORTED = AbortSignal.abort()
 

@@ -48,15 +48,19 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     if (!tcb.sackPermitted || tcb.reassembly.mustTell) sender.ack(tcb, now)
     return
   }
-  if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty) tcb.receiveRing.rewind()
-  tcb.receiveRing.store(0, seg.bytes, at, at + length)
+  // What the user waits for goes to him; the ring's places count from the first byte that he has not got.
+  const isNext = tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty
+  if (isNext) tcb.receiveRing.rewind()
+  const taken = isNext ? (tcb.receiveCall?.take(seg.bytes, at, at + length) ?? 0) : 0
+  if (taken < length) tcb.receiveRing.store(0, seg.bytes, at + taken, at + length)
   const before = rcv.nxt
   rcv.nxt = seqAdd(rcv.nxt, length)
   const filled = !tcb.reassembly.isEmpty
   if (filled) rcv.nxt = tcb.reassembly.advance(rcv.nxt)
   const received = seqDiff(rcv.nxt, before)
-  tcb.receiveRing.extend(received)
+  tcb.receiveRing.extend(received - taken)
   tcb.stats.bytesReceived += received
+  if (taken > 0) hasTaken(tcb, taken, now)
   tcb.note(UserEvent.READABLE)
   const { ackPace } = tcb
   ackPace.received(tcb.receiveWindow, tcb.settings.quickAcks, tcb.rtt.rto, now)
@@ -89,6 +93,10 @@ export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: M
 export function consumed(tcb: Tcb, count: number, now: Micros): void {
   tcb.receiveRing.consume(count)
   if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty && tcb.peerClosed) tcb.receiveRing.clear()
+  hasTaken(tcb, count, now)
+}
+
+function hasTaken(tcb: Tcb, count: number, now: Micros): void {
   const wanted = tcb.sizing.wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
   if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, Math.round(wanted))
   // Before the handshake is complete, any ACK of ours would be another SYN,ACK.

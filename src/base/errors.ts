@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   ENETDOWN: 'the interface is down or gone',
   EPERM: 'the operating system does not permit it',
   EAFNOSUPPORT: 'that address family is not supported here',
+  EBUSY: 'the server is busy with something else',
+  EPROTO: 'the peer does not keep to the protocol',
   ERR_ADDON_MISSING: 'the native addon is not built or does not load',
   ERR_CLOSED: 'the stack or the socket is closed',
   ABORT_ERR: 'the operation was aborted by its AbortSignal',

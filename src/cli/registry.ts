@@ -5,6 +5,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown
   ping: () => import('./ping.ts'),
   tcpclient: () => import('./tcpclient.ts'),
   tcpserver: () => import('./tcpserver.ts'),
+  bench: () => import('./bench.ts'),
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
   impair: () => import('./impair.ts'),

@@ -18,6 +18,7 @@ const SIGNS: Readonly<Record<string, RegExp>> = {
   tcpclient: /hello from the kernel/,
   dump: /listening on eth0/,
   ids: /172\.20\.0\./,
+  bench: /listening on 172\.20\.0\.2:5201/,
 }
 
 describe('README.md', { skip: labUnavailable() }, () => {
@@ -25,7 +26,7 @@ describe('README.md', { skip: labUnavailable() }, () => {
     const lines = [...readme.matchAll(/^\$ sudo gotcp (.+)$/gm)].map((match) => match[1]!.split(' '))
     assert.deepEqual(
       lines.map(([name]) => name),
-      ['ping', 'tcpserver', 'tcpclient', 'dump', 'ids'],
+      ['ping', 'tcpserver', 'tcpclient', 'dump', 'ids', 'bench'],
     )
     const lab = createLab({ hosts: ['node1', 'node2'] })
     try {

@@ -1,0 +1,230 @@
+import type { Ipv4Addr } from '../../../base/address.ts'
+import { NetError } from '../../../base/errors.ts'
+import type { Host } from '../../../stack/host.ts'
+import type { TcpSocket } from '../../../stack/tcp-socket.ts'
+import type { TcpOptionsInit } from '../../../tcp/settings.ts'
+import { Histogram } from './histogram.ts'
+
+/** Requests as fast as the answers come: on connections that stay, or on a new one for each. */
+export type RoundKind = 'latency' | 'connections'
+
+export interface RoundsOptions {
+  readonly host: Host
+  readonly remote: Ipv4Addr
+  readonly port: number
+  readonly kind: RoundKind
+  /** How many ask at once, each of them waiting for its answer before it asks again. */
+  readonly parallel: number
+  /** Bytes of a request, which comes back as its answer. */
+  readonly length: number
+  /** Seconds; 0 for no end. */
+  readonly time: number
+  /** Rounds that end it; 0 for no such end. */
+  readonly rounds: number
+  /** Seconds at the beginning that do not count. */
+  readonly omit: number
+  /** Seconds between reports; 0 for none. */
+  readonly interval: number
+  readonly tcp: TcpOptionsInit
+  readonly onInterval: (interval: RoundsInterval) => void
+  readonly signal: AbortSignal
+}
+
+export interface RoundsInterval {
+  readonly from: number
+  readonly to: number
+  readonly isOmitted: boolean
+  readonly round: Histogram
+  readonly connect: Histogram
+}
+
+export interface RoundsTotal {
+  readonly seconds: number
+  /** From the request, or from the SYN of its connection, to the last byte of the answer. */
+  readonly round: Histogram
+  /** From the SYN to the open connection. */
+  readonly connect: Histogram
+  /** Whether it came to its end. */
+  readonly isComplete: boolean
+}
+
+/**
+ * Measures round trips against a server that sends back what it gets.
+ * @throws {NetError} ECONNREFUSED, ECONNRESET, EADDRNOTAVAIL, …; EPROTO when the server sends something else
+ */
+export async function measureRounds(options: RoundsOptions): Promise<RoundsTotal> {
+  const rounds = new Rounds(options)
+  return rounds.run()
+}
+
+class Rounds {
+  readonly #options: RoundsOptions
+  readonly #total = { round: new Histogram(), connect: new Histogram() }
+  readonly #recent = { round: new Histogram(), connect: new Histogram() }
+  readonly #request: Uint8Array
+  readonly #open = new Set<TcpSocket>()
+  #isOver = false
+  #isOmitting: boolean
+  #began = 0
+  #reported = 0
+  #turn = 0
+  #left: number
+  #timer: NodeJS.Timeout | undefined
+  #finish: () => void = () => undefined
+
+  constructor(options: RoundsOptions) {
+    this.#options = options
+    this.#isOmitting = options.omit > 0
+    this.#left = options.rounds > 0 ? options.rounds : Number.POSITIVE_INFINITY
+    // No cookie of iperf3 begins with a zero byte: our server knows by it what we want.
+    this.#request = new Uint8Array(options.length)
+  }
+
+  async run(): Promise<RoundsTotal> {
+    const { parallel, kind, signal } = this.#options
+    const finished = new Promise<void>((resolve) => (this.#finish = resolve))
+    const sockets = kind === 'latency' ? await this.#connectAll(parallel) : []
+    this.#began = this.#reported = performance.now()
+    this.#arm()
+    signal.addEventListener('abort', this.#finish, { once: true })
+    const worker = (i: number): Promise<void> => (kind === 'latency' ? this.#ask(sockets[i]!) : this.#visit())
+    const workers = Promise.all(Array.from({ length: parallel }, (_, i) => worker(i)))
+    try {
+      await Promise.race([workers, finished])
+    } finally {
+      this.#stop()
+      signal.removeEventListener('abort', this.#finish)
+      workers.catch(() => undefined)
+    }
+    return { seconds: this.#elapsed, ...this.#total, isComplete: !signal.aborted }
+  }
+
+  get #elapsed(): number {
+    return (this.#reported - this.#began) / 1000
+  }
+
+  async #connectAll(count: number): Promise<readonly TcpSocket[]> {
+    const sockets: TcpSocket[] = []
+    for (let i = 0; i < count; i++) sockets.push(await this.#connect())
+    return sockets
+  }
+
+  async #connect(): Promise<TcpSocket> {
+    const { host, remote, port, tcp, signal } = this.#options
+    const began = performance.now()
+    const socket = await host.tcp.connect({ host: remote, port, noDelay: true, ...tcp, signal })
+    this.#count('connect', performance.now() - began)
+    this.#open.add(socket)
+    return socket
+  }
+
+  /** Asks again and again on one connection. */
+  async #ask(socket: TcpSocket): Promise<void> {
+    const answer = new Uint8Array(this.#options.length)
+    while (this.#takeTurn()) {
+      const began = performance.now()
+      await this.#exchange(socket, answer)
+      this.#count('round', performance.now() - began)
+    }
+  }
+
+  /** Connects, asks once and closes, again and again. */
+  async #visit(): Promise<void> {
+    const answer = new Uint8Array(this.#options.length)
+    while (this.#takeTurn()) {
+      const began = performance.now()
+      const socket = await this.#connect()
+      await this.#exchange(socket, answer)
+      this.#count('round', performance.now() - began)
+      this.#open.delete(socket)
+      void socket.close()
+    }
+  }
+
+  async #exchange(socket: TcpSocket, answer: Uint8Array): Promise<void> {
+    try {
+      await socket.write(this.#request)
+      for (let got = 0; got < answer.length; ) {
+        const count = await socket.readInto(got === 0 ? answer : answer.subarray(got))
+        if (count === 0) throw this.#notAnEcho(socket, 'closes the connection instead of answering')
+        got += count
+      }
+    } catch (error) {
+      // Our own end closes what is under way.
+      if (!this.#isOver) throw error
+    }
+    if (answer[0] !== 0) throw this.#notAnEcho(socket, 'answers with something else')
+  }
+
+  #notAnEcho({ remoteAddress, remotePort }: TcpSocket, what: string): NetError {
+    const where = `${remoteAddress}:${remotePort}`
+    return new NetError(
+      'EPROTO',
+      `${where} should send back what it gets, as gotcp bench --server and any echo server do, but ${what}`,
+      { syscall: 'bench', address: remoteAddress, port: remotePort },
+    )
+  }
+
+  #takeTurn(): boolean {
+    if (this.#isOver || this.#left <= 0) return false
+    if (!this.#isOmitting) this.#left--
+    return true
+  }
+
+  #count(what: 'round' | 'connect', ms: number): void {
+    if (this.#isOver) return
+    this.#recent[what].add(ms)
+  }
+
+  #arm(): void {
+    const { omit, time, interval } = this.#options
+    const end = this.#isOmitting ? omit : time > 0 ? time : Number.POSITIVE_INFINITY
+    const report = interval > 0 ? interval * (this.#turn + 1) : Number.POSITIVE_INFINITY
+    const due = Math.min(end, report)
+    if (!Number.isFinite(due)) return
+    this.#timer = setTimeout(() => this.#onTimer(end), this.#began + due * 1000 - performance.now())
+  }
+
+  #onTimer(end: number): void {
+    const now = performance.now()
+    const elapsed = (now - this.#began) / 1000
+    if (elapsed >= end && !this.#isOmitting) {
+      this.#finish()
+      return
+    }
+    const { interval } = this.#options
+    if (elapsed >= end) {
+      this.#report(now)
+      this.#isOmitting = false
+      this.#began = this.#reported = now
+      this.#turn = 0
+    } else if (interval > 0 && elapsed >= interval * (this.#turn + 1)) {
+      this.#report(now)
+      this.#turn = Math.floor(elapsed / interval)
+    }
+    this.#arm()
+  }
+
+  #stop(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    this.#report(performance.now())
+    for (const socket of this.#open) socket.abort()
+  }
+
+  #report(now: number): void {
+    const { interval, onInterval } = this.#options
+    const { round, connect } = this.#recent
+    const isOmitted = this.#isOmitting
+    const from = this.#elapsed
+    this.#reported = now
+    if (interval > 0) onInterval({ from, to: this.#elapsed, isOmitted, round, connect })
+    if (!isOmitted) {
+      this.#total.round.merge(round)
+      this.#total.connect.merge(connect)
+    }
+    round.clear()
+    connect.clear()
+  }
+}

@@ -38,6 +38,9 @@ export function systemCode(error: unknown): string {
   return NEAREST[error.code] ?? error.code
 }
 
+/** The number of a code as libuv returns it: below zero, or 0 where nothing is wrong. */
+export const errnoOf = (code: string | undefined): number => (code === undefined ? 0 : (SYSTEM.get(code)?.errno ?? -1))
+
 /** An error with one of Node's own codes (`ERR_…`), named as Node names it. */
 export function nodeError(
   Kind: ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor,

@@ -1,18 +1,15 @@
-import { formatEndpoint, formatIpv4, IPV4_ANY, type Ipv4Addr, isMulticast } from '../base/address.ts'
+import { formatEndpoint, formatIpv4, type Ipv4Addr } from '../base/address.ts'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { IcmpError } from '../ip/transport.ts'
-import { UdpEndpoint, type UdpEndpointOptions } from '../udp/endpoint.ts'
+import type { UdpEndpoint } from '../udp/endpoint.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
-import type { PortClaim } from './ports.ts'
 import type { Stack } from './stack.ts'
+import { type BoundUdp, bindUdp, checkPort, type UdpBindOptions, unbindUdp } from './udp-bind.ts'
+import { joinGroup, leaveGroup } from './udp-groups.ts'
 import { type Abortable, abortError, Waiters } from './waiters.ts'
 
-export interface UdpOptions extends Omit<UdpEndpointOptions, 'address' | 'port'> {
-  /** The local address. Default: all of the stack's. */
-  readonly address?: AddressLike
-  /** The local port. Default: a random ephemeral one. */
-  readonly port?: number
+export interface UdpOptions extends UdpBindOptions {
   /** Told of ICMP errors that concern this socket, its text and the packet's destination; sends do not wait for them. */
   readonly onError?: (error: NetError) => void
 }
@@ -29,17 +26,18 @@ export interface UdpDatagram {
 /** A UDP socket with promises; also an async iterable of its datagrams, which ends when it is closed. */
 export class UdpSocket implements AsyncIterable<UdpDatagram> {
   readonly #stack: Stack
+  readonly #bound: BoundUdp
   readonly #endpoint: UdpEndpoint
-  readonly #claim: PortClaim
   readonly #onStackClose = (): void => this.close()
   readonly #readers = new Waiters('recv')
   readonly #writers = new Waiters('send')
   #isClosed = false
 
-  constructor(stack: Stack, endpoint: UdpEndpoint, claim: PortClaim, onError?: (error: NetError) => void) {
+  constructor(stack: Stack, bound: BoundUdp, onError?: (error: NetError) => void) {
+    const { endpoint } = bound
     this.#stack = stack
+    this.#bound = bound
     this.#endpoint = endpoint
-    this.#claim = claim
     stack.dependants.add(this.#onStackClose)
     endpoint.onReadable = () => this.#readers.wake()
     endpoint.onWritable = () => this.#writers.wake()
@@ -132,22 +130,13 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
    * @throws {NetError} EINVAL when it is no multicast address, ENODEV when there is no interface for it.
    */
   join(group: AddressLike, iface?: NetInterface): void {
-    const [to, on] = this.#membership(group, iface)
-    const { groups } = this.#endpoint
-    if (groups.some((member) => member.group === to && member.iface === on)) return
-    groups.push({ group: to, iface: on })
-    this.#stack.igmp.join(on, to)
-    this.#stack.work()
+    this.#checkOpen('setsockopt')
+    joinGroup(this.#stack, this.#endpoint, toIpv4(group), iface)
   }
 
   leave(group: AddressLike, iface?: NetInterface): void {
-    const [to, on] = this.#membership(group, iface)
-    const { groups } = this.#endpoint
-    const index = groups.findIndex((member) => member.group === to && member.iface === on)
-    if (index < 0) return
-    groups.splice(index, 1)
-    this.#stack.igmp.leave(on, to)
-    this.#stack.work()
+    this.#checkOpen('setsockopt')
+    leaveGroup(this.#stack, this.#endpoint, toIpv4(group), iface)
   }
 
   /** Sends multicasts by `iface` instead of where the routes lead. */
@@ -161,12 +150,9 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#stack.dependants.delete(this.#onStackClose)
-    for (const { group, iface } of this.#endpoint.groups.splice(0)) this.#stack.igmp.leave(iface, group)
-    this.#stack.udp.close(this.#endpoint)
-    this.#claim.release()
+    unbindUdp(this.#stack, this.#bound)
     this.#readers.wake()
     this.#writers.wake()
-    this.#stack.work()
   }
 
   #destination(address: AddressLike | undefined, port: number | undefined): [Ipv4Addr, number] {
@@ -178,17 +164,6 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
     }
     checkPort(port)
     return [toIpv4(address), port]
-  }
-
-  #membership(address: AddressLike, iface: NetInterface | undefined): [Ipv4Addr, NetInterface] {
-    const group = toIpv4(address)
-    this.#checkOpen('setsockopt')
-    if (!isMulticast(group)) {
-      throw new NetError('EINVAL', `Cannot join ${formatIpv4(group)}: it is not within 224.0.0.0/4`)
-    }
-    const on = iface ?? this.#stack.ip.route(group)?.iface
-    if (on === undefined) throw new NetError('ENODEV', `Cannot join ${formatIpv4(group)}: the stack has no interface`)
-    return [group, on]
   }
 
   #checkOpen(syscall: keyof typeof OPERATIONS): void {
@@ -217,26 +192,8 @@ export class UdpSocket implements AsyncIterable<UdpDatagram> {
  * @throws {RangeError} when the port is none.
  */
 export function openUdp(stack: Stack, options: UdpOptions = {}): UdpSocket {
-  const address = toIpv4(options.address ?? IPV4_ANY)
-  const port = options.port ?? 0
-  if (port !== 0) checkPort(port)
   if (stack.isClosed) throw closedError('bind')
-  const isOurs = address === IPV4_ANY || isMulticast(address) || stack.ip.isLocal(address)
-  if (!isOurs) {
-    const message = `Cannot bind to ${formatIpv4(address)}: the stack has no interface with that address`
-    throw new NetError('EADDRNOTAVAIL', message, { syscall: 'bind', address: formatIpv4(address), port })
-  }
-  const { udp, ports } = stack
-  const isFree = (candidate: number): boolean => udp.endpoints.isFree(address, candidate, options.reuse ?? false)
-  if (port !== 0 && !isFree(port)) {
-    const message = `Cannot bind to ${formatEndpoint(address, port)}: another socket of this stack uses it`
-    throw new NetError('EADDRINUSE', message, { syscall: 'bind', address: formatIpv4(address), port })
-  }
-  const claim =
-    port === 0 ? ports.claimEphemeral(udp.protocol, address, isFree) : ports.claim(udp.protocol, address, port)
-  const endpoint = new UdpEndpoint({ ...options, address, port: claim.port })
-  udp.endpoints.add(endpoint)
-  return new UdpSocket(stack, endpoint, claim, options.onError)
+  return new UdpSocket(stack, bindUdp(stack, options), options.onError)
 }
 
 function fromIcmp(error: IcmpError): NetError {
@@ -256,8 +213,3 @@ const OPERATIONS = {
 
 const closedError = (syscall: keyof typeof OPERATIONS): NetError =>
   new NetError('ERR_CLOSED', `Cannot ${OPERATIONS[syscall]} is closed`, { syscall })
-
-function checkPort(port: number): void {
-  if (Number.isInteger(port) && port >= 1 && port <= 65535) return
-  throw new RangeError(`Cannot use port ${port}: it must be a whole number from 1 to 65535`)
-}

@@ -59,13 +59,13 @@ export class UdpEndpoint {
   /** Zero while not connected. */
   remoteAddress: Ipv4Addr = IPV4_ANY
   remotePort = 0
-  readonly broadcast: boolean
-  readonly ttl: number
-  readonly multicastTtl: number
+  broadcast: boolean
+  ttl: number
+  multicastTtl: number
   readonly tos: number
   readonly dontFragment: boolean
-  readonly receiveBuffer: number
-  readonly sendBuffer: number
+  receiveBuffer: number
+  sendBuffer: number
   readonly reuse: boolean
   /** Datagrams for which the receive buffer had no room. */
   dropped = 0
@@ -112,6 +112,11 @@ export class UdpEndpoint {
 
   get pending(): number {
     return this.#departures.length
+  }
+
+  /** As the send buffer counts them. */
+  get pendingBytes(): number {
+    return this.#departureBytes
   }
 
   /** Whether a datagram of `length` bytes may be queued now; the first always may. */

@@ -30,6 +30,7 @@ export type IcmpInputDrop =
   | 'icmp-bad-checksum'
   | 'icmp-broadcast-echo'
   | 'icmp-shared-echo'
+  | 'icmp-foreign-echo'
   | 'icmp-unexpected-reply'
   | 'icmp-unsupported-type'
   | 'icmp-quote-not-ours'
@@ -142,6 +143,7 @@ export class Icmp implements Transport, ErrorSender {
     // RFC 1122 §3.2.2.6 allows silence, and amplifiers live from answers.
     if (packet.broadcast) return 'icmp-broadcast-echo'
     if (packet.iface.shared) return 'icmp-shared-echo'
+    if (!packet.iface.anyEcho && !this.#output.isLocal(header.dst)) return 'icmp-foreign-echo'
     const route = this.#output.route(header.src, header.dst)
     if (route === undefined) return 'icmp-no-route'
     this.#out.type = IcmpType.ECHO_REPLY
@@ -178,7 +180,7 @@ export class Icmp implements Transport, ErrorSender {
     const quote = this.#quote
     const drop = quote.parse(frame.view, icmp.payloadAt, header.end)
     if (drop !== undefined) return drop
-    if (this.#output.ownerOf(quote.src) === undefined) return 'icmp-quote-not-ours'
+    if (!this.#output.speaksFor(quote.src)) return 'icmp-quote-not-ours'
     const error = this.#error
     error.kind = KINDS[icmp.type]!
     error.code = icmp.code

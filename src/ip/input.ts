@@ -119,7 +119,8 @@ export class IpInput {
   }
 
   #isOurs(iface: NetInterface, dst: Ipv4Addr): boolean {
-    return iface.isLoopback || iface.owns(dst) || this.#output.ownerOf(dst) !== undefined
+    if (iface.isLoopback || iface.owns(dst) || this.#output.ownerOf(dst) !== undefined) return true
+    return iface.anyAddress && !isMulticast(dst) && !isReserved(dst) && !iface.isBroadcast(dst)
   }
 
   #checkOptions(packet: IpPacket, now: Micros): string | undefined {

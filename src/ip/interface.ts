@@ -47,6 +47,12 @@ export interface InterfaceOptions {
   readonly mtu?: number
   /** Carries packets to ourselves: every destination is ours, and every source. */
   readonly loopback?: boolean
+  /**
+   * Takes every packet for one host that comes in as if it were for us, whatever the address: what `tcp.forward` and
+   * `udp.forward` stand behind. Echo requests are answered in the name of all, unless `anyEcho` is false.
+   */
+  readonly anyAddress?: boolean
+  readonly anyEcho?: boolean
 }
 
 /** What an interface tells the stack. */
@@ -66,6 +72,8 @@ export class NetInterface {
   readonly mac: MacAddr
   readonly shared: boolean
   readonly isLoopback: boolean
+  readonly anyAddress: boolean
+  readonly anyEcho: boolean
   readonly mtu: number
   readonly neighbours: Neighbours | undefined
   readonly groups = new GroupTable()
@@ -81,13 +89,18 @@ export class NetInterface {
   readonly #addresses: Cidr[] = []
   #isUp = true
 
-  /** @throws {RangeError} when the MTU is smaller than any host must take. */
+  /** @throws {RangeError} when the MTU is smaller than any host must take, or every address would be the kernel's as well. */
   constructor(link: Link, options: InterfaceOptions, host: InterfaceHost) {
     this.name = options.name ?? link.name
     this.link = link
     this.mac = options.mac ?? link.mac
     this.shared = options.shared ?? false
     this.isLoopback = options.loopback ?? false
+    this.anyAddress = options.anyAddress ?? false
+    this.anyEcho = options.anyEcho ?? true
+    if (this.anyAddress && this.shared) {
+      throw new RangeError(`Cannot add ${this.name}: anyAddress and shared exclude each other`)
+    }
     this.mtu = Math.min(options.mtu ?? link.mtu, link.mtu)
     if (!(this.mtu >= LEAST_MTU)) {
       throw new RangeError(`Cannot add ${this.name}: mtu must be at least ${LEAST_MTU}, got ${this.mtu}`)

@@ -16,7 +16,7 @@ import { Arena } from './arena.ts'
 import { PacketIds } from './ids.ts'
 import type { NetInterface } from './interface.ts'
 import { PathMtuCache } from './path-mtu.ts'
-import { RouteTable } from './routes.ts'
+import { type RouteEntry, RouteTable } from './routes.ts'
 
 const MAX_CACHED_ROUTES = 4096
 /** RFC 1122 §3.2.1.7; the value is IANA's. */
@@ -108,12 +108,17 @@ export class IpOutput {
     return undefined
   }
 
+  /** Whether we may send from `addr`: it is ours, or an interface takes every address for ours. */
+  speaksFor(addr: Ipv4Addr): boolean {
+    return this.ownerOf(addr) !== undefined || this.#interfaces.some((iface) => iface.anyAddress)
+  }
+
   /** Whether packets to `addr` stay within this stack. */
   isLocal(addr: Ipv4Addr): boolean {
     return isLoopback(addr) || this.ownerOf(addr) !== undefined
   }
 
-  /** The way to `dst`, from `src` when that is given (one of ours). Undefined: there is none, or the family is not supported. */
+  /** The way to `dst`, from `src` when that is given (one that we speak for). Undefined: there is none, or the family is not supported. */
   route(dst: IpAddr, src?: IpAddr): Route | undefined {
     if (!isIpv4(dst) || (src !== undefined && !isIpv4(src))) return undefined
     if (this.#cacheGeneration !== this.routes.generation || this.#cache.size >= MAX_CACHED_ROUTES) {
@@ -252,13 +257,20 @@ export class IpOutput {
     if (loopback !== undefined && this.isLocal(dst)) {
       return new Route(this.routes, loopback, dst, dst, src ?? dst)
     }
-    const entry = this.routes.lookup(dst, src) ?? (src === undefined ? undefined : this.routes.lookup(dst))
+    const entry = this.#routeFrom(dst, src) ?? (src === undefined ? undefined : this.routes.lookup(dst))
     if (dst === IPV4_BROADCAST || isMulticast(dst)) {
       const iface = this.#oneToMany(src, entry?.iface)
       return iface === undefined ? undefined : this.#make(iface, dst, dst, src)
     }
     if (entry === undefined || dst === IPV4_ANY) return undefined
     return this.#make(entry.iface, dst, entry.gateway ?? dst, src)
+  }
+
+  /** The best route by an interface that owns `src`; for an address that none owns, by one that takes every address. */
+  #routeFrom(dst: Ipv4Addr, src: Ipv4Addr | undefined): RouteEntry | undefined {
+    if (src === undefined) return this.routes.lookup(dst)
+    const isOwned = this.ownerOf(src) !== undefined
+    return this.routes.lookup(dst, (iface) => (isOwned ? iface.owns(src) : iface.anyAddress))
   }
 
   /** RFC 1122 §3.3.6 and §3.3.7: the interface of the source, else of the best route, else the first. */

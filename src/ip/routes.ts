@@ -47,11 +47,11 @@ export class RouteTable {
     this.generation++
   }
 
-  /** The best route to `dst` by an interface that is up, and by one that owns `src` when that is given. */
-  lookup(dst: Ipv4Addr, src?: Ipv4Addr): RouteEntry | undefined {
+  /** The best route to `dst` by an interface that is up, and that suits. */
+  lookup(dst: Ipv4Addr, suits?: (iface: NetInterface) => boolean): RouteEntry | undefined {
     for (const entry of this.#entries) {
       if (!inNetwork(dst, entry.destination) || !entry.iface.isUp) continue
-      if (src === undefined || entry.iface.owns(src)) return entry
+      if (suits === undefined || suits(entry.iface)) return entry
     }
     return undefined
   }

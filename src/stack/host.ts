@@ -11,9 +11,11 @@ import { type AddressLike, toCidr, toIpv4, toMac } from './address.ts'
 import { Ping, ping } from './ping.ts'
 import type { PingOptions, PingReply } from './ping-events.ts'
 import { Stack, type StackOptions } from './stack.ts'
+import { TcpForward, type TcpForwardHandler, type TcpForwardOptions } from './tcp-forward.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { TcpProbe } from './tcp-probe.ts'
 import { TcpSocket } from './tcp-socket.ts'
+import { UdpForward, type UdpForwardHandler, type UdpForwardOptions } from './udp-forward.ts'
 import { openUdp, type UdpOptions, type UdpSocket } from './udp-socket.ts'
 import { abortError } from './waiters.ts'
 
@@ -30,6 +32,12 @@ export interface AddInterfaceOptions {
   readonly vlan?: number
   /** Smaller than the link's own. */
   readonly mtu?: number
+  /**
+   * Takes every packet for one host that comes in as if it were for us, whatever the address: what `tcp.forward` and
+   * `udp.forward` stand behind. Echo requests are answered in the name of all, unless `anyEcho` is false.
+   */
+  readonly anyAddress?: boolean
+  readonly anyEcho?: boolean
   readonly name?: string
 }
 
@@ -82,6 +90,12 @@ export class Host {
      * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL.
      */
     listen(options: TcpListenOptions): TcpListener
+    /**
+     * Puts every SYN that no listener takes before `handler`, whatever its destination: on an interface with
+     * `anyAddress`, connections to the whole world. One handler at a time.
+     * @throws {NetError} EADDRINUSE.
+     */
+    forward(handler: TcpForwardHandler, options?: TcpForwardOptions): TcpForward
     /** TCP Fast Open of this host: what is allowed, the keys, the cookies of servers, counters. */
     readonly fastOpen: TcpFastOpen
   }
@@ -91,21 +105,32 @@ export class Host {
      * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL.
      */
     open(options?: UdpOptions): UdpSocket
+    /**
+     * Puts every flow of datagrams that no socket takes before `handler`, whatever its destination: on an interface
+     * with `anyAddress`, to the whole world. One handler at a time.
+     * @throws {NetError} EADDRINUSE.
+     */
+    forward(handler: UdpForwardHandler, options?: UdpForwardOptions): UdpForward
   }
 
   constructor(options: StackOptions) {
     this.stack = new Stack(options)
     const { stack } = this
-    this.machine = new Tcp({ ip: stack.ip, ports: stack.ports, rng: stack.rng, work: () => stack.work() })
+    const { ip, ports, rng, icmp } = stack
+    this.machine = new Tcp({ ip, ports, rng, work: () => stack.work(), errors: icmp })
     stack.register(this.machine)
     stack.dependants.add(() => this.machine.close())
     if (stack.probe !== undefined) this.machine.watcher = new TcpProbe(stack.probe, stack.hostname)
     this.tcp = {
       connect: (init) => this.#connect(init),
       listen: (init) => this.#listen(init),
+      forward: (handler, init) => new TcpForward(this.machine, this.#open('forward'), handler, init),
       fastOpen: this.machine.fastOpen,
     }
-    this.udp = { open: (init) => openUdp(stack, init) }
+    this.udp = {
+      open: (init) => openUdp(stack, init),
+      forward: (handler, init) => new UdpForward(this.#open('forward'), handler, init),
+    }
   }
 
   /**
@@ -138,12 +163,17 @@ export class Host {
     this.stack.close()
   }
 
+  /** The stack, for something that it must be open for. */
+  #open(syscall: string): Stack {
+    if (this.stack.isClosed) throw new NetError('ERR_CLOSED', `Cannot ${syscall}: the stack is closed`, { syscall })
+    return this.stack
+  }
+
   async #connect(options: TcpConnectOptions): Promise<TcpSocket> {
     const { host, port, localAddress, signal, ...rest } = options
     if (signal?.aborted) throw abortError('connect')
     checkPort(port, 1)
-    if (this.stack.isClosed)
-      throw new NetError('ERR_CLOSED', 'Cannot connect: the stack is closed', { syscall: 'connect' })
+    this.#open('connect')
     const local = localAddress === undefined ? {} : { local: toIpv4(localAddress) }
     const tcb = this.machine.connect(toIpv4(host), port, { ...rest, ...local })
     const socket = new TcpSocket(tcb, this.machine)
@@ -167,8 +197,7 @@ export class Host {
     const { host, port, signal, ...rest } = options
     if (signal?.aborted) throw abortError('listen')
     checkPort(port, 0)
-    if (this.stack.isClosed)
-      throw new NetError('ERR_CLOSED', 'Cannot listen: the stack is closed', { syscall: 'listen' })
+    this.#open('listen')
     const local: Ipv4Addr = host === undefined ? IPV4_ANY : toIpv4(host)
     const listener = new TcpListener(this.machine.listen(local, port, rest), this.machine, this.stack)
     signal?.addEventListener('abort', () => listener.close(), { once: true })

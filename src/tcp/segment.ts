@@ -3,8 +3,9 @@ import { foldSum, pseudoSum } from '../base/checksum.ts'
 import { type Seq, seqAdd, seqDiff, seqGt, seqMax } from '../base/seq.ts'
 import type { Micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
+import type { IpPacket } from '../ip/transport.ts'
 import { HEADROOM, OutFrame } from '../link/link.ts'
-import { IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
+import { ECN_MASK, IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { TCP_CHECKSUM_OFFSET, TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../wire/tcp.ts'
 import { TCP_MAX_OPTIONS_LEN, TcpOptions } from '../wire/tcp-options.ts'
 import { FIXED_HEADERS } from './path/path-probe.ts'
@@ -38,6 +39,21 @@ export class Segment {
 
   get end(): Seq {
     return seqAdd(this.seq, this.length)
+  }
+
+  /** Takes the rest from the packet whose TCP header has been read. */
+  fill({ frame, header: ip }: IpPacket): void {
+    const { header } = this
+    // RFC 9293 MUST-7: what is malformed among the options is passed over, and the segment counts.
+    this.options.parse(frame.view, header.optionsAt, header.payloadAt)
+    this.bytes = frame.bytes
+    this.seq = header.seq
+    this.ack = header.ack
+    this.flags = header.flags
+    this.codepoint = ip.tos & ECN_MASK
+    this.dataAt = header.payloadAt
+    this.dataLength = header.payloadLen
+    this.count = frame.segmentSize > 0 ? Math.max(1, Math.ceil(header.payloadLen / frame.segmentSize)) : 1
   }
 
   has(flag: number): boolean {

@@ -4,10 +4,10 @@ import type { Rng } from '../base/rng.ts'
 import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
 import { type SipKey, sipKey } from '../base/siphash.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
-import { type Micros, micros } from '../base/types.ts'
+import { earliest, type Micros, micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
-import type { IcmpError, IpPacket, Transport } from '../ip/transport.ts'
-import { ECN_MASK, IpProtocol } from '../wire/ipv4.ts'
+import type { ErrorSender, IcmpError, IpPacket, Transport } from '../ip/transport.ts'
+import { IpProtocol } from '../wire/ipv4.ts'
 import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { fail } from './ending.ts'
@@ -18,13 +18,14 @@ import { segmentArrives } from './input.ts'
 import { initialSequenceNumber, timestampOffset } from './iss.ts'
 import { limitLinger } from './linger.ts'
 import { onNetworkError } from './network-errors.ts'
+import { type TcpForwardContext, TcpForwarder, type TcpForwardLimits, type TcpOrigin } from './passive/forwarder.ts'
 import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from './passive/listen.ts'
 import { DEFAULT_BACKLOG, Listener, type ListenOptions } from './passive/listener.ts'
 import { Listeners } from './passive/listeners.ts'
 import { Refusal } from './passive/refusal.ts'
 import { Segment, SegmentSender } from './segment.ts'
 import { output } from './send/output.ts'
-import { type ConnectOptions, resolveTcpOptions, type TcpOptionsInit } from './settings.ts'
+import { type ConnectOptions, resolveTcpOptions, type TcpOptionsInit, type TcpSettings } from './settings.ts'
 import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'
@@ -63,6 +64,8 @@ export interface TcpInit {
   readonly rng: Rng
   /** Asks for a poll: a user call changed something. */
   readonly work: () => void
+  /** Who sends ICMP errors, for those who refuse what they forward. */
+  readonly errors?: ErrorSender
 }
 
 /** All TCP connections and listeners of one stack: RFC 9293's "TCP implementation". */
@@ -75,15 +78,18 @@ export class Tcp implements Transport, TcpOwner {
   readonly #ip: IpOutput
   readonly #ports: PortPool
   readonly #work: () => void
+  readonly #errors: ErrorSender | undefined
+  readonly #rng: Rng
   readonly #key: SipKey
   readonly #table: ConnectionTable<Tcb | TimeWait>
   readonly #listeners = new Listeners()
+  #forwarder: TcpForwarder | undefined = undefined
   readonly #timers = new TimerQueue<Tcb | TimeWait>()
   /** Connections that input, a timer or the user touched since the last poll. */
   #dirty: Tcb[] = []
   #spare: Tcb[] = []
   readonly #claims = new Map<Tcb | TimeWait | Listener, { release(): void }>()
-  readonly #origins = new Map<Tcb, Listener>()
+  readonly #origins = new Map<Tcb, TcpOrigin>()
   readonly #timeWaits = new Set<TimeWait>()
   readonly #segment = new Segment()
   readonly #refusal: Refusal
@@ -96,6 +102,8 @@ export class Tcp implements Transport, TcpOwner {
     this.#ip = init.ip
     this.#ports = init.ports
     this.#work = init.work
+    this.#errors = init.errors
+    this.#rng = init.rng
     this.#key = sipKey(init.rng)
     this.fastOpen = new TcpFastOpen(init.rng)
     this.#table = new ConnectionTable(init.rng)
@@ -206,8 +214,38 @@ export class Tcp implements Transport, TcpOwner {
     this.#work()
   }
 
+  /**
+   * Takes every SYN that no listener takes, to whatever address IP lets in, until `unforward`.
+   * @throws {NetError} EADDRINUSE when that is done already.
+   */
+  forward(limits: TcpForwardLimits): TcpForwarder {
+    if (this.#forwarder !== undefined) {
+      throw new NetError('EADDRINUSE', 'Cannot forward TCP: the stack has a handler for that; close it first')
+    }
+    const context: TcpForwardContext = {
+      ip: this.#ip,
+      refusal: this.#refusal,
+      errors: this.#errors,
+      rng: this.#rng,
+      clock: () => this.#now,
+      find: ({ local, localPort, remote, remotePort }) => this.#table.find(local, localPort, remote, remotePort),
+      open: (origin, arrival, settings) => this.#passive(origin, arrival, settings, undefined),
+      work: this.#work,
+    }
+    this.#forwarder = new TcpForwarder(context, limits)
+    return this.#forwarder
+  }
+
+  /** Refuses what is not decided, and takes no more; connections live on. */
+  unforward(): void {
+    this.#forwarder?.close()
+    this.#forwarder = undefined
+    this.#work()
+  }
+
   /** Aborts every connection and closes every listener; for a stack that goes away. */
   close(): void {
+    this.unforward()
     for (const listener of this.listeners) this.unlisten(listener)
     for (const entry of [...this.#table]) {
       if (entry instanceof Tcb) abort(entry, this.sender, this.#now)
@@ -230,16 +268,7 @@ export class Tcp implements Transport, TcpOwner {
     }
     // RFC 9293 §3.9.2.3 (MUST-57), RFC 1122 §4.2.3.10: a connection has one host at each end.
     if (packet.broadcast) return 'tcp-broadcast'
-    // RFC 9293 MUST-7: what is malformed among the options is passed over, and the segment counts.
-    seg.options.parse(frame.view, header.optionsAt, header.payloadAt)
-    seg.bytes = frame.bytes
-    seg.seq = header.seq
-    seg.ack = header.ack
-    seg.flags = header.flags
-    seg.codepoint = ip.tos & ECN_MASK
-    seg.dataAt = header.payloadAt
-    seg.dataLength = header.payloadLen
-    seg.count = frame.segmentSize > 0 ? Math.max(1, Math.ceil(header.payloadLen / frame.segmentSize)) : 1
+    seg.fill(packet)
     return this.#dispatch(packet, seg, now)
   }
 
@@ -252,7 +281,7 @@ export class Tcp implements Transport, TcpOwner {
   interfaceGone(error: NetError): void {
     for (const entry of [...this.#table]) {
       if (!(entry instanceof Tcb) || entry.route.valid) continue
-      if (this.#ip.ownerOf(entry.local) !== undefined) this.#reroute(entry)
+      if (this.#ip.speaksFor(entry.local)) this.#reroute(entry)
       if (!entry.route.valid)
         fail(entry, 'abort', error.code, 'the interface it used is gone, and no other leads there')
     }
@@ -261,6 +290,7 @@ export class Tcp implements Transport, TcpOwner {
   poll(now: Micros): void {
     this.#now = now
     this.#polling = true
+    this.#forwarder?.poll(now)
     for (let entry = this.#timers.takeDue(now); entry !== undefined; entry = this.#timers.takeDue(now)) {
       if (entry instanceof TimeWait) this.#forget(entry)
       else this.#runTimers(entry, now)
@@ -286,7 +316,10 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   pollAt(): Micros {
-    return this.#dirty.length > 0 ? this.#now : this.#timers.pollAt()
+    if (this.#dirty.length > 0) return this.#now
+    return this.#forwarder === undefined
+      ? this.#timers.pollAt()
+      : earliest(this.#timers.pollAt(), this.#forwarder.pollAt())
   }
 
   changed(tcb: Tcb): void {
@@ -339,7 +372,8 @@ export class Tcp implements Transport, TcpOwner {
       return segmentArrives(entry, seg, this.sender, now)
     }
     const listener = this.#listeners.find(ip.dst, header.dstPort)
-    if (entry !== undefined && (listener === undefined || !entry.mayYieldTo(seg))) {
+    const isWanted = listener !== undefined || this.#forwarder !== undefined
+    if (entry !== undefined && !(isWanted && entry.mayYieldTo(seg))) {
       entry.arrives(seg, this.sender, this.#refusal.limit, now)
       this.#timers.update(entry)
       return undefined
@@ -347,6 +381,8 @@ export class Tcp implements Transport, TcpOwner {
     // A kernel that shares the address answers for ports that are not ours, and only for those.
     const isKernels = packet.iface.shared && !this.#ports.isHeld(this.protocol, ip.dst, header.dstPort)
     if (listener === undefined && isKernels) return 'tcp-closed'
+    const forwarded = listener === undefined && this.#forwarder?.arrives(packet, seg, now)
+    if (forwarded) return forwarded === true ? undefined : forwarded
     const ends = { local: ip.dst, localPort: header.dstPort, remote: ip.src, remotePort: header.srcPort }
     const route = this.#ip.route(ip.src, ip.dst)
     if (route === undefined) return 'tcp-no-route'
@@ -368,12 +404,17 @@ export class Tcp implements Transport, TcpOwner {
     return replaces === undefined ? iss : seqMax(iss, seqAdd(replaces.sndNxt, REUSE_GAP))
   }
 
+  /** A connection that a SYN begins. */
+  #passive(origin: TcpOrigin, arrival: Arrival, settings: TcpSettings, cookie: Seq | undefined): Tcb {
+    const { ends, route, replaces, now } = arrival
+    if (replaces !== undefined) this.#forget(replaces)
+    const tcb = this.#create(ends, route, cookie ?? this.#chooseIss(ends, replaces, now), settings, true, now)
+    this.#origins.set(tcb, origin)
+    return tcb
+  }
+
   #accepting(listener: Listener, arrival: Arrival, cookie: Seq | undefined): Tcb {
-    const { ends, route, now } = arrival
-    if (arrival.replaces !== undefined) this.#forget(arrival.replaces)
-    const iss = cookie ?? this.#chooseIss(ends, arrival.replaces, now)
-    const tcb = this.#create(ends, route, iss, listener.settings, true, now)
-    this.#origins.set(tcb, listener)
+    const tcb = this.#passive(listener, arrival, listener.settings, cookie)
     this.#claims.set(tcb, this.#ports.claim(this.protocol, listener.local, listener.localPort))
     return tcb
   }
@@ -416,7 +457,6 @@ export class Tcp implements Transport, TcpOwner {
     }
   }
 
-  /** Tells the user what happened. */
   /** Tells the user what happened. Where he throws, he is told the rest with the next poll. */
   #tell(tcb: Tcb, now: Micros): void {
     try {
@@ -432,10 +472,10 @@ export class Tcp implements Transport, TcpOwner {
 
   #established(tcb: Tcb, now: Micros): void {
     startKeepAlive(tcb, now)
-    const listener = this.#origins.get(tcb)
+    const origin = this.#origins.get(tcb)
     this.#origins.delete(tcb)
     tcb.user?.onEstablished()
-    listener?.established(tcb)
+    origin?.established(tcb)
   }
 
   #send(tcb: Tcb, now: Micros): void {

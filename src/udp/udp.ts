@@ -1,6 +1,6 @@
 import { IPV4_ANY, type Ipv4Addr, isMulticast } from '../base/address.ts'
 import { foldSum, pseudoSum } from '../base/checksum.ts'
-import type { ErrorCode } from '../base/errors.ts'
+import { type ErrorCode, NetError } from '../base/errors.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
@@ -11,6 +11,7 @@ import { IPV4_HEADER_LEN, IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { UDP_CHECKSUM_OFFSET, UDP_HEADER_LEN, type UdpDrop, UdpHeader } from '../wire/udp.ts'
 import type { UdpEndpoint } from './endpoint.ts'
+import { UdpForwarder, type UdpForwardLimits } from './forwarder.ts'
 import { UdpTable } from './udp-table.ts'
 
 /** What the largest packet leaves. */
@@ -30,6 +31,7 @@ export class Udp implements Transport {
   readonly #in = new UdpHeader()
   readonly #out = new UdpHeader()
   readonly #frame = new OutFrame()
+  #forwarder: UdpForwarder | undefined = undefined
   /** Those with departures. */
   #senders: UdpEndpoint[] = []
 
@@ -46,7 +48,9 @@ export class Udp implements Transport {
     // RFC 768: zero says that the sender computed none.
     if (frame.checksum === 'complete' && udp.checksum !== 0 && !this.#isIntact(packet)) return 'udp-bad-checksum'
     if (packet.broadcast) return this.#deliverToAll(packet)
-    const endpoint = this.endpoints.find(header.dst, udp.dstPort, header.src, udp.srcPort)
+    const endpoint =
+      this.endpoints.find(header.dst, udp.dstPort, header.src, udp.srcPort) ??
+      this.#forwarder?.arrives(packet, udp, now)
     if (endpoint !== undefined) return this.#deliver(endpoint, packet)
     // RFC 1122 §4.1.3.1
     this.#errors.sendError(packet, IcmpType.UNREACHABLE, IcmpCode.PORT_UNREACHABLE, 0, now)
@@ -55,7 +59,9 @@ export class Udp implements Transport {
 
   /** RFC 1122 §4.1.3.3: errors go to the application. Only a connected endpoint proves that the quote is genuine. */
   icmpError(error: IcmpError, now: Micros): void {
-    const connected = this.endpoints.findConnected(error.src, error.srcPort, error.dst, error.dstPort)
+    const connected =
+      this.endpoints.findConnected(error.src, error.srcPort, error.dst, error.dstPort) ??
+      this.#forwarder?.find(error.src, error.srcPort, error.dst, error.dstPort)
     const endpoint = connected ?? this.endpoints.find(error.src, error.srcPort, error.dst, error.dstPort)
     if (endpoint === undefined) return
     if (error.mtu > 0) {
@@ -99,12 +105,31 @@ export class Udp implements Transport {
     return undefined
   }
 
+  /**
+   * Takes every datagram that no endpoint takes, to whatever address IP lets in, until `unforward`.
+   * @throws {NetError} EADDRINUSE when that is done already.
+   */
+  forward(limits: UdpForwardLimits): UdpForwarder {
+    if (this.#forwarder !== undefined) {
+      throw new NetError('EADDRINUSE', 'Cannot forward UDP: the stack has a handler for that; close it first')
+    }
+    this.#forwarder = new UdpForwarder(limits)
+    return this.#forwarder
+  }
+
+  /** Ends every flow, and takes no more. */
+  unforward(): void {
+    this.#forwarder?.close()
+    this.#forwarder = undefined
+  }
+
   /** Frees the endpoint's port; what it has queued still goes. */
   close(endpoint: UdpEndpoint): void {
     this.endpoints.remove(endpoint)
   }
 
   poll(now: Micros): void {
+    this.#forwarder?.poll(now)
     if (this.#senders.length === 0) return
     const senders = this.#senders
     this.#senders = []
@@ -119,7 +144,7 @@ export class Udp implements Transport {
   }
 
   pollAt(): Micros {
-    return this.#senders.length > 0 ? (0 as Micros) : NEVER
+    return this.#senders.length > 0 ? (0 as Micros) : (this.#forwarder?.pollAt() ?? NEVER)
   }
 
   #isIntact({ frame, header }: IpPacket): boolean {

@@ -68,6 +68,17 @@ export function arrivesAtListener(
   const fastOpen = judgeSyn(context.fastOpen, listener.fastOpen, arrival)
   const tcb = context.create(listener, arrival)
   tcb.fastOpen = fastOpen
+  takeSyn(tcb, seg, now)
+  if (fastOpen?.isOpen) {
+    listener.completes(tcb)
+    openBySyn(tcb, arrival, context.sender)
+  } else listener.begins(tcb)
+  tcb.owner.changed(tcb)
+  return undefined
+}
+
+/** RFC 9293 §3.10.7.2 third: what the SYN tells us; the next poll answers it. */
+export function takeSyn(tcb: Tcb, seg: Segment, now: Micros): void {
   tcb.rcv.irs = seg.seq
   tcb.rcv.nxt = seqAdd(seg.seq, 1)
   tcb.rcv.adv = tcb.rcv.nxt
@@ -76,12 +87,6 @@ export function arrivesAtListener(
   tcb.snd.wl1 = seg.seq
   acceptSynOptions(tcb, seg, now)
   tcb.become('rcv SYN')
-  if (fastOpen?.isOpen) {
-    listener.completes(tcb)
-    openBySyn(tcb, arrival, context.sender)
-  } else listener.begins(tcb)
-  tcb.owner.changed(tcb)
-  return undefined
 }
 
 /** RFC 4987 §3.6: answers the SYN and remembers nothing. */

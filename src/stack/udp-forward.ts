@@ -97,7 +97,6 @@ export class UdpFlow implements AsyncIterable<Uint8Array> {
       if (code !== 'ENOBUFS') throw this.#error(code, 'send')
       await this.#writers.wait(options.signal)
     }
-    this.#forwarder.touch(this.#flow, this.#stack.now)
     this.#stack.work()
   }
 

@@ -67,7 +67,7 @@ export class UdpForwarder {
     const known = this.find(header.dst, udp.dstPort, header.src, udp.srcPort)
     // RFC 768: without a source port there is nobody to answer.
     if (known === undefined) return udp.srcPort === 0 ? undefined : this.#begin(packet, udp, now).endpoint
-    this.touch(this.#byEndpoint.get(known)!, now)
+    this.used(known, now)
     return known
   }
 
@@ -75,10 +75,12 @@ export class UdpForwarder {
     return this.#table.findConnected(local, localPort, remote, remotePort)
   }
 
-  /** Something passes. */
-  touch(flow: UdpFlowEntry, now: Micros): void {
+  /** Something passes, where the endpoint is one of a flow. */
+  used(endpoint: UdpEndpoint, now: Micros): void {
+    const flow = this.#byEndpoint.get(endpoint)
+    if (flow === undefined) return
     flow.lastUsed = now
-    if (flow === this.#newest || flow.isOver) return
+    if (flow === this.#newest) return
     this.#unlink(flow)
     this.#append(flow)
   }

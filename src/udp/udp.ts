@@ -136,6 +136,7 @@ export class Udp implements Transport {
     for (const endpoint of senders) {
       let departure = endpoint.shift()
       if (departure === undefined) continue
+      this.#forwarder?.used(endpoint, now)
       for (; departure !== undefined; departure = endpoint.shift()) {
         this.#transmit(endpoint, departure.data, departure.address, departure.port, now)
       }

@@ -18,11 +18,13 @@ function world(options: Partial<AddInterfaceOptions> = {}) {
   stack.addInterface(cable.b, { address: '10.0.0.2/24', anyAddress: true, ...options })
   const simulation = new Simulation([client.stack, stack.stack])
   const run = <T>(promise: Promise<T>): Promise<T> => simulation.runUntilSettled(promise, LIMIT)
+  let now = 0
   /** Lets time pass, and those who wait act. */
   const pass = async (ms: number): Promise<void> => {
-    const until = simulation.now / 1000 + ms
-    while (simulation.now / 1000 < until) {
-      simulation.run(fromMs(Math.min(until, simulation.now / 1000 + 10)))
+    const until = Math.max(now, simulation.now / 1000) + ms
+    for (now = until - ms; now < until; ) {
+      now = Math.min(until, now + 10)
+      simulation.run(fromMs(now))
       await new Promise((resolve) => setImmediate(resolve))
     }
   }

@@ -60,6 +60,8 @@ export class TcpRequest implements EndsV4, TableEntry, Timed {
   /** The latest of the SYNs that ask for it, without their data. */
   syn: IpPacket
   seq: Seq
+  /** Octets of data that came with it. */
+  dataLength: number
   /** Why nothing can be decided any more; undefined while it can. */
   over: ErrorCode | 'decided' | undefined = undefined
   /** Told when it ends before it was decided. */
@@ -77,6 +79,7 @@ export class TcpRequest implements EndsV4, TableEntry, Timed {
     this.remotePort = seg.header.srcPort
     this.syn = keepPacket(packet, seg.dataAt)
     this.seq = seg.seq
+    this.dataLength = seg.dataLength
     this.#endsAt = endsAt
   }
 
@@ -204,6 +207,7 @@ export class TcpForwarder implements TcpOrigin {
     this.stats.repeats++
     request.syn = keepPacket(packet, seg.dataAt)
     request.seq = seg.seq
+    request.dataLength = seg.dataLength
   }
 
   #abandon(request: TcpRequest): void {
@@ -244,6 +248,7 @@ export class TcpForwarder implements TcpOrigin {
     const seg = new Segment()
     seg.header.parse(syn.frame.view, syn.header.payloadAt, syn.header.end)
     seg.fill(syn)
+    seg.dataLength = request.dataLength
     return { seg, ends: request, route, replaces: undefined, now: this.#context.clock() }
   }
 }

@@ -24,6 +24,9 @@ export const ERROR_CODES = {
   EBUSY: 'the server is busy with something else',
   EPROTO: 'the peer does not keep to the protocol',
   ERR_ADDON_MISSING: 'the native addon is not built or does not load',
+  ERR_PROXY: 'the proxy cannot be reached, or does not speak its protocol',
+  ERR_PROXY_AUTH: 'the proxy does not know the user name and password, or wants some',
+  ERR_PROXY_REFUSED: 'the proxy will not do that',
   ERR_CLOSED: 'the stack or the socket is closed',
   ABORT_ERR: 'the operation was aborted by its AbortSignal',
 } as const

@@ -119,7 +119,7 @@ function divertOutput(output: Output): void {
 }
 
 /** A link that makes the trouble asked for, and can make the same again. */
-function withFaults(link: Link, { rate, seed, ...shares }: FaultArgs, output: Output): Link {
+export function withFaults(link: Link, { rate, seed, ...shares }: FaultArgs, output: Output): Link {
   const chosen = seed ?? randomInt(2 ** 32)
   if (seed === undefined) output.note(`trouble on purpose; --seed ${chosen} repeats it`)
   return new FaultLink(link, { ...shares, seed: chosen, ...(rate === undefined ? {} : { rate }) })

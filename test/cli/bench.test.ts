@@ -5,7 +5,9 @@ import { gotcp } from './world.ts'
 describe('gotcp bench refuses', () => {
   it('what makes no sense, before it touches a network', async () => {
     for (const [line, says] of [
-      ['', /HOST is missing.*--server/],
+      ['-i eth0', /HOST is missing/],
+      ['--tap t0 --ip 10.0.0.2/24 --latency', /HOST is missing/],
+      ['--iperf3 --latency', /--iperf3 does not go with --latency/],
       ['10.0.0.1 --against 10.0.0.2', /two servers/],
       ['10.0.0.1:0', /"0" is not a port/],
       ['10.0.0.1:5:6', /is not an IPv4 address/],
@@ -32,6 +34,24 @@ describe('gotcp bench refuses', () => {
       assert.equal(code, 2, line)
       assert.match(stderr, says)
       assert.equal(stdout, '')
+    }
+  })
+})
+
+describe('gotcp bench without a HOST', () => {
+  it('measures two stacks in memory, everything it can measure', async () => {
+    for (const [line, says] of [
+      ['-n 1M', /0\.00-\d\.\d\d {3}sec +1\.00 MBytes .* receiver/],
+      ['-n 1M -R', /receiver/],
+      ['-u -t 0.2 -b 10M', /\d+\/\d+ \(\d.*%\) {2}receiver/],
+      ['--latency --requests 10', /10 requests/],
+      ['--connections --requests 10', /10 connections/],
+      ['-n 100K --loss 2% --seed 1 -p 5300', /receiver/],
+    ] as const) {
+      const { code, stdout, stderr } = await gotcp('bench', ...line.split(' '))
+      assert.equal(code, 0, `${line}: ${stderr}`)
+      assert.match(stdout, says)
+      assert.match(stderr, /two of our own stacks/)
     }
   })
 })

@@ -159,16 +159,11 @@ export function checkFlags(args: BenchArgs): void {
   }
 }
 
-/** Whom to measure against: `--against HOST`, `HOST`, or `HOST:PORT`. @throws UsageError */
-export function readTarget({ against, port, _: [word] }: BenchArgs): { readonly host: string; readonly port: number } {
+/** Whom to measure against: `--against HOST`, `HOST`, or `HOST:PORT`; undefined when nobody is named. @throws UsageError */
+export function readTarget({ against, port, _: [word] }: BenchArgs): { host: string; port: number } | undefined {
   if (against !== undefined && word !== undefined) throw new UsageError(`two servers: ${against} and ${word}`)
   const text = against ?? word
-  if (text === undefined) {
-    throw new UsageError(
-      'HOST is missing: whom to measure against',
-      'try: gotcp bench 172.20.0.3, or gotcp bench --server',
-    )
-  }
+  if (text === undefined) return undefined
   const [host = '', attached, ...rest] = text.split(':')
   const chosen = attached === undefined ? port : PORT.parse(attached)
   if (rest.length > 0 || HOST.parse(host) === undefined) throw new UsageError(`"${text}" is not ${HOST.expects}`)

@@ -37,10 +37,14 @@ interface Hold {
 
 /** A port that is ours on some address. */
 interface HeldPort {
-  readonly holds: Hold[]
+  /** In the table. */
+  readonly key: number
+  holds: readonly Hold[]
   /** What is kept for us outside, until nothing of the port is ours any more. */
-  readonly reservations: { readonly addr: IpAddr; readonly reservation: PortReservation }[]
+  reservations: readonly { readonly addr: IpAddr; readonly reservation: PortReservation }[]
 }
+
+const NONE: readonly never[] = []
 
 /**
  * Ports by number: random ephemeral ones (RFC 6056 §3.3.1), and those the kernel
@@ -85,16 +89,17 @@ export class Ports {
    */
   claim(protocol: number, addr: IpAddr, port: number): PortClaim {
     const key = keyOf(protocol, port)
-    const held = this.#held.get(key) ?? { holds: [], reservations: [] }
+    const held = this.#held.get(key) ?? { key, holds: NONE, reservations: NONE }
     let hold = held.holds.find((each) => each.addr === addr)
     if (hold === undefined) {
       this.#reserve(held, protocol, addr, port)
       hold = { addr, claims: 0 }
-      held.holds.push(hold)
+      // Most ports are held once: a list that is made anew has no room to spare.
+      held.holds = [...held.holds, hold]
       this.#held.set(key, held)
     }
     hold.claims++
-    return { port, release: once(() => this.#release(key, hold)) }
+    return new Claim(port, hold, held, this.#held)
   }
 
   /**
@@ -131,25 +136,14 @@ export class Ports {
     this.#held.clear()
   }
 
-  #release(key: number, hold: Hold): void {
-    if (--hold.claims > 0) return
-    const held = this.#held.get(key)
-    const index = held?.holds.indexOf(hold) ?? -1
-    // `close` gave it back already.
-    if (held === undefined || index < 0) return
-    held.holds.splice(index, 1)
-    if (held.holds.length > 0) return
-    this.#held.delete(key)
-    for (const { reservation } of held.reservations) reservation.release()
-  }
-
   /**
    * Has a port kept for us outside, on those shared addresses where it is not yet: what keeps it on all addresses keeps
    * it on each, and would be in the way of one on all that comes later.
    */
-  #reserve({ reservations }: HeldPort, protocol: number, addr: IpAddr, port: number): void {
+  #reserve(held: HeldPort, protocol: number, addr: IpAddr, port: number): void {
     const { reserver } = this
     if (reserver === undefined) return
+    const reservations = [...held.reservations]
     const shared = this.#shared()
     const isKept = (one: IpAddr): boolean => reservations.some((each) => each.addr === one || each.addr === IPV4_ANY)
     const wanted = addr !== IPV4_ANY ? [addr].filter((one) => shared.includes(one)) : shared
@@ -163,16 +157,35 @@ export class Ports {
       for (const { reservation } of reservations.splice(before)) reservation.release()
       throw error
     }
+    held.reservations = reservations
   }
 }
 
 const keyOf = (protocol: number, port: number): number => (protocol << 16) | port
 
-function once(action: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (isDone) return
-    isDone = true
-    action()
+/** One claim, which counts until it is released. */
+class Claim implements PortClaim {
+  readonly port: number
+  readonly #held: HeldPort
+  readonly #all: Map<number, HeldPort>
+  #hold: Hold | undefined
+
+  constructor(port: number, hold: Hold, held: HeldPort, all: Map<number, HeldPort>) {
+    this.port = port
+    this.#hold = hold
+    this.#held = held
+    this.#all = all
+  }
+
+  release(): void {
+    const hold = this.#hold
+    const held = this.#held
+    this.#hold = undefined
+    if (hold === undefined || --hold.claims > 0) return
+    held.holds = held.holds.filter((each) => each !== hold)
+    // `close` gave it back already.
+    if (held.holds.length > 0 || this.#all.get(held.key) !== held) return
+    this.#all.delete(held.key)
+    for (const { reservation } of held.reservations) reservation.release()
   }
 }

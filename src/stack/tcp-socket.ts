@@ -1,23 +1,20 @@
-import { formatEndpoint, formatIp } from '../base/address.ts'
-import { NetError } from '../base/errors.ts'
+import { formatIp } from '../base/address.ts'
 import { isSynHeld, releaseSyn } from '../tcp/fast-open/client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import { ReceiveCall } from '../tcp/receive/receive-call.ts'
-import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
+import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
-import { type Abortable, abortError, Waiters } from './waiters.ts'
-import { type WriteOptions, WriteQueue } from './write-queue.ts'
+import { TcpCourse } from './tcp-course.ts'
+import { ENDED, tcpError } from './tcp-error.ts'
+import { type Abortable, abortError } from './waiters.ts'
+import type { WriteOptions } from './write-queue.ts'
 
 /** Bytes that one `read` hands over at most: enough to be cheap, little enough to stay in the cache. */
 const MAX_READ = 256 * 1024
 
-const PREPOSITIONS = { connect: 'to', read: 'from', write: 'to' } as const
 const UTF8 = new TextEncoder()
-
-const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed before it was open' }
-const ENDED: TcpFailure = { code: 'EPIPE', message: 'this side of the connection is already closed' }
 
 /**
  * One TCP connection, for programs: promises over the machine in `tcp/`.
@@ -26,63 +23,42 @@ const ENDED: TcpFailure = { code: 'EPIPE', message: 'this side of the connection
  * buffer, and what is not read closes the window on the peer.
  */
 export class TcpSocket {
-  readonly localAddress: string
-  readonly localPort: number
-  readonly remoteAddress: string
-  readonly remotePort: number
-  /** Resolves when both sides are closed; rejects with the reason when the connection failed. */
-  readonly closed: Promise<void>
   readonly #tcb: Tcb
   readonly #tcp: Tcp
-  readonly #readers = new Waiters('read')
-  readonly #receiveCall = new ReceiveCall()
-  readonly #writes: WriteQueue
-  readonly #opened: Promise<void>
-  #isOpen = false
-  #isOver = false
+  readonly #course: TcpCourse
 
   constructor(tcb: Tcb, tcp: Tcp) {
     this.#tcb = tcb
     this.#tcp = tcp
-    this.#writes = new WriteQueue(tcb)
-    this.localAddress = formatIp(tcb.local)
-    this.localPort = tcb.localPort
-    this.remoteAddress = formatIp(tcb.remote)
-    this.remotePort = tcb.remotePort
-    const opened = deferred()
-    const closed = deferred()
-    this.#opened = opened.promise
-    this.closed = closed.promise
-    // A program that waits for neither has nothing to catch.
-    this.#opened.catch(() => undefined)
-    this.closed.catch(() => undefined)
-    const user: TcpUser = {
-      onEstablished: () => {
-        this.#isOpen = true
-        opened.resolve()
-      },
-      onReadable: () => this.#readers.wake(),
-      onWritable: () => this.#writes.resume(),
-      onClosed: (failure) => {
-        this.#isOver = true
-        if (failure === undefined) closed.resolve()
-        else closed.reject(this.#error(failure, 'read'))
-        if (!this.#isOpen) opened.reject(this.#error(failure ?? CLOSED_EARLY, 'connect'))
-        this.#readers.wake()
-        this.#writes.fail(this.#error(failure ?? ENDED, 'write'))
-      },
-    }
-    tcb.user = user
-    tcb.receiveCall = this.#receiveCall
-    // An accepted connection is open, and may be over before anybody asked for it.
-    if (tcb.isUsable) user.onEstablished()
-    if (tcb.isOver) user.onClosed(tcb.failure)
+    this.#course = new TcpCourse(tcb)
+    tcb.user = this.#course
+  }
+
+  get localAddress(): string {
+    return formatIp(this.#tcb.local)
+  }
+
+  get localPort(): number {
+    return this.#tcb.localPort
+  }
+
+  get remoteAddress(): string {
+    return formatIp(this.#tcb.remote)
+  }
+
+  get remotePort(): number {
+    return this.#tcb.remotePort
+  }
+
+  /** Resolves when both sides are closed; rejects with the reason when the connection failed. */
+  get closed(): Promise<void> {
+    return this.#course.closed
   }
 
   /** Resolves when the handshake is complete; a SYN that waits for data (Fast Open) goes without. Rejects with ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, … */
   get opened(): Promise<void> {
     releaseSyn(this.#tcb)
-    return this.#opened
+    return this.#course.opened
   }
 
   /** The SYN waits for the first `write`, whose data it will carry (Fast Open); `read`, `opened` and `end` let it go without. */
@@ -111,7 +87,8 @@ export class TcpSocket {
   /** As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end. */
   async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
     const { receiveRing } = this.#tcb
-    const call = this.#receiveCall
+    this.#tcb.receiveCall ??= new ReceiveCall()
+    const call = this.#tcb.receiveCall
     let filled = 0
     if (receiveRing.length > 0 || call.isWaiting) {
       if (!(await this.#readable(options.signal))) return 0
@@ -142,12 +119,12 @@ export class TcpSocket {
     if (options.signal?.aborted) throw abortError('write')
     const bytes = typeof data === 'string' ? UTF8.encode(data) : data
     this.#checkWritable()
-    await this.#writes.write(bytes, options)
+    await this.#course.writes.write(bytes, options)
   }
 
   /** Half-close: what was written still goes, then the peer reads the end. Reading goes on. */
   end(): void {
-    this.#writes.end()
+    this.#course.writes.end()
   }
 
   /**
@@ -156,11 +133,11 @@ export class TcpSocket {
    */
   async close(): Promise<void> {
     const isImmediate = this.#tcb.receiveRing.length > 0 || this.#tcb.settings.linger === 0
-    if (this.#writes.isEmpty || isImmediate) {
+    if (this.#course.writes.isEmpty || isImmediate) {
       closeBoth(this.#tcb, this.#tcp.sender, this.#tcp.now)
     } else {
       this.#tcb.readClosed = true
-      this.#writes.end()
+      this.#course.writes.end()
     }
     this.#tcp.changed(this.#tcb)
     await this.closed.catch(() => undefined)
@@ -210,38 +187,18 @@ export class TcpSocket {
     releaseSyn(this.#tcb)
     while (this.#tcb.receiveRing.length === 0 && !call?.filled) {
       if (atEnd(this.#tcb)) return false
-      if (this.#isOver) {
-        if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'read')
+      if (this.#course.isOver) {
+        if (this.#tcb.failure !== undefined) throw tcpError(this.#tcb, this.#tcb.failure, 'read')
         return false
       }
-      await this.#readers.wait(signal)
+      await this.#course.readers.wait(signal)
     }
     return true
   }
 
   #checkWritable(): void {
-    if (this.#tcb.failure !== undefined) throw this.#error(this.#tcb.failure, 'write')
-    if (this.#writes.isEnding || this.#tcb.finQueued || this.#isOver) throw this.#error(ENDED, 'write')
+    if (this.#tcb.failure !== undefined) throw tcpError(this.#tcb, this.#tcb.failure, 'write')
+    if (this.#course.writes.isEnding || this.#tcb.finQueued || this.#course.isOver)
+      throw tcpError(this.#tcb, ENDED, 'write')
   }
-
-  #error(failure: TcpFailure, syscall: keyof typeof PREPOSITIONS): NetError {
-    const where = formatEndpoint(this.#tcb.remote, this.#tcb.remotePort)
-    const message = `Cannot ${syscall} ${PREPOSITIONS[syscall]} ${where}: ${failure.message}`
-    return new NetError(failure.code, message, { syscall, address: this.remoteAddress, port: this.remotePort })
-  }
-}
-
-interface Deferred {
-  readonly promise: Promise<void>
-  resolve(): void
-  reject(error: unknown): void
-}
-
-function deferred(): Deferred {
-  const parts: { resolve?: () => void; reject?: (error: unknown) => void } = {}
-  const promise = new Promise<void>((resolve, reject) => {
-    parts.resolve = resolve
-    parts.reject = reject
-  })
-  return { promise, resolve: () => parts.resolve?.(), reject: (error) => parts.reject?.(error) }
 }

@@ -15,7 +15,7 @@ export const abortError = (syscall: string): NetError =>
  */
 export class Waiters {
   readonly #syscall: string
-  #waiting = new Set<() => void>()
+  #waiting: Set<() => void> | undefined = undefined
 
   /** `syscall` names the operation in the error of an abort. */
   constructor(syscall = 'wait') {
@@ -34,18 +34,19 @@ export class Waiters {
         resolve()
       }
       const onAbort = (): void => {
-        this.#waiting.delete(onWake)
+        this.#waiting?.delete(onWake)
         reject(abortError(this.#syscall))
       }
       signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting ??= new Set()
       this.#waiting.add(onWake)
     })
   }
 
   wake(): void {
-    if (this.#waiting.size === 0) return
     const waiting = this.#waiting
-    this.#waiting = new Set()
+    if (waiting === undefined) return
+    this.#waiting = undefined
     for (const onWake of waiting) onWake()
   }
 }

@@ -24,7 +24,8 @@ interface Write {
  */
 export class WriteQueue {
   readonly #tcb: Tcb
-  readonly #waiting = new Set<Write>()
+  /** Undefined while none waits. */
+  #waiting: Set<Write> | undefined = undefined
   #isEnding = false
 
   constructor(tcb: Tcb) {
@@ -37,7 +38,7 @@ export class WriteQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.size === 0
+    return this.#waiting === undefined
   }
 
   /** Sends bytes; resolves when all are in the send buffer. An abort takes out those that are not. */
@@ -55,7 +56,7 @@ export class WriteQueue {
 
   /** There is room in the send buffer. */
   resume(): void {
-    for (const write of this.#waiting) {
+    for (const write of this.#waiting ?? []) {
       write.taken += send(this.#tcb, write.bytes, write.taken)
       if (write.taken < write.bytes.length) return
       write.settle()
@@ -65,13 +66,13 @@ export class WriteQueue {
 
   /** Fails whatever waits. */
   fail(error: unknown): void {
-    for (const write of this.#waiting) write.settle(error)
+    for (const write of this.#waiting ?? []) write.settle(error)
   }
 
   /** Bytes that wait. */
   get #left(): number {
     let left = 0
-    for (const { bytes, taken } of this.#waiting) left += bytes.length - taken
+    for (const { bytes, taken } of this.#waiting ?? []) left += bytes.length - taken
     return left
   }
 
@@ -85,13 +86,15 @@ export class WriteQueue {
         bytes,
         taken,
         settle: (error) => {
-          this.#waiting.delete(write)
+          this.#waiting?.delete(write)
+          if (this.#waiting?.size === 0) this.#waiting = undefined
           signal?.removeEventListener('abort', onAbort)
           if (error === undefined) resolve()
           else reject(error)
         },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting ??= new Set()
       this.#waiting.add(write)
     })
   }

@@ -1,10 +1,12 @@
 import { type Seq, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../base/seq.ts'
 import { drop, firstBeyond, insert } from './seq-list.ts'
 
-/** A set of sequence numbers as disjoint runs in order, none touching the next. */
+const NONE: Seq[] = []
+
+/** A set of sequence numbers as disjoint runs in order, none touching the next. Empty, it holds no memory. */
 export class SeqRuns {
-  readonly #starts: Seq[] = []
-  readonly #ends: Seq[] = []
+  #starts = NONE
+  #ends = NONE
 
   get count(): number {
     return this.#starts.length
@@ -36,6 +38,11 @@ export class SeqRuns {
 
   /** Adds [start, end), and joins it with the runs it touches; returns the index of the whole. */
   add(start: Seq, end: Seq): number {
+    if (this.count === 0) {
+      this.#starts = [start]
+      this.#ends = [end]
+      return 0
+    }
     const starts = this.#starts
     const ends = this.#ends
     let i = this.find(start)
@@ -57,9 +64,13 @@ export class SeqRuns {
   /** Takes away everything below `edge`. */
   release(edge: Seq): void {
     const gone = this.find(edge)
+    if (gone === this.count) {
+      this.clear()
+      return
+    }
     drop(this.#starts, 0, gone)
     drop(this.#ends, 0, gone)
-    if (this.count > 0 && seqLt(this.#starts[0]!, edge)) this.#starts[0] = edge
+    if (seqLt(this.#starts[0]!, edge)) this.#starts[0] = edge
   }
 
   /** Whether nothing lies beyond `edge`. */
@@ -68,7 +79,7 @@ export class SeqRuns {
   }
 
   clear(): void {
-    this.#starts.length = 0
-    this.#ends.length = 0
+    this.#starts = NONE
+    this.#ends = NONE
   }
 }

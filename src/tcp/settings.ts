@@ -270,6 +270,22 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
   }
 }
 
+/** Connections that are opened one after another with the same options share their settings. */
+export class SharedSettings {
+  #init: TcpOptionsInit = {}
+  #settings = resolveTcpOptions()
+  readonly #names = Object.keys(this.#settings) as (keyof TcpOptionsInit)[]
+
+  /** As `resolveTcpOptions`. */
+  of(init: TcpOptionsInit): TcpSettings {
+    const latest = this.#init
+    if (this.#names.every((name) => init[name] === latest[name])) return this.#settings
+    this.#settings = resolveTcpOptions(init)
+    this.#init = { ...init }
+    return this.#settings
+  }
+}
+
 /** The nearest to `init` that `resolveTcpOptions` takes, for whoever hands on what another system allows; NaN is the default. */
 export function nearestTcpOptions(init: TcpOptionsInit): TcpOptionsInit {
   const nearest: Record<string, unknown> = { ...init }

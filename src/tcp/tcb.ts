@@ -22,6 +22,7 @@ import { RightSizing } from './receive/right-sizing.ts'
 import { DeliveryRate } from './recovery/delivery-rate.ts'
 import { ProportionalRateReduction } from './recovery/prr.ts'
 import { Rack } from './recovery/rack.ts'
+import type { RangePool } from './recovery/range-pool.ts'
 import { RttEstimator } from './recovery/rtt.ts'
 import { Scoreboard } from './recovery/scoreboard.ts'
 import { SpuriousTimeout } from './recovery/spurious-timeout.ts'
@@ -251,6 +252,7 @@ export class Tcb {
     ends: { local: Ipv4Addr; localPort: number; remote: Ipv4Addr; remotePort: number }
     owner: TcpOwner
     settings: TcpSettings
+    ranges: RangePool
     route: Route
     pathMtu: number
     iss: Seq
@@ -274,7 +276,7 @@ export class Tcb {
     this.snd = { una: iss, nxt: iss, wnd: 0, wl1: none, wl2: none, iss, maxWnd: 0, smallEnd: iss }
     this.rcv = { nxt: none, adv: none, irs: none, lastAck: none }
     this.recoveryPoint = iss
-    this.board = new Scoreboard(iss)
+    this.board = new Scoreboard(iss, init.ranges)
     this.rack = new Rack(iss, init.settings.reordering)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
     this.congestion = congestionControl(init.settings, initialWindow(this.mss, init.settings.initialWindow))

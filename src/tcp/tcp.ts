@@ -23,9 +23,16 @@ import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from
 import { DEFAULT_BACKLOG, Listener, type ListenOptions } from './passive/listener.ts'
 import { Listeners } from './passive/listeners.ts'
 import { Refusal } from './passive/refusal.ts'
+import { RangePool } from './recovery/range-pool.ts'
 import { Segment, SegmentSender } from './segment.ts'
 import { output } from './send/output.ts'
-import { type ConnectOptions, resolveTcpOptions, type TcpOptionsInit, type TcpSettings } from './settings.ts'
+import {
+  type ConnectOptions,
+  resolveTcpOptions,
+  SharedSettings,
+  type TcpOptionsInit,
+  type TcpSettings,
+} from './settings.ts'
 import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'
@@ -92,6 +99,8 @@ export class Tcp implements Transport, TcpOwner {
   readonly #origins = new Map<Tcb, TcpOrigin>()
   readonly #timeWaits = new Set<TimeWait>()
   readonly #segment = new Segment()
+  readonly #settings = new SharedSettings()
+  readonly #ranges = new RangePool()
   readonly #refusal: Refusal
   readonly #listenContext: ListenContext
   #now = micros(0)
@@ -148,7 +157,7 @@ export class Tcp implements Transport, TcpOwner {
    * @throws {NetError} ENETUNREACH, EAFNOSUPPORT, EADDRINUSE or EADDRNOTAVAIL.
    */
   connect(remote: IpAddr, remotePort: number, options: TcpOptionsInit & ConnectOptions = {}): Tcb {
-    const settings = resolveTcpOptions(options)
+    const settings = this.#settings.of(options)
     if (!isIpv4(remote)) throw new NetError('EAFNOSUPPORT', `Cannot connect to ${remote}: IPv6 is not supported yet`)
     const route = this.#ip.route(remote, options.local)
     if (route === undefined) {
@@ -422,7 +431,18 @@ export class Tcp implements Transport, TcpOwner {
   #create(ends: EndsV4, route: Route, iss: Seq, settings: Tcb['settings'], passive: boolean, now: Micros): Tcb {
     const tsOffset = timestampOffset(this.#key, ends)
     const pathMtu = this.#ip.mtuOf(route)
-    const tcb = new Tcb({ ends, owner: this, settings, route, pathMtu, iss, tsOffset, passive, now })
+    const tcb = new Tcb({
+      ends,
+      owner: this,
+      settings,
+      ranges: this.#ranges,
+      route,
+      pathMtu,
+      iss,
+      tsOffset,
+      passive,
+      now,
+    })
     this.#table.add(tcb)
     return tcb
   }

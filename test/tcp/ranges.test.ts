@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type Seq, seq, seqDiff } from '../../src/base/seq.ts'
 import { micros } from '../../src/base/types.ts'
 import { Reassembly } from '../../src/tcp/receive/reassembly.ts'
+import { RangePool } from '../../src/tcp/recovery/range-pool.ts'
 import { type DeliveryWatcher, Scoreboard } from '../../src/tcp/recovery/scoreboard.ts'
 import type { SentRange } from '../../src/tcp/recovery/sent-range.ts'
 
@@ -81,7 +82,7 @@ describe('Scoreboard', () => {
   it('covers what was sent and not acknowledged, and counts it right', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 10 }), (steps, mss) => {
-        const board = new Scoreboard(BASE)
+        const board = new Scoreboard(BASE, new RangePool())
         let una = 0
         let nxt = 0
         let delivered = 0
@@ -155,7 +156,7 @@ describe('Scoreboard', () => {
 
   /** A board with `count` segments of MSS octets in flight, each sent so long after the one before. */
   function full(count: number, apart = 1): Scoreboard {
-    const board = new Scoreboard(BASE)
+    const board = new Scoreboard(BASE, new RangePool())
     for (let i = 0; i < count; i++) board.sent(at(i * MSS), at((i + 1) * MSS), micros(i * apart))
     return board
   }
@@ -188,7 +189,7 @@ describe('Scoreboard', () => {
   })
 
   it('makes no more ranges than there are segments, however odd the edges', () => {
-    const board = new Scoreboard(BASE)
+    const board = new Scoreboard(BASE, new RangePool())
     board.sent(at(0), at(60 * MSS), micros(1))
     for (let i = 0; i < 60 * MSS; i += 7) board.sack(at(i), at(i + MSS + 3), MSS, nobody)
     assert.ok(board.ranges.length <= 60)

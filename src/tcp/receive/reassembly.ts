@@ -5,6 +5,7 @@ import { SeqRuns } from '../seq-runs.ts'
 const MAX_RUNS = 256
 /** RFC 2018 §3: as many blocks as fit beside timestamps. */
 const MAX_SACK_BLOCKS = 3
+const NONE: Seq[] = []
 
 /**
  * Which bytes beyond RCV.NXT have arrived: disjoint runs in order. The bytes
@@ -13,7 +14,7 @@ const MAX_SACK_BLOCKS = 3
 export class Reassembly {
   readonly #runs = new SeqRuns()
   /** The starts of the runs added to last, the latest first: RFC 2018 §4 names them in this order. */
-  readonly #latest = new Int32Array(MAX_SACK_BLOCKS)
+  #latest = NONE
   #latestCount = 0
   /** How many of the latest no ACK has named yet. */
   #untold = 0
@@ -100,7 +101,7 @@ export class Reassembly {
       this.#untold = 0
     }
     for (let i = 0; i < this.#latestCount; i++) {
-      const start = this.#latest[i] as Seq
+      const start = this.#latest[i]!
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
     }
     for (let i = 0; i < runs.count && count < max; i++) count = this.#name(i, blocks, count, max)
@@ -128,9 +129,10 @@ export class Reassembly {
   /** The run [start, end) is the latest that was added to; those it has taken in are it. */
   #remember(start: Seq, end: Seq): void {
     this.#forget(start, end)
+    if (this.#latest === NONE) this.#latest = new Array<Seq>(MAX_SACK_BLOCKS).fill(start)
     const latest = this.#latest
     const count = Math.min(this.#latestCount, MAX_SACK_BLOCKS - 1)
-    latest.copyWithin(1, 0, count)
+    for (let i = count; i > 0; i--) latest[i] = latest[i - 1]!
     latest[0] = start
     this.#latestCount = count + 1
     this.#untold = Math.min(this.#untold + 1, this.#latestCount)
@@ -141,7 +143,7 @@ export class Reassembly {
     let kept = 0
     let untold = 0
     for (let i = 0; i < this.#latestCount; i++) {
-      const start = this.#latest[i] as Seq
+      const start = this.#latest[i]!
       if (seqGe(start, from) && seqLt(start, to)) continue
       if (i < this.#untold) untold++
       this.#latest[kept++] = start

@@ -2,9 +2,10 @@ import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin }
 import type { Micros } from '../../base/types.ts'
 import { SeqRuns } from '../seq-runs.ts'
 import { LostQueue } from './lost-queue.ts'
-import { beginRange, copyRange, emptyRange, isWaiting, type SentRange, sentAfter, sizeOf } from './sent-range.ts'
+import type { RangePool } from './range-pool.ts'
+import { beginRange, copyRange, isWaiting, type SentRange, sentAfter, sizeOf } from './sent-range.ts'
 
-/** So many ranges at the front may be gone before the list is moved up, and as many are kept for use. */
+/** So many ranges at the front may be gone before the list is moved up. */
 const SLACK = 64
 
 /** Told of each range that an ACK shows to have reached the peer. */
@@ -30,10 +31,7 @@ export class Scoreboard {
   /** What the peer holds. */
   readonly #held = new SeqRuns()
   readonly #waiting = new LostQueue()
-  /** Ranges that are done with, to be used again. */
-  readonly #spare: SentRange[] = []
-  /** The acknowledged front of a range, while it is shown. */
-  readonly #part = emptyRange()
+  readonly #pool: RangePool
   /** Octets that have left the network for the peer, in all: sacked or acknowledged. */
   delivered = 0
   /** Octets found lost, in all, each time that they were. */
@@ -49,8 +47,9 @@ export class Scoreboard {
   #oldest: SentRange | undefined
   #newest: SentRange | undefined
 
-  constructor(iss: Seq) {
+  constructor(iss: Seq, pool: RangePool) {
     this.#judged = iss
+    this.#pool = pool
   }
 
   get isEmpty(): boolean {
@@ -97,9 +96,13 @@ export class Scoreboard {
 
   /** Records new octets at the end. */
   sent(start: Seq, end: Seq, now: Micros): SentRange {
-    const range = this.#spare.pop() ?? emptyRange()
+    const range = this.#pool.take()
     beginRange(range, start, end, now)
-    this.#ranges.push(range)
+    if (this.isEmpty) {
+      // A list of one has no room to spare: what an idle connection keeps.
+      this.#ranges = [range]
+      this.#head = 0
+    } else this.#ranges.push(range)
     this.#link(range, this.#newest)
     this.#total += seqDiff(end, start)
     return range
@@ -117,7 +120,7 @@ export class Scoreboard {
       this.#forget(range, sizeOf(range))
       this.#unlink(range)
       if (!range.sacked) watcher.onDelivered(range)
-      if (this.#spare.length < SLACK) this.#spare.push(range)
+      this.#pool.give(range)
     }
     if (this.#head > SLACK && 2 * this.#head > ranges.length) {
       ranges.copyWithin(0, this.#head)
@@ -129,7 +132,7 @@ export class Scoreboard {
     // An ACK in the middle of a super-segment: the rest of it stays, in place.
     this.#forget(first, seqDiff(una, first.start))
     if (!first.sacked) {
-      const part = this.#part
+      const { part } = this.#pool
       copyRange(part, first)
       part.end = una
       watcher.onDelivered(part)
@@ -315,7 +318,7 @@ export class Scoreboard {
 
   #split(index: number, at: Seq): void {
     const range = this.#ranges[index]!
-    const rest = this.#spare.pop() ?? emptyRange()
+    const rest = this.#pool.take()
     copyRange(rest, range)
     rest.start = at
     this.#ranges.splice(index + 1, 0, rest)

@@ -1,6 +1,8 @@
 import { type Seq, seqAdd, seqDiff, seqGt, seqLe } from '../../base/seq.ts'
 import { drop, firstBeyond, insert } from '../seq-list.ts'
 
+const NONE: Seq[] = []
+
 /**
  * Where the user's writes end. RFC 9293 §3.9.1.2 (MAY-15): a write pushes what it ends with unless it says that more
  * comes, so the PSH bit stands on the segment that completes a write and the last one queued has it (MUST-61). Writes
@@ -11,9 +13,9 @@ export class PushMarks {
   isMoreComing = false
   /** What is held back goes all the same, until the next write. */
   isReleased = false
-  readonly #marks: Seq[] = []
-  /** Ends of records: no frame goes across one. */
-  readonly #records: Seq[] = []
+  #marks = NONE
+  /** Ends of records: no frame goes across one. Few users make any. */
+  #records = NONE
 
   /** A write ended at `end` while everything from `nxt` on was unsent. */
   wrote(end: Seq, nxt: Seq, more: boolean): void {
@@ -21,13 +23,15 @@ export class PushMarks {
     const record = this.#records.at(-1)
     const fixed = record !== undefined && seqGt(record, nxt) ? record : nxt
     while (marks.length > 0 && seqGt(marks[marks.length - 1]!, fixed)) marks.pop()
-    if (!more) marks.push(end)
+    if (!more && marks.length === 0) this.#marks = [end]
+    else if (!more) marks.push(end)
     this.isMoreComing = more
     this.isReleased = false
   }
 
   /** What was written up to `end` is not gathered with what comes. */
   endRecord(end: Seq): void {
+    if (this.#records === NONE) this.#records = []
     if (this.#records.at(-1) !== end) this.#records.push(end)
   }
 
@@ -40,7 +44,8 @@ export class PushMarks {
   /** What goes up to `end` goes for good: the user who promised more has kept it waiting too long. */
   force(end: Seq): void {
     const before = firstBeyond(this.#marks, seqAdd(end, -1))
-    if (this.#marks[before] !== end) insert(this.#marks, before, end)
+    if (this.#marks === NONE) this.#marks = [end]
+    else if (this.#marks[before] !== end) insert(this.#marks, before, end)
   }
 
   /** Whether a write ends within `(start, end]`. */

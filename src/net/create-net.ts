@@ -1,6 +1,6 @@
 import type { Agent, AgentOptions } from 'node:http'
 import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https'
-import { Server, type ServerOpts } from 'node:net'
+import { Server as NodeServer, type Socket as NodeSocket, type ServerOpts } from 'node:net'
 import type { Host } from '../stack/host.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { httpAgent, httpsAgent } from './agents.ts'
@@ -19,31 +19,31 @@ export interface ServerOptions extends ServerOpts {
   readonly tcp?: TcpOptionsInit
 }
 
-type ConnectionListener = (socket: StackSocket) => void
+type ConnectionListener = (socket: NodeSocket) => void
 
-/** node:net over a stack. */
+/** node:net over a stack. Its sockets have all that node:net's types tell of a Socket, and are no instances of that class. */
 export interface Net {
-  readonly Socket: new (options?: SocketOptions) => StackSocket
-  readonly Server: new (options?: ServerOptions | ConnectionListener, onConnection?: ConnectionListener) => Server
+  readonly Socket: new (options?: SocketOptions) => NodeSocket
+  readonly Server: new (options?: ServerOptions | ConnectionListener, onConnection?: ConnectionListener) => NodeServer
   /** `(options[, onConnect])` or `(port[, host][, onConnect])`. */
   readonly connect: Connect
   /** The same as `connect`. */
   readonly createConnection: Connect
-  createServer(options?: ServerOptions | ConnectionListener, onConnection?: ConnectionListener): Server
+  createServer(options?: ServerOptions | ConnectionListener, onConnection?: ConnectionListener): NodeServer
   /**
    * Makes a server of node:http, node:https, node:tls or another that is derived from node:net's listen on the stack
    * instead of the kernel, and returns it.
    */
-  adopt<T extends Server>(server: T): T
+  adopt<T extends NodeServer>(server: T): T
   /** An agent of node:http, or of node:https, that connects by the stack: `http.get({ agent, … })`. */
   httpAgent(options?: AgentOptions): Agent
   httpsAgent(options?: HttpsAgentOptions): HttpsAgent
 }
 
 interface Connect {
-  (options: ConnectOptions, onConnect?: () => void): StackSocket
-  (port: number | string, host?: string, onConnect?: () => void): StackSocket
-  (port: number | string, onConnect?: () => void): StackSocket
+  (options: ConnectOptions, onConnect?: () => void): NodeSocket
+  (port: number | string, host?: string, onConnect?: () => void): NodeSocket
+  (port: number | string, onConnect?: () => void): NodeSocket
 }
 
 /** The same names as in node:net, bound to a stack: `const net = createNet(stack)`. */
@@ -56,15 +56,15 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     }
   }
 
-  const make = (init: SocketOptions, accepted: Accepted): Socket => new Socket(init, accepted)
+  const make = (init: SocketOptions, accepted: Accepted): StackSocket => new Socket(init, accepted)
 
-  class StackServer extends Server {
+  class Server extends NodeServer {
     constructor(init: ServerOptions | ConnectionListener = {}, onConnection?: ConnectionListener) {
       const isListener = typeof init === 'function'
       super(isListener ? {} : init)
       adopt(this, context, make, isListener ? undefined : init.tcp)
       const listener = isListener ? init : onConnection
-      if (listener !== undefined) this.on('connection', listener as (socket: unknown) => void)
+      if (listener !== undefined) this.on('connection', listener)
     }
   }
 
@@ -72,15 +72,15 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     const [init] = connectArguments(args)
     const socket = new Socket(init)
     if (init.timeout) socket.setTimeout(init.timeout)
-    return socket.connect(...args)
+    return socket.connect(...args) as unknown as NodeSocket
   }
 
   return {
-    Socket,
-    Server: StackServer,
+    Socket: Socket as unknown as Net['Socket'],
+    Server,
     connect,
     createConnection: connect,
-    createServer: (init, onConnection) => new StackServer(init, onConnection),
+    createServer: (init, onConnection) => new Server(init, onConnection),
     adopt: (server) => adopt(server, context, make),
     httpAgent: (init) => httpAgent(connect, init),
     httpsAgent: (init) => httpsAgent(connect, init),

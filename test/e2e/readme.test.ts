@@ -79,4 +79,23 @@ describe('README.md', { skip: labUnavailable() }, () => {
       rmSync(folder, { recursive: true, force: true })
     }
   })
+
+  it('shows a server of node:http that works as it stands', LIMIT, async () => {
+    const program = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)][1]![1]!
+    const folder = mkdtempSync(join(tmpdir(), `gotcp-readme-${process.pid}-`))
+    const lab = createLab({ hosts: ['node1'] })
+    try {
+      const file = join(folder, 'program.mjs')
+      const net = JSON.stringify(fileURLToPath(new URL('../../src/net/index.js', import.meta.url)))
+      writeFileSync(file, program.replace("'gotcp'", JSON.stringify(INDEX)).replace("'gotcp/net'", net))
+      const server = new Running(lab.host('node1'), [process.execPath, file])
+      const request = ['-s', '--retry', '20', '--retry-all-errors', '--retry-delay', '1', 'http://10.0.0.2/']
+      assert.equal(lab.host('node1').run('curl', ...request), 'you are 10.0.0.1\n')
+      server.child.kill('SIGTERM')
+      await server.ended
+    } finally {
+      lab.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
 })

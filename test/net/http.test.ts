@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type RequestListener, type RequestOptions }
 import http2 from 'node:http2'
 import https from 'node:https'
 import type { Server } from 'node:net'
+import { Duplex } from 'node:stream'
 import { after, describe, it } from 'node:test'
 import tls from 'node:tls'
 import { selfSigned } from './certificate.ts'
@@ -102,7 +103,7 @@ describe('node:http over the stack', () => {
     const headers = { connection: 'upgrade', upgrade: 'echo' }
     const request = http.request({ host: HOST, agent: netA.httpAgent(), headers })
     request.end()
-    const [, socket] = (await once(request, 'upgrade')) as [unknown, import('node:stream').Duplex]
+    const [, socket] = (await once(request, 'upgrade')) as [unknown, Duplex]
     socket.end('as it is')
     let text = ''
     for await (const chunk of socket) text += chunk
@@ -191,5 +192,25 @@ describe('node:tls over the stack', () => {
     assert.ok(Buffer.concat(received).equals(bytes))
     server.close()
     await once(server, 'close')
+  })
+})
+
+describe('web streams over the stack', () => {
+  it('go both ways by Duplex.toWeb', LIMIT, async () => {
+    const { netA, netB, close } = stacks()
+    const server = await listening(
+      netB.createServer((socket) => void socket.pipe(socket)),
+      7,
+    )
+    const { readable, writable } = Duplex.toWeb(netA.connect(7, HOST))
+    const writer = writable.getWriter()
+    const written = writer.write(Buffer.alloc(1 << 20, 'web')).then(() => writer.close())
+    let length = 0
+    for await (const chunk of readable) length += chunk.length
+    await written
+    assert.equal(length, 1 << 20)
+    server.close()
+    await once(server, 'close')
+    close()
   })
 })

@@ -191,6 +191,7 @@ export const connecting: readonly Case[] = [
     'a signal that aborts the socket',
     async (scene) => {
       const { port } = await scene.serve((socket) => socket.resume())
+      scene.unordered.push('server')
       const controller = new AbortController()
       const client = scene.connect(port, { signal: controller.signal })
       await once(client, 'ready')

@@ -1,0 +1,45 @@
+// Runs in the kernel's namespace of a lab: plays the cases of test/net between node:net there and our stack on a real
+// wire, and between node:net and itself; prints what the parties saw, a line of JSON for each case.
+import net from 'node:net'
+import { parseCidr } from '../../src/base/address.ts'
+import { createStack, openPacketLink, openTapLink } from '../../src/index.ts'
+import { createNet } from '../../src/net/index.ts'
+import { CASES, play } from '../net/cases/all.ts'
+import { kernelWorld, type NetLike, type World } from '../net/worlds.ts'
+
+/** What became of one case. */
+export interface Played {
+  readonly title: string
+  readonly expected: unknown
+  readonly actual: unknown
+}
+
+const [kind, interfaceName = '', netns = ''] = process.argv.slice(2)
+const OURS = '10.0.0.1'
+const KERNELS = '10.0.0.2'
+
+const addresses = [parseCidr(`${OURS}/24`)!]
+const link =
+  kind === 'TAP'
+    ? openTapLink({ name: 'gotcp0', kernelAddress: `${KERNELS}/24` })
+    : openPacketLink({ interface: interfaceName, netns, addresses })
+const stack = createStack()
+stack.addInterface(link, { address: `${OURS}/24` })
+const ours = createNet(stack) as unknown as NetLike
+await stack.ping(KERNELS)
+
+const close = (): void => undefined
+const worlds: readonly World[] = [
+  { name: 'our client, the kernel serves', client: ours, server: net, host: KERNELS, close },
+  { name: 'the kernel is the client, we serve', client: net, server: ours, host: OURS, close },
+]
+const failure = (error: unknown): string => `failed: ${error instanceof Error ? error.stack : String(error)}`
+for (const world of worlds) {
+  for (const [title, run] of Object.values(CASES).flat()) {
+    const expected = await play(kernelWorld(), run).catch(failure)
+    const actual = await play(world, run).catch(failure)
+    const played: Played = { title: `${world.name}: ${title}`, expected, actual }
+    console.log(JSON.stringify(played))
+  }
+}
+stack.close()

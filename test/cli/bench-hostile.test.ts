@@ -141,6 +141,17 @@ describe('a server among strangers', () => {
     })
   })
 
+  it('lets nobody shut out others by a flood of silence', async () => {
+    await withServer(async ({ client }) => {
+      const silent: TcpSocket[] = []
+      for (let i = 0; i < 1100; i++) silent.push(await connect(client))
+      assert.ok(await measure(client))
+      const alive = silent.filter((socket) => socket.info().state === 'ESTABLISHED')
+      assert.ok(alive.length <= 1024)
+      for (const socket of silent) socket.abort()
+    })
+  })
+
   it('takes any noise on a new connection for a cookie or for something to echo', async () => {
     await withServer(async ({ client }) => {
       const rng = seededRng(3)

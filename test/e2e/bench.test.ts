@@ -136,6 +136,9 @@ describe('gotcp bench as a process', { skip: labUnavailable() }, () => {
       assert.match(stderr, says)
       assert.doesNotMatch(stdout.toString(), /sender|requests/)
     }
+    const unanswered = await gotcp(here, 'bench', SERVER, '-p', '9', '--latency', '-t', '0.5')
+    assert.equal(unanswered.code, 1)
+    assert.match(unanswered.stderr, /answered nothing in .* \(ETIMEDOUT\)/)
     const waiting = start(here, 'bench', SERVER, '-p', '9', '--latency')
     await waiting.until(ROW)
     waiting.interrupt()

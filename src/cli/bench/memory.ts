@@ -23,7 +23,7 @@ export function openMemory({ link, address, pcap, faults }: NetworkArgs, port: n
   if (isWired) {
     throw new UsageError('HOST is missing: whom to measure against', 'without a wire, gotcp bench measures in memory')
   }
-  const cable = new Cable()
+  const cable = new Cable({ offload: true })
   const [client, server] = [createStack(), createStack()]
   client.addInterface(faults === undefined ? cable.a : withFaults(cable.a, faults, io.output), {
     address: `${OURS}/24`,

@@ -1,8 +1,10 @@
+import { NetError } from '../../base/errors.ts'
 import type { TcpOptionsInit } from '../../tcp/settings.ts'
 import { Exit } from '../exit.ts'
 import type { Interrupt } from '../interrupt.ts'
 import type { Io } from '../io.ts'
 import { type Network, throwIfLost } from '../network.ts'
+import { formatSeconds } from '../units.ts'
 import { connectTimeout, type Target } from './client-mode.ts'
 import type { Histogram } from './engine/histogram.ts'
 import { measureRounds, type RoundKind, type RoundsInterval } from './engine/rounds.ts'
@@ -69,7 +71,11 @@ export async function measureLatency(
     round: distribution(round),
     ...(kind === 'connections' ? { connect: distribution(connect) } : {}),
   })
-  if (round.count === 0) return result.isComplete ? Exit.NETWORK : Exit.INTERRUPTED
+  if (round.count === 0 && !result.isComplete) return Exit.INTERRUPTED
+  if (round.count === 0) {
+    const message = `${target.name}:${target.port} answered nothing in ${formatSeconds(seconds)}`
+    throw new NetError('ETIMEDOUT', `${message}; it should send back what it gets, as gotcp bench --server does`)
+  }
   await network.linger()
   return Exit.OK
 }

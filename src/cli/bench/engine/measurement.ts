@@ -121,12 +121,11 @@ export class Measurement {
     this.#arm()
   }
 
-  /** Ends the test: what comes from now on does not count. Harmless when repeated. */
-  stop(): void {
+  /** Ends the test, as of `now` in milliseconds: what comes from here on does not count. Harmless when repeated. */
+  stop(now: number = performance.now()): void {
     if (this.#isOver) return
     this.#isOver = true
     clearTimeout(this.#timer)
-    const now = performance.now()
     for (const stream of this.#options.streams) stream.stop()
     const isWorthALine = now - this.#reported > SHORTEST || this.#reported === this.#began
     if (this.#options.interval > 0 && isWorthALine) this.#report(now)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ipv4Addr } from '../../../base/address.ts'
 import { NetError } from '../../../base/errors.ts'
 import type { Host } from '../../../stack/host.ts'
@@ -62,7 +63,7 @@ class Rounds {
   readonly #total = { round: new Histogram(), connect: new Histogram() }
   readonly #recent = { round: new Histogram(), connect: new Histogram() }
   readonly #request: Uint8Array
-  readonly #open = new Set<TcpSocket>()
+  readonly #sockets = new Set<TcpSocket>()
   #isOver = false
   #isOmitting: boolean
   #began = 0
@@ -110,12 +111,24 @@ class Rounds {
   }
 
   async #connect(): Promise<TcpSocket> {
-    const { host, remote, port, tcp, signal } = this.#options
     const began = performance.now()
-    const socket = await host.tcp.connect({ host: remote, port, noDelay: true, ...tcp, signal })
+    const socket = await this.#open()
     this.#count('connect', performance.now() - began)
-    this.#open.add(socket)
+    this.#sockets.add(socket)
     return socket
+  }
+
+  async #open(): Promise<TcpSocket> {
+    const { host, remote, port, tcp, signal } = this.#options
+    for (;;) {
+      try {
+        return await host.tcp.connect({ host: remote, port, noDelay: true, ...tcp, signal })
+      } catch (error) {
+        // Every port rests after its last connection there (RFC 6191): that is what limits the rate then.
+        if (!(error instanceof NetError && error.code === 'EADDRNOTAVAIL') || this.#isOver) throw error
+        await sleep(1)
+      }
+    }
   }
 
   /** Asks again and again on one connection. */
@@ -136,7 +149,7 @@ class Rounds {
       const socket = await this.#connect()
       await this.#exchange(socket, answer)
       this.#count('round', performance.now() - began)
-      this.#open.delete(socket)
+      this.#sockets.delete(socket)
       void socket.close()
     }
   }
@@ -210,7 +223,7 @@ class Rounds {
     this.#isOver = true
     clearTimeout(this.#timer)
     this.#report(performance.now())
-    for (const socket of this.#open) socket.abort()
+    for (const socket of this.#sockets) socket.abort()
   }
 
   #report(now: number): void {

@@ -20,6 +20,9 @@ const STREAMS_WITHIN = 30_000
 const GRACE = 40_000
 /** How long the reason of a failure may take to follow it on the control connection, in milliseconds. */
 const REASON = 500
+/** Bytes that come no later than this after others belong to a test that has ended, in milliseconds. */
+const REST = 50
+const LOOK_AGAIN = 2
 /** How long a test may run without a single byte passing, in milliseconds, and how often that is looked at. */
 const MOST_IDLE = 120_000
 const LOOK = 10_000
@@ -85,6 +88,7 @@ export class ServedTest {
     let state: State
     try {
       state = await this.#untilOver(parameters, measurement)
+      if (state === State.TEST_END) measurement.stop(await this.#untilWhole(parameters))
     } catch (error) {
       measurement.stop()
       observer.onEnd({ start, measurement, theirs: undefined })
@@ -230,6 +234,24 @@ export class ServedTest {
       return await Promise.race([heard, broken])
     } finally {
       clearInterval(watch)
+    }
+  }
+
+  /**
+   * The end of a test of so many bytes may overtake the last of them, which belong to it. Resolves with when the last
+   * came, in milliseconds.
+   */
+  async #untilWhole({ bytes }: Parameters): Promise<number> {
+    const receiving = this.#streams.filter(({ isSender }) => !isSender)
+    let before = -1
+    let last = performance.now()
+    for (;;) {
+      const now = performance.now()
+      const passed = receiving.reduce((sum, stream) => sum + stream.counts().bytes, 0)
+      if (passed !== before) last = now
+      if (passed >= bytes || now - last > REST || receiving.length === 0) return last
+      before = passed
+      await sleep(LOOK_AGAIN)
     }
   }
 

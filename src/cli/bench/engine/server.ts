@@ -87,8 +87,9 @@ export class BenchServer {
   }
 
   #onConnection(socket: TcpSocket): void {
-    if (this.#strangers.size >= MOST_STRANGERS) socket.abort()
-    else void this.#greet(socket, this.#arrivals++).catch(() => socket.abort())
+    // Whoever floods us with silence drives out the silent, not those who come to measure.
+    if (this.#strangers.size >= MOST_STRANGERS) this.#strangers.keys().next().value?.abort()
+    void this.#greet(socket, this.#arrivals++).catch(() => socket.abort())
   }
 
   /** Finds out what a connection wants by what it says first. */

@@ -87,6 +87,7 @@ export function decodeParameters(object: JsonObject): Parameters | Trouble {
     ['omit', number('omit'), 0, MAX_OMIT, Trouble.OMIT],
     ['time', number('time'), 0, MAX_TIME, Trouble.DURATION],
     ['num', number('num'), 0, Number.MAX_SAFE_INTEGER, Trouble.PARAMETERS],
+    ['blockcount', number('blockcount'), 0, Number.MAX_SAFE_INTEGER, Trouble.PARAMETERS],
     ['parallel', number('parallel', 1), 1, MAX_STREAMS, Trouble.STREAM_COUNT],
     ['len', length, least, most, Trouble.BLOCK_SIZE],
     ['bandwidth', number('bandwidth'), 0, Number.MAX_SAFE_INTEGER, Trouble.PARAMETERS],
@@ -101,7 +102,7 @@ export function decodeParameters(object: JsonObject): Parameters | Trouble {
   return {
     protocol,
     time: number('time'),
-    bytes: number('num'),
+    bytes: number('num') || number('blockcount') * Math.floor(length),
     omit: number('omit'),
     parallel: Math.floor(number('parallel', 1)),
     reverse: is('reverse'),

@@ -1,4 +1,4 @@
-import { formatEndpoint, formatIp, type IpAddr, type Ipv4Addr, isIpv4, isMulticast } from '../base/address.ts'
+import { formatEndpoint, formatIp, type IpAddr, isIpv4 } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { Rng } from '../base/rng.ts'
 import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
@@ -8,7 +8,7 @@ import { earliest, type Micros, micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import type { ErrorSender, IcmpError, IpPacket, Transport } from '../ip/transport.ts'
 import { IpProtocol } from '../wire/ipv4.ts'
-import { TcpFlag, type TcpHeader } from '../wire/tcp.ts'
+import { TcpFlag } from '../wire/tcp.ts'
 import { transportChecksumOk } from '../wire/transport-checksum.ts'
 import { fail } from './ending.ts'
 import { prepareFastOpen } from './fast-open/client.ts'
@@ -18,6 +18,7 @@ import { segmentArrives } from './input.ts'
 import { initialSequenceNumber, timestampOffset } from './iss.ts'
 import { limitLinger } from './linger.ts'
 import { onNetworkError } from './network-errors.ts'
+import { takePort, type WayTo, wayTo } from './open.ts'
 import { type TcpForwardContext, TcpForwarder, type TcpForwardLimits, type TcpOrigin } from './passive/forwarder.ts'
 import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from './passive/listen.ts'
 import { DEFAULT_BACKLOG, Listener, type ListenOptions } from './passive/listener.ts'
@@ -33,47 +34,17 @@ import {
   type TcpOptionsInit,
   type TcpSettings,
 } from './settings.ts'
+import type { PortClaim, PortPool, TcpInit, TcpWatcher } from './surroundings.ts'
 import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'
 import { onTimer, startKeepAlive } from './timeouts.ts'
-import type { Timer } from './timers.ts'
 import { abort, limitFinWait2 } from './user.ts'
 
 /** Linux has such a limit, too: without one, a peer that closes quickly could fill our memory for a minute. */
 const MAX_TIME_WAIT = 131_072
 /** RFC 6191: a reused pair of ends starts this far beyond the old one's sequence numbers. */
 const REUSE_GAP = 65_537
-
-/** Ports as TCP needs them; the stack keeps them for all protocols. */
-export interface PortPool {
-  claim(protocol: number, addr: IpAddr, port: number): { readonly port: number; release(): void }
-  claimEphemeral(
-    protocol: number,
-    addr: IpAddr,
-    isFree: (port: number) => boolean,
-  ): { readonly port: number; release(): void }
-  /** Whether the port is one of ours. */
-  isHeld(protocol: number, addr: IpAddr, port: number): boolean
-}
-
-/** Who watches TCP. Nothing is spent on it when nobody does. */
-export interface TcpWatcher {
-  onMoved(tcb: Tcb, from: TcpState, event: TcpEvent, now: Micros): void
-  onSegmentIn(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void
-  onSegmentOut(tcb: Tcb, header: TcpHeader, dataLength: number, now: Micros): void
-  onTimer(tcb: Tcb, timer: Timer, now: Micros): void
-}
-
-export interface TcpInit {
-  readonly ip: IpOutput
-  readonly ports: PortPool
-  readonly rng: Rng
-  /** Asks for a poll: a user call changed something. */
-  readonly work: () => void
-  /** Who sends ICMP errors, for those who refuse what they forward. */
-  readonly errors?: ErrorSender
-}
 
 /** All TCP connections and listeners of one stack: RFC 9293's "TCP implementation". */
 export class Tcp implements Transport, TcpOwner {
@@ -95,7 +66,7 @@ export class Tcp implements Transport, TcpOwner {
   /** Connections that input, a timer or the user touched since the last poll. */
   #dirty: Tcb[] = []
   #spare: Tcb[] = []
-  readonly #claims = new Map<Tcb | TimeWait | Listener, { release(): void }>()
+  readonly #claims = new Map<Tcb | TimeWait | Listener, PortClaim>()
   readonly #origins = new Map<Tcb, TcpOrigin>()
   readonly #timeWaits = new Set<TimeWait>()
   readonly #segment = new Segment()
@@ -158,24 +129,12 @@ export class Tcp implements Transport, TcpOwner {
    */
   connect(remote: IpAddr, remotePort: number, options: TcpOptionsInit & ConnectOptions = {}): Tcb {
     const settings = this.#settings.of(options)
-    if (!isIpv4(remote)) throw new NetError('EAFNOSUPPORT', `Cannot connect to ${remote}: IPv6 is not supported yet`)
-    const route = this.#ip.route(remote, options.local)
-    if (route === undefined) {
-      const message = `Cannot connect to ${formatEndpoint(remote, remotePort)}: no route leads there. Add a gateway`
-      throw new NetError('ENETUNREACH', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
-    }
-    if (route.isBroadcast || isMulticast(remote) || remote === 0) {
-      const message = `Cannot connect to ${formatEndpoint(remote, remotePort)}: it is no address of a single host`
-      throw new NetError('ENETUNREACH', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
-    }
-    const local = options.local ?? route.src
-    if (this.#ip.ownerOf(local) === undefined) {
-      const message = `Cannot connect from ${formatIp(local)}: it is not an address of this stack`
-      throw new NetError('EADDRNOTAVAIL', message, { syscall: 'connect', address: formatIp(remote), port: remotePort })
-    }
-    const claim = this.#claimPort(local, options.localPort ?? 0, remote, remotePort)
-    const ends = { local, localPort: claim.port, remote, remotePort }
-    const old = this.#table.find(local, claim.port, remote, remotePort)
+    const way = wayTo(this.#ip, remote, remotePort, options.local)
+    const { local, route } = way
+    const isFree = (port: number): boolean => this.#mayConnect(way, port, remotePort)
+    const claim = takePort(this.#ports, 'connect from', { local, port: options.localPort ?? 0 }, isFree)
+    const ends = { local, localPort: claim.port, remote: way.remote, remotePort }
+    const old = this.#table.find(local, claim.port, way.remote, remotePort)
     const replaces = old instanceof TimeWait ? old : undefined
     if (replaces !== undefined) this.#forget(replaces)
     const iss = this.#chooseIss(ends, replaces, this.#now)
@@ -198,16 +157,7 @@ export class Tcp implements Transport, TcpOwner {
       throw new NetError('EADDRNOTAVAIL', message, { syscall: 'listen', address: formatIp(local), port })
     }
     const isFree = (candidate: number): boolean => this.#listeners.isFree(local, candidate)
-    if (port !== 0 && !isFree(port)) {
-      throw new NetError('EADDRINUSE', `Cannot listen on port ${port}: a listener of this stack has it`, {
-        syscall: 'listen',
-        port,
-      })
-    }
-    const claim =
-      port === 0
-        ? this.#ports.claimEphemeral(this.protocol, local, isFree)
-        : this.#ports.claim(this.protocol, local, port)
+    const claim = takePort(this.#ports, 'listen on', { local, port }, isFree)
     const fastOpen = options.fastOpen ?? (this.fastOpen.everyListener ? (options.backlog ?? DEFAULT_BACKLOG) : 0)
     const listener = new Listener(local, claim.port, settings, { ...options, fastOpen })
     this.#claims.set(listener, claim)
@@ -354,7 +304,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   /** Files a connection in TIME-WAIT; the oldest gives way when there are too many. */
-  #keep(rest: TimeWait, claim: { release(): void } | undefined): void {
+  #keep(rest: TimeWait, claim: PortClaim | undefined): void {
     this.#table.add(rest)
     this.#timers.update(rest)
     if (claim !== undefined) this.#claims.set(rest, claim)
@@ -447,26 +397,11 @@ export class Tcp implements Transport, TcpOwner {
     return tcb
   }
 
-  /** Takes a local port for these ends: the one asked for, or a random one whose pair of ends is free. */
-  #claimPort(
-    local: Ipv4Addr,
-    port: number,
-    remote: Ipv4Addr,
-    remotePort: number,
-  ): { readonly port: number; release(): void } {
-    const isFree = (candidate: number): boolean => {
-      if (this.#listeners.find(local, candidate) !== undefined) return false
-      const entry = this.#table.find(local, candidate, remote, remotePort)
-      return entry === undefined || (entry instanceof TimeWait && entry.mayReuse(this.#now))
-    }
-    if (port === 0) return this.#ports.claimEphemeral(this.protocol, local, isFree)
-    if (!isFree(port)) {
-      throw new NetError('EADDRINUSE', `Cannot connect from port ${port}: it already has a connection there`, {
-        syscall: 'connect',
-        port,
-      })
-    }
-    return this.#ports.claim(this.protocol, local, port)
+  /** Whether these ends have no connection yet, or one that is over and may give way. */
+  #mayConnect({ local, remote }: WayTo, port: number, remotePort: number): boolean {
+    if (this.#listeners.find(local, port) !== undefined) return false
+    const entry = this.#table.find(local, port, remote, remotePort)
+    return entry === undefined || (entry instanceof TimeWait && entry.mayReuse(this.#now))
   }
 
   #runTimers(tcb: Tcb, now: Micros): void {

@@ -1,7 +1,7 @@
 import { formatEndpoint } from '../../base/address.ts'
 import type { TcpEvent, TcpState } from '../../tcp/fsm.ts'
+import type { TcpWatcher } from '../../tcp/surroundings.ts'
 import type { Tcb } from '../../tcp/tcb.ts'
-import type { TcpWatcher } from '../../tcp/tcp.ts'
 
 /** Says each change of state with its cause: `172.20.0.3:8888 SYN-SENT → ESTABLISHED (rcv SYN,ACK)`. */
 export class StateLog implements TcpWatcher {

@@ -29,6 +29,10 @@ export interface NetworkOptions {
   readonly toward?: Ipv4Addr | undefined
   /** Has the kernel note when frames come and go, for exact round-trip times. */
   readonly timestamps?: boolean
+  /** Takes what is for anybody as ours, and answers pings to anybody or not. */
+  readonly anyAddress?: { readonly echo: boolean }
+  /** Of a TUN or TAP; its own by default. */
+  readonly mtu?: number | undefined
 }
 
 /** Our stack on the wire that the command line asks for. */
@@ -85,7 +89,7 @@ export async function openNetwork(args: NetworkArgs, io: Io, options: NetworkOpt
     const watch = new LinkWatch(name, output, lose)
     closers.push(() => watch.stop())
     host.stack.onInterfaceError = (_iface, error) => watch.onError(error)
-    addInterface(host, link, wire)
+    addInterface(host, link, wire, options)
     warnOfConflicts(host, output.warn.bind(output))
     if (options.verbosity >= 1) (await io.log()).debug(describe(wire))
   } catch (error) {
@@ -139,14 +143,16 @@ function openWire({ link, address, gateway, faults }: NetworkArgs, options: Netw
   const own = address as Cidr
   const kernel = planKernelEnd(view, link.name, own, gateway)
   const open = link.kind === 'tap' ? openTapLink : openTunLink
-  const port = open({ name: link.name, kernelAddress: kernel.isNew ? kernel.address : undefined })
+  const { mtu } = options
+  const port = open({ name: link.name, kernelAddress: kernel.isNew ? kernel.address : undefined, mtu })
   return { link: port, addresses: [own], shared: false, gateway: kernel.address.addr }
 }
 
-function addInterface(host: Host, link: Link, wire: Wire): NetInterface {
+function addInterface(host: Host, link: Link, wire: Wire, { anyAddress }: NetworkOptions): NetInterface {
   const { addresses, shared, gateway } = wire
   const way = gateway === undefined ? {} : { gateway }
-  const iface = host.stack.addInterface(link, { name: wire.link.interface, addresses, shared, ...way })
+  const any = anyAddress === undefined ? {} : { anyAddress: true, anyEcho: anyAddress.echo }
+  const iface = host.stack.addInterface(link, { name: wire.link.interface, addresses, shared, ...way, ...any })
   if (!shared || gateway !== undefined) return iface
   // Who shares the kernel's address goes the kernel's ways.
   for (const route of listRoutes()) {

@@ -6,6 +6,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown
   tcpclient: () => import('./tcpclient.ts'),
   tcpserver: () => import('./tcpserver.ts'),
   bench: () => import('./bench.ts'),
+  tun2socks: () => import('./tun2socks.ts'),
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
   impair: () => import('./impair.ts'),

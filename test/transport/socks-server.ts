@@ -97,14 +97,16 @@ export class SocksServer {
     this.stats.connects++
     const far = connect({ host: to.host, port: to.port, allowHalfOpen: true, noDelay: true })
     this.#keep(far)
+    let isOpen = false
     far.once('connect', () => {
+      isOpen = true
       client.write(answer(0))
       client.pipe(far).pipe(client)
       far.on('close', (failed) => failed && client.resetAndDestroy())
       client.on('close', (failed) => failed && far.resetAndDestroy())
     })
     far.once('error', ({ code }: NodeJS.ErrnoException) => {
-      if (far.pending) client.end(answer(code === 'ECONNREFUSED' ? 5 : code === 'ENETUNREACH' ? 3 : 4))
+      if (!isOpen) client.end(answer(code === 'ECONNREFUSED' ? 5 : code === 'ENETUNREACH' ? 3 : 4))
     })
   }
 

@@ -212,11 +212,7 @@ Ctrl-\\ there is one of totals. Ctrl-C and SIGTERM let open connections go on fo
   examples: [
     {
       command: 'gotcp tun2socks --tun tun0 --proxy socks5://127.0.0.1:1080',
-      says: 'the way to everything that you route there',
-    },
-    {
-      command: 'sudo ip route add 203.0.113.0/24 dev tun0',
-      says: 'then, on another terminal: this network goes there',
+      says: 'the way for all that you route there: sudo ip route add 203.0.113.0/24 dev tun0',
     },
     {
       command:

@@ -38,6 +38,7 @@ export interface StreamSide {
   onFilled(count: number): boolean
   onEnd(): void
   onFailed(error: Error): void
+  onStackClosed(): void
 }
 
 /** Between one TCP connection and the stream that stands for it: no promises, no closures for each piece. */
@@ -185,10 +186,11 @@ export class Connection implements TcpUser {
       this.#side.onRefused(failure?.code ?? 'ECONNABORTED')
       return
     }
-    if (this.#isReading) this.#take()
-    if (this.#onWritten !== undefined) this.#send()
-    // Only a stack that closes aborts what its user has not let go of: he learns of it whatever he does.
-    if (failure?.code === 'ECONNABORTED' && this.tcb.user === this) this.#fail('ECONNABORTED')
+    const isStackClosed = failure?.code === 'ECONNABORTED'
+    if (this.#isReading && !isStackClosed) this.#take()
+    if (this.#onWritten !== undefined && !isStackClosed) this.#send()
+    // Only a stack that closes aborts what its user has not let go of.
+    if (isStackClosed) this.#side.onStackClosed()
   }
 
   /** Nothing was handed up before: now it is. */

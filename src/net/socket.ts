@@ -1,8 +1,7 @@
-import { ADDRCONFIG, lookup as dnsLookup } from 'node:dns'
 import { type AddressInfo, isIP, type OnReadOpts, type Server } from 'node:net'
 import { addAbortSignal, Duplex } from 'node:stream'
-import { toIpv4 } from '../stack/address.ts'
 import type { Tcb } from '../tcp/tcb.ts'
+import { forbidWriting } from './after-end.ts'
 import {
   type ConnectOptions,
   connectArguments,
@@ -13,7 +12,8 @@ import {
 } from './arguments.ts'
 import { Connection, type EndPoint, type StreamSide, type WriteCallback } from './connection.ts'
 import type { NetContext } from './context.ts'
-import { addressError, nodeError, systemCode } from './errors.ts'
+import { checkLocal, dial, findPlace, invalidAddress, type Place } from './dial.ts'
+import { addressError, nodeError } from './errors.ts'
 import { Hold } from './liveness.ts'
 
 /** Of a connection that came to a server. */
@@ -66,6 +66,8 @@ export class StackSocket extends Duplex implements StreamSide {
   #isReset = false
   /** It was connected, or was to be. */
   #isUsed = false
+  /** Calls of `connect`: what a former one finds out counts no more. */
+  #attempts = 0
   #bytesRead = 0
   #bytesWritten = 0
   #counter: CountingServer | undefined
@@ -162,7 +164,7 @@ export class StackSocket extends Duplex implements StreamSide {
     if (options.localAddress && !isIP(options.localAddress)) throw invalidAddress(options.localAddress)
     const port = connectPort(options)
     this.#hold.start()
-    this.#lookUp(options, port)
+    this.#findAndOpen(options, port)
     return this
   }
 
@@ -333,6 +335,11 @@ export class StackSocket extends Duplex implements StreamSide {
     this.destroy(error)
   }
 
+  /** The program has closed the stack beneath it, and need not be told so by an error. */
+  onStackClosed(): void {
+    this.destroy()
+  }
+
   /** The timer expired; while a large write makes progress there is nothing to tell. */
   _onTimeout(): void {
     const { unsent = 0, progress = 0 } = this.#connection ?? {}
@@ -372,51 +379,37 @@ export class StackSocket extends Duplex implements StreamSide {
     this.#isReadWanted = false
   }
 
-  #lookUp(options: ConnectOptions, port: number): void {
-    const host = options.host || 'localhost'
-    const family = isIP(host)
-    if (family !== 0) {
-      process.nextTick(() => this.#open(host, family, port, options))
-      return
-    }
-    const lookup = options.lookup ?? dnsLookup
-    const hints = options.hints ?? (options.family === undefined ? ADDRCONFIG : 0)
-    lookup(host, { family: 4, hints, all: false }, (error, found, foundFamily) => {
-      this.emit('lookup', error, found, foundFamily, host)
-      if (!this.connecting) return
-      const address = typeof found === 'string' ? found : (found?.[0]?.address ?? '')
-      if (error) process.nextTick(destroy, this, error)
-      else if (isIP(address) === 0) process.nextTick(destroy, this, invalidAddress(address))
-      else {
-        this._unrefTimer()
-        this.#open(address, isIP(address), port, options)
-      }
+  #findAndOpen(options: ConnectOptions, port: number): void {
+    const attempt = ++this.#attempts
+    const isStill = (): boolean => this.connecting && attempt === this.#attempts
+    findPlace(options, port, {
+      onLookup: (error, address, family, host) => {
+        this.emit('lookup', error, address, family, host)
+      },
+      onFound: (place) => {
+        if (isStill()) this.#open(place, options)
+      },
+      onNotFound: (error) => {
+        if (isStill()) this.destroy(error)
+      },
     })
   }
 
-  #open(address: string, family: number, port: number, options: ConnectOptions): void {
-    if (!this.connecting) return
-    const { host, tcp } = this.#context
-    const { localAddress, localPort } = options
-    try {
-      const local = localAddress ? toIpv4(localAddress) : undefined
-      if (local !== undefined && !host.stack.ip.isLocal(local)) {
-        this.destroy(addressError('EADDRNOTAVAIL', 'bind', localAddress!, localPort ?? 0))
-        return
-      }
-      this.emit('connectionAttempt', address, port, family)
-      if (!this.connecting) return
-      const tcb = this.#context.machine.connect(toIpv4(address), port, {
-        ...tcp,
-        ...options.tcp,
-        ...(local === undefined ? {} : { local }),
-        ...(localPort === undefined ? {} : { localPort }),
-      })
-      this.#connection = new Connection(tcb, host.machine, this)
-    } catch (error) {
-      this.destroy(addressError(systemCode(error), 'connect', address, port, '0.0.0.0:0'))
+  #open(place: Place, options: ConnectOptions): void {
+    this._unrefTimer()
+    const notOurs = checkLocal(this.#context, options)
+    if (notOurs !== undefined) {
+      this.destroy(notOurs)
       return
     }
+    this.emit('connectionAttempt', place.address, place.port, place.family)
+    if (!this.connecting) return
+    const connection = dial(this.#context, place, options, this)
+    if (connection instanceof Error) {
+      this.destroy(connection)
+      return
+    }
+    this.#connection = connection
     if (this.#noDelay) this.#connection.setNoDelay(true)
     if (this.#keepAlive !== false) this.#connection.setKeepAlive(this.#keepAlive)
   }
@@ -463,24 +456,6 @@ export class StackSocket extends Duplex implements StreamSide {
 const bytesOf = (chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array =>
   typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 
-/** The peer has ended, and half-open connections are not allowed: what is written now is an error of its own. */
-function forbidWriting(this: StackSocket): void {
-  if (this.allowHalfOpen) return
-  this.write = writeAfterEnd
-}
-
-function writeAfterEnd(this: StackSocket, chunk: unknown, encoding?: unknown, onWritten?: unknown): boolean {
-  if (!this.writableEnded) {
-    return Duplex.prototype.write.call(this, chunk, encoding as BufferEncoding, onWritten as WriteCallback)
-  }
-  const callback = typeof encoding === 'function' ? encoding : onWritten
-  const error: NodeJS.ErrnoException = new Error('This socket has been ended by the other party')
-  error.code = 'EPIPE'
-  if (typeof callback === 'function') process.nextTick(callback as WriteCallback, error)
-  this.destroy(error)
-  return false
-}
-
 const emitClose = (socket: StackSocket, hadError: boolean): void => {
   socket.emit('close', hadError)
 }
@@ -489,12 +464,8 @@ const emitBareClose = (socket: StackSocket): void => {
   socket.emit('close')
 }
 const onTimer = (socket: StackSocket): void => socket._onTimeout()
-const destroy = (socket: StackSocket, error: Error): StackSocket => socket.destroy(error)
 
 /** Whole seconds are what the kernel takes; milliseconds, as they are given. */
 const seconds = (initialDelay = 0): number => Math.trunc(Math.max(0, initialDelay) / 1000) * 1000
 
 const targetOf = ({ buffer }: OnReadOpts): Uint8Array => (typeof buffer === 'function' ? buffer() : buffer)
-
-const invalidAddress = (address: string): Error =>
-  nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${address}`)

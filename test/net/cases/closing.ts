@@ -138,9 +138,8 @@ export const closing: readonly Case[] = [
     async (scene) => {
       const { here, there } = await scene.pair()
       there.pause()
-      here.write(Buffer.alloc(16 << 20), (error) =>
-        scene.note('client', 'written', `${error?.message}`.replace(/EPIPE|ECONNRESET/, 'EITHER')),
-      )
+      // Whether the write is told that it was cancelled depends on Node's version.
+      here.write(Buffer.alloc(16 << 20), () => scene.note('client', 'the write is over'))
       here.removeAllListeners('error')
       here.on('error', (error) => scene.note('client', 'failed', error.message.replace(/EPIPE|ECONNRESET/, 'EITHER')))
       await sleep(20)

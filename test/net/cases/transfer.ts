@@ -251,7 +251,7 @@ export const transfer: readonly Case[] = [
         new Promise((resolve) => pipeline(source, here, (error) => resolve(error ?? 'no error'))),
         pipelined(there, sink).then(() => there.end()),
       ])
-      scene.note('client', 'pipeline', `${sent}`)
+      scene.note('pipeline', `${sent}`)
       scene.note('sink', `${sum}`)
     },
   ],

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, it } from 'node:test'
+import { createNet } from '../../src/net/index.ts'
+import { once, sleep, stacks } from './worlds.ts'
+
+const LIMIT = { timeout: 20_000 }
+const WORLDS = new URL('./worlds.js', import.meta.url).href
+
+/** Runs a program with two stacks on a cable; how it ended, and what it printed. */
+function run(program: string): { status: number | null; stdout: string } {
+  const text = `import { stacks, once } from ${JSON.stringify(WORLDS)}\nconst { netA, netB, a, b } = stacks()\n${program}`
+  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', text], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  })
+  return { status, stdout }
+}
+
+describe('An open socket or server', () => {
+  it('keeps the process alive, an idle connection as well', LIMIT, () => {
+    const idle = `
+      const server = netB.createServer().listen(80)
+      server.unref()
+      const client = netA.connect(80, '10.0.0.2')
+      client.on('connect', () => setTimeout(() => { console.log('alive'); process.exit() }, 200).unref())`
+    assert.deepEqual(run(idle), { status: 0, stdout: 'alive\n' })
+    const server = `
+      netB.createServer().listen(80)
+      setTimeout(() => { console.log('alive'); process.exit() }, 200).unref()`
+    assert.deepEqual(run(server), { status: 0, stdout: 'alive\n' })
+  })
+
+  it('does not after unref', LIMIT, () => {
+    const program = `
+      const server = netB.createServer((socket) => socket.unref()).listen(80)
+      server.unref()
+      netA.connect(80, '10.0.0.2', function () { console.log('connected'); this.unref() })`
+    assert.deepEqual(run(program), { status: 0, stdout: 'connected\n' })
+  })
+
+  it('does not once all are closed', LIMIT, () => {
+    const program = `
+      const server = netB.createServer((socket) => socket.resetAndDestroy()).listen(80)
+      const client = netA.connect(80, '10.0.0.2').on('error', () => server.close(() => console.log('closed')))`
+    assert.deepEqual(run(program), { status: 0, stdout: 'closed\n' })
+  })
+})
+
+describe('A stack that is closed', () => {
+  it('destroys its sockets without an error, paused ones too, and closes its servers', LIMIT, async () => {
+    const { a, b, netA, netB } = stacks()
+    const server = netB.createServer().listen(80)
+    await once(server, 'listening')
+    const [client, paused] = [netA.connect(80, '10.0.0.2'), netA.connect(80, '10.0.0.2')]
+    paused.pause()
+    await Promise.all([once(client, 'connect'), once(paused, 'connect')])
+    const closed = Promise.all([client, paused, server].map((each) => once(each, 'close')))
+    a.close()
+    await Promise.all([client, paused].map((each) => once(each, 'close')))
+    b.close()
+    assert.deepEqual(await closed, [[false], [false], []])
+    assert.equal(server.listening, false)
+  })
+
+  it('lets an attempt to connect fail, and every one after', LIMIT, async () => {
+    const { a, netA } = stacks()
+    const waiting = netA.connect(80, '10.0.0.77')
+    await sleep(5)
+    a.close()
+    assert.equal((await once(waiting, 'error'))[0] instanceof Error, true)
+    const late = netA.connect(80, '10.0.0.2')
+    const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException]
+    assert.match(error.message, /^connect ENETDOWN 10\.0\.0\.2:80/)
+    const server = netA.createServer().listen(80)
+    assert.match(((await once(server, 'error')) as [Error])[0].message, /^listen ENETDOWN/)
+  })
+})
+
+describe('What a listener throws', () => {
+  it('comes out, and holds up neither the rest of the data nor others', LIMIT, () => {
+    const program = `
+      process.on('uncaughtException', (error) => console.log(error.message))
+      const server = netB.createServer((socket) => {
+        let isFirst = true
+        socket.on('data', (data) => {
+          if (isFirst) { isFirst = false; throw new Error('thrown ' + data.length) }
+          socket.end(data)
+        })
+      }).listen(80)
+      const client = netA.connect(80, '10.0.0.2', () => client.write('first'))
+      setTimeout(() => client.write('second'), 50)
+      client.on('data', (data) => console.log(String(data))).on('close', () => process.exit())`
+    assert.deepEqual(run(program), { status: 0, stdout: 'thrown 5\nsecond\n' })
+  })
+})
+
+describe('The options of our TCP', () => {
+  it('reach connections, those of createNet and their own', LIMIT, async () => {
+    const { a, b, netB, close } = stacks()
+    const net = createNet(a, { tcp: { congestion: 'newreno', timeWait: 10 } })
+    const server = netB.createServer({ tcp: { congestion: 'bbr' } }).listen(80)
+    await once(server, 'listening')
+    const client = net.connect({ port: 80, host: '10.0.0.2', tcp: { timeWait: 20 } })
+    await once(client, 'connect')
+    const [ours] = a.machine.connections
+    const [theirs] = b.machine.connections
+    assert.ok(ours !== undefined && 'settings' in ours && theirs !== undefined && 'settings' in theirs)
+    assert.deepEqual([ours.settings.congestion, ours.settings.timeWait], ['newreno', 20_000])
+    assert.equal(theirs.settings.congestion, 'bbr')
+    client.destroy()
+    close()
+  })
+
+  it('setNoDelay and setKeepAlive are those of the connection', LIMIT, async () => {
+    const { a, netA, netB, close } = stacks()
+    const server = netB.createServer().listen(80)
+    await once(server, 'listening')
+    const client = netA.connect({
+      port: 80,
+      host: '10.0.0.2',
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 5000,
+    })
+    await once(client, 'connect')
+    const [tcb] = a.machine.connections
+    assert.ok(tcb !== undefined && 'settings' in tcb)
+    assert.deepEqual([tcb.noDelay, tcb.settings.keepAlive, tcb.settings.keepAliveProbes], [true, 5_000_000, 10])
+    client.setNoDelay(false).setKeepAlive(true)
+    assert.deepEqual([tcb.noDelay, tcb.settings.keepAlive, tcb.settings.keepAliveProbes], [false, 7_200_000_000, 9])
+    client.setKeepAlive(false).destroy()
+    assert.equal(tcb.settings.keepAlive, 0)
+    close()
+  })
+})

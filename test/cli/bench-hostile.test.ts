@@ -22,7 +22,7 @@ const framed = (text: string, length = Buffer.byteLength(text)): Uint8Array => {
 
 const json = (init: Partial<Parameters> = {}): string => JSON.stringify(encodeParameters(parameters(init)))
 
-const measure = (host: Host, init: Partial<Parameters> = {}): Promise<boolean> =>
+const measure = (host: Host, init: Partial<Parameters> = {}, signal = never): Promise<boolean> =>
   runClient({
     host,
     remote: SERVER,
@@ -31,7 +31,7 @@ const measure = (host: Host, init: Partial<Parameters> = {}): Promise<boolean> =
     interval: 0,
     connectTimeout: 5000,
     observer: new Notes(),
-    signal: never,
+    signal,
   })
 
 const connect = (host: Host): Promise<TcpSocket> => host.tcp.connect({ host: SERVER, port: 5201 })
@@ -248,6 +248,12 @@ describe('a client among strangers', () => {
       })
     }
   })
+
+  it('can be interrupted while a server that has heard the end of the test says nothing', async () => {
+    await withForger(undefined, async (client) => {
+      assert.equal(await measure(client, {}, AbortSignal.timeout(300)), false)
+    })
+  })
 })
 
 async function swallow(stream: TcpSocket): Promise<void> {
@@ -259,8 +265,8 @@ async function swallow(stream: TcpSocket): Promise<void> {
   }
 }
 
-/** A server that keeps to the protocol but for its results. */
-async function withForger(results: Uint8Array, work: (client: Host) => Promise<void>): Promise<void> {
+/** A server that keeps to the protocol but for its results; without any, it says nothing more. */
+async function withForger(results: Uint8Array | undefined, work: (client: Host) => Promise<void>): Promise<void> {
   const cable = new Cable()
   const [client, host] = [createStack(), createStack()]
   client.addInterface(cable.a, { address: '10.0.0.1/24' })
@@ -275,6 +281,7 @@ async function withForger(results: Uint8Array, work: (client: Host) => Promise<v
     const said = new Uint8Array(1)
     // The last byte before the results: the cookie and the parameters have no 4.
     while ((await control.readInto(said)) > 0 && said[0] !== State.TEST_END);
+    if (results === undefined) return
     await control.write(Uint8Array.of(State.EXCHANGE_RESULTS))
     await control.write(results)
   })().catch(() => undefined)

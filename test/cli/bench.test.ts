@@ -45,7 +45,7 @@ describe('gotcp bench without a HOST', () => {
       ['-n 1M -R', /receiver/],
       ['-u -t 0.2 -b 10M', /\d+\/\d+ \(\d.*%\) {2}receiver/],
       ['--latency --requests 10', /10 requests/],
-      ['--connections --requests 10', /10 connections/],
+      ['--connections --requests 100 -P 50', /100 connections/],
       ['-n 100K --loss 2% --seed 1 -p 5300', /receiver/],
     ] as const) {
       const { code, stdout, stderr } = await gotcp('bench', ...line.split(' '))

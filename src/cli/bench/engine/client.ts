@@ -6,7 +6,7 @@ import type { UdpSocket } from '../../../stack/udp-socket.ts'
 import { ControlChannel } from '../iperf/control.ts'
 import { connectionOptions, encodeParameters, type Parameters, streamsOf } from '../iperf/parameters.ts'
 import { isWelcome, makeCookie, State, streamId, UDP_BUFFER, UDP_HELLO, UDP_WELCOME } from '../iperf/protocol.ts'
-import { decodeResults, encodeResults } from '../iperf/results.ts'
+import { decodeResults, encodeResults, type Results } from '../iperf/results.ts'
 import { resultsOf } from '../iperf/results-of.ts'
 import { Measurement } from './measurement.ts'
 import type { Observer, TestStart } from './observer.ts'
@@ -56,7 +56,32 @@ export async function runClient(options: ClientOptions): Promise<boolean> {
 }
 
 async function converse(options: ClientOptions, control: ControlChannel, streams: Stream[]): Promise<boolean> {
-  const { signal, observer, interval } = options
+  const { signal, observer } = options
+  const start = await negotiate(options, control, streams)
+  const measurement = measurementOf(options, start)
+  observer.onStart(start)
+  measurement.start()
+  const answer = control.expect([State.EXCHANGE_RESULTS], { patience: Number.POSITIVE_INFINITY })
+  answer.catch(() => undefined)
+  let theirs: Results | undefined
+  try {
+    await firstOf(measurement, answer, signal)
+    measurement.stop()
+    if (signal.aborted) await control.sendState(State.CLIENT_TERMINATE)
+    else theirs = await exchange(control, { start, measurement, answer }, signal)
+  } catch (error) {
+    if (!signal.aborted) throw await reasonFor(error, answer)
+  } finally {
+    measurement.stop()
+    observer.onEnd({ start, measurement, theirs })
+  }
+  if (theirs !== undefined) await control.sendState(State.IPERF_DONE)
+  return theirs !== undefined
+}
+
+/** Says what the test is to be and opens its streams; the server is ready when it resolves. */
+async function negotiate(options: ClientOptions, control: ControlChannel, streams: Stream[]): Promise<TestStart> {
+  const { signal, remote, port } = options
   const parameters = withLength(options.parameters, control)
   const cookie = makeCookie()
   await control.socket.write(cookie)
@@ -66,16 +91,13 @@ async function converse(options: ClientOptions, control: ControlChannel, streams
   await openStreams({ ...options, parameters }, cookie, streams)
   await control.expect([State.TEST_START], { signal })
   await control.expect([State.TEST_RUNNING], { signal })
-  const start: TestStart = {
-    role: 'client',
-    peer: formatIpv4(options.remote),
-    peerPort: options.port,
-    parameters,
-    streams,
-  }
-  const { time, bytes, omit, length, bitrate } = parameters
-  const measurement = new Measurement({
-    streams,
+  return { role: 'client', peer: formatIpv4(remote), peerPort: port, parameters, streams }
+}
+
+function measurementOf({ interval, observer }: ClientOptions, start: TestStart): Measurement {
+  const { time, bytes, omit, length, bitrate } = start.parameters
+  return new Measurement({
+    streams: start.streams,
     omit,
     time: time > 0 ? time : undefined,
     bytes: bytes > 0 ? bytes : undefined,
@@ -84,34 +106,29 @@ async function converse(options: ClientOptions, control: ControlChannel, streams
     bitrate,
     onInterval: (each) => observer.onInterval(start, each),
   })
-  observer.onStart(start)
-  measurement.start()
-  const answer = control.expect([State.EXCHANGE_RESULTS], { patience: Number.POSITIVE_INFINITY })
-  answer.catch(() => undefined)
-  try {
-    await firstOf(measurement, answer, signal)
-  } catch (error) {
-    measurement.stop()
-    observer.onEnd({ start, measurement, theirs: undefined })
-    throw await reasonFor(error, answer)
-  }
-  measurement.stop()
-  if (signal.aborted) {
-    await control.sendState(State.CLIENT_TERMINATE)
-    observer.onEnd({ start, measurement, theirs: undefined })
-    return false
-  }
+}
+
+/** A test that runs, and what the server says next. */
+interface Run {
+  readonly start: TestStart
+  readonly measurement: Measurement
+  readonly answer: Promise<State>
+}
+
+/** Ends the test and tells what we counted for what the server did. */
+async function exchange(
+  control: ControlChannel,
+  { start, measurement, answer }: Run,
+  signal: AbortSignal,
+): Promise<Results> {
   await control.sendState(State.TEST_END)
-  await answer
-  await control.sendJson(encodeResults(resultsOf(measurement, parameters)))
-  const theirs = decodeResults(await control.readResults(), new Set(streams.map(({ id }) => id)))
-  if (theirs === undefined) {
-    throw new NetError('EPROTO', `The iperf3 peer ${start.peer}:${start.peerPort} sends results that make no sense`)
-  }
-  await control.expect([State.DISPLAY_RESULTS])
-  observer.onEnd({ start, measurement, theirs })
-  await control.sendState(State.IPERF_DONE)
-  return true
+  await control.within(answer, { signal })
+  await control.sendJson(encodeResults(resultsOf(measurement, start.parameters)))
+  const ids = new Set(start.streams.map(({ id }) => id))
+  const theirs = decodeResults(await control.readResults({ signal }), ids)
+  if (theirs === undefined) throw control.error('EPROTO', 'sends results that make no sense')
+  await control.expect([State.DISPLAY_RESULTS], { signal })
+  return theirs
 }
 
 /** The end of the test, of the patience of the user, or of the server. */

@@ -1,12 +1,13 @@
 import { randomFillSync } from 'node:crypto'
+import { Schedule, type Stretch } from './schedule.ts'
 import { type Counts, NOTHING, type Stream, type Work } from './stream.ts'
 
 /** What arrives is thrown away this many bytes at a time. */
 const BIN = 256 * 1024
 /** How often a test looks whether the last bytes have been delivered, in milliseconds. */
 const LOOK = 1
-/** The last report of a test covers what is left, unless that is less than this, in milliseconds. */
-const SHORTEST = 50
+/** The last report of a test covers what is left, unless that is less than this, in seconds. */
+const SHORTEST = 0.05
 
 /** What passed on one stream in one stretch of time. */
 export interface StreamInterval {
@@ -20,11 +21,7 @@ export interface StreamInterval {
   readonly jitter: number
 }
 
-/** Seconds since the test, or what is omitted of it, began. */
-export interface Interval {
-  readonly from: number
-  readonly to: number
-  readonly isOmitted: boolean
+export interface Interval extends Stretch {
   readonly streams: readonly StreamInterval[]
 }
 
@@ -71,14 +68,8 @@ export class Measurement {
   #reject: (error: unknown) => void = () => undefined
   readonly #omitted = new Map<Stream, Counts>()
   readonly #before = new Map<Stream, Counts>()
-  #timer: NodeJS.Timeout | undefined
-  #isOmitting: boolean
-  /** When what is being measured began, and when the last report was, in milliseconds. */
-  #began = 0
-  #reported = 0
-  #turn = 0
+  readonly #schedule: Schedule
   #isOver = false
-  #seconds = 0
   #cpu: NodeJS.CpuUsage | undefined
   #cpuBegan = 0
   #cpuShares: readonly [number, number, number] = [0, 0, 0]
@@ -87,7 +78,6 @@ export class Measurement {
 
   constructor(options: MeasurementOptions) {
     this.#options = options
-    this.#isOmitting = options.omit > 0
     this.#left = options.bytes ?? Number.POSITIVE_INFINITY
     this.#awaited = options.bytes ?? Number.POSITIVE_INFINITY
     this.finished = new Promise((resolve, reject) => {
@@ -95,11 +85,19 @@ export class Measurement {
       this.#reject = reject
     })
     this.finished.catch(() => undefined)
+    this.#schedule = new Schedule({
+      omit: options.omit,
+      time: options.time ?? Number.POSITIVE_INFINITY,
+      interval: options.interval,
+      onReport: (stretch) => this.#report(stretch),
+      onMeasure: () => this.#beginMeasuring(),
+      onEnd: () => this.#resolve(),
+    })
   }
 
   start(): void {
     const { streams, length, bitrate } = this.#options
-    this.#began = this.#reported = this.#cpuBegan = performance.now()
+    this.#cpuBegan = performance.now()
     this.#cpu = process.cpuUsage()
     const work: Work = {
       block: randomFillSync(new Uint8Array(length)),
@@ -118,25 +116,22 @@ export class Measurement {
           () => undefined,
         )
     }
-    this.#arm()
+    this.#schedule.start()
   }
 
   /** Ends the test, as of `now` in milliseconds: what comes from here on does not count. Harmless when repeated. */
   stop(now: number = performance.now()): void {
     if (this.#isOver) return
     this.#isOver = true
-    clearTimeout(this.#timer)
     for (const stream of this.#options.streams) stream.stop()
-    const isWorthALine = now - this.#reported > SHORTEST || this.#reported === this.#began
-    if (this.#options.interval > 0 && isWorthALine) this.#report(now)
-    this.#seconds = (now - this.#began) / 1000
+    this.#schedule.stop(now)
     this.#cpuShares = this.#cpuSince(now)
     this.#resolve()
   }
 
   /** Seconds that were measured, up to now or the end. */
   get seconds(): number {
-    return this.#isOver ? this.#seconds : (performance.now() - this.#began) / 1000
+    return this.#schedule.seconds
   }
 
   /** Share of one processor that this process took, in per cent: in all, itself, the system for it. */
@@ -158,14 +153,14 @@ export class Measurement {
 
   #take(count: number): number {
     // Only what is measured uses up the bytes.
-    if (this.#isOmitting) return count
+    if (this.#schedule.isOmitting) return count
     const taken = Math.min(count, this.#left)
     this.#left -= taken
     return taken
   }
 
   #onReceived(count: number): void {
-    if (this.#isOmitting) return
+    if (this.#schedule.isOmitting) return
     this.#awaited -= count
     if (this.#awaited <= 0) this.#resolve()
   }
@@ -181,50 +176,21 @@ export class Measurement {
     else setTimeout(() => this.#awaitDelivery(), LOOK)
   }
 
-  /** One timer for everything that is due: the end of what is omitted, the next report, the end. */
-  #arm(): void {
-    const { omit, time, interval } = this.#options
-    const end = this.#isOmitting ? omit : (time ?? Number.POSITIVE_INFINITY)
-    const report = interval > 0 ? interval * (this.#turn + 1) : Number.POSITIVE_INFINITY
-    const due = Math.min(end, report)
-    if (!Number.isFinite(due)) return
-    this.#timer = setTimeout(() => this.#onTimer(end), this.#began + due * 1000 - performance.now())
-  }
-
-  #onTimer(end: number): void {
-    const now = performance.now()
-    const elapsed = (now - this.#began) / 1000
-    if (elapsed >= end) {
-      if (!this.#isOmitting) {
-        this.#resolve()
-        return
-      }
-      if (this.#options.interval > 0) this.#report(now)
-      this.#beginMeasuring(now)
-    } else if (elapsed >= this.#options.interval * (this.#turn + 1)) {
-      this.#report(now)
-      this.#turn = Math.floor(elapsed / this.#options.interval)
-    }
-    this.#arm()
-  }
-
-  #beginMeasuring(now: number): void {
+  #beginMeasuring(): void {
     for (const stream of this.#options.streams) this.#omitted.set(stream, stream.counts())
-    this.#isOmitting = false
-    this.#began = this.#reported = now
-    this.#turn = 0
   }
 
-  #report(now: number): void {
-    const from = (this.#reported - this.#began) / 1000
+  #report(stretch: Stretch): void {
+    const { interval, onInterval } = this.#options
+    const isTooShort = this.#isOver && stretch.from > 0 && stretch.to - stretch.from < SHORTEST
+    if (interval === 0 || isTooShort) return
     const streams = this.#options.streams.map((stream): StreamInterval => {
       const counts = stream.counts()
       const passed = difference(counts, this.#before.get(stream) ?? NOTHING)
       this.#before.set(stream, counts)
       return { stream, ...passed }
     })
-    this.#reported = now
-    this.#options.onInterval({ from, to: (now - this.#began) / 1000, isOmitted: this.#isOmitting, streams })
+    onInterval({ ...stretch, streams })
   }
 
   #cpuSince(now: number): readonly [number, number, number] {

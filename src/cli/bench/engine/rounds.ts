@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ipv4Addr } from '../../../base/address.ts'
 import { NetError } from '../../../base/errors.ts'
@@ -5,6 +6,7 @@ import type { Host } from '../../../stack/host.ts'
 import type { TcpSocket } from '../../../stack/tcp-socket.ts'
 import type { TcpOptionsInit } from '../../../tcp/settings.ts'
 import { Histogram } from './histogram.ts'
+import { Schedule, type Stretch } from './schedule.ts'
 
 /** Requests as fast as the answers come: on connections that stay, or on a new one for each. */
 export type RoundKind = 'latency' | 'connections'
@@ -31,10 +33,7 @@ export interface RoundsOptions {
   readonly signal: AbortSignal
 }
 
-export interface RoundsInterval {
-  readonly from: number
-  readonly to: number
-  readonly isOmitted: boolean
+export interface RoundsInterval extends Stretch {
   readonly round: Histogram
   readonly connect: Histogram
 }
@@ -65,17 +64,24 @@ class Rounds {
   readonly #request: Uint8Array
   readonly #sockets = new Set<TcpSocket>()
   #isOver = false
-  #isOmitting: boolean
-  #began = 0
-  #reported = 0
-  #turn = 0
+  readonly #schedule: Schedule
   #left: number
-  #timer: NodeJS.Timeout | undefined
   #finish: () => void = () => undefined
 
   constructor(options: RoundsOptions) {
-    this.#options = options
-    this.#isOmitting = options.omit > 0
+    // Everybody who connects at once listens to it.
+    const signal = AbortSignal.any([options.signal])
+    setMaxListeners(0, signal)
+    this.#options = { ...options, signal }
+    const { omit, time, interval } = options
+    this.#schedule = new Schedule({
+      omit,
+      time: time > 0 ? time : Number.POSITIVE_INFINITY,
+      interval,
+      onReport: (stretch) => this.#report(stretch),
+      onMeasure: () => undefined,
+      onEnd: () => this.#finish(),
+    })
     this.#left = options.rounds > 0 ? options.rounds : Number.POSITIVE_INFINITY
     // No cookie of iperf3 begins with a zero byte: our server knows by it what we want.
     this.#request = new Uint8Array(options.length)
@@ -85,8 +91,7 @@ class Rounds {
     const { parallel, kind, signal } = this.#options
     const finished = new Promise<void>((resolve) => (this.#finish = resolve))
     const sockets = kind === 'latency' ? await this.#connectAll(parallel) : []
-    this.#began = this.#reported = performance.now()
-    this.#arm()
+    this.#schedule.start()
     signal.addEventListener('abort', this.#finish, { once: true })
     const worker = (i: number): Promise<void> => (kind === 'latency' ? this.#ask(sockets[i]!) : this.#visit())
     const workers = Promise.all(Array.from({ length: parallel }, (_, i) => worker(i)))
@@ -97,11 +102,7 @@ class Rounds {
       signal.removeEventListener('abort', this.#finish)
       workers.catch(() => undefined)
     }
-    return { seconds: this.#elapsed, ...this.#total, isComplete: !signal.aborted }
-  }
-
-  get #elapsed(): number {
-    return (this.#reported - this.#began) / 1000
+    return { seconds: this.#schedule.seconds, ...this.#total, isComplete: !signal.aborted }
   }
 
   async #connectAll(count: number): Promise<readonly TcpSocket[]> {
@@ -180,7 +181,7 @@ class Rounds {
 
   #takeTurn(): boolean {
     if (this.#isOver || this.#left <= 0) return false
-    if (!this.#isOmitting) this.#left--
+    if (!this.#schedule.isOmitting) this.#left--
     return true
   }
 
@@ -189,51 +190,18 @@ class Rounds {
     this.#recent[what].add(ms)
   }
 
-  #arm(): void {
-    const { omit, time, interval } = this.#options
-    const end = this.#isOmitting ? omit : time > 0 ? time : Number.POSITIVE_INFINITY
-    const report = interval > 0 ? interval * (this.#turn + 1) : Number.POSITIVE_INFINITY
-    const due = Math.min(end, report)
-    if (!Number.isFinite(due)) return
-    this.#timer = setTimeout(() => this.#onTimer(end), this.#began + due * 1000 - performance.now())
-  }
-
-  #onTimer(end: number): void {
-    const now = performance.now()
-    const elapsed = (now - this.#began) / 1000
-    if (elapsed >= end && !this.#isOmitting) {
-      this.#finish()
-      return
-    }
-    const { interval } = this.#options
-    if (elapsed >= end) {
-      this.#report(now)
-      this.#isOmitting = false
-      this.#began = this.#reported = now
-      this.#turn = 0
-    } else if (interval > 0 && elapsed >= interval * (this.#turn + 1)) {
-      this.#report(now)
-      this.#turn = Math.floor(elapsed / interval)
-    }
-    this.#arm()
-  }
-
   #stop(): void {
     if (this.#isOver) return
     this.#isOver = true
-    clearTimeout(this.#timer)
-    this.#report(performance.now())
+    this.#schedule.stop(performance.now())
     for (const socket of this.#sockets) socket.abort()
   }
 
-  #report(now: number): void {
+  #report(stretch: Stretch): void {
     const { interval, onInterval } = this.#options
     const { round, connect } = this.#recent
-    const isOmitted = this.#isOmitting
-    const from = this.#elapsed
-    this.#reported = now
-    if (interval > 0) onInterval({ from, to: this.#elapsed, isOmitted, round, connect })
-    if (!isOmitted) {
+    if (interval > 0) onInterval({ ...stretch, round, connect })
+    if (!stretch.isOmitted) {
       this.#total.round.merge(round)
       this.#total.connect.merge(connect)
     }

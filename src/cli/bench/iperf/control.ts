@@ -1,5 +1,6 @@
 import { NetError } from '../../../base/errors.ts'
 import type { TcpSocket } from '../../../stack/tcp-socket.ts'
+import { abortError } from '../../../stack/waiters.ts'
 import { type JsonObject, parseObject } from './json.ts'
 import { explain, MAX_PARAMETERS, MAX_RESULTS, State, stateName, type Trouble } from './protocol.ts'
 
@@ -52,16 +53,28 @@ export class ControlChannel {
     if (found !== undefined) return found
     switch (state) {
       case State.ACCESS_DENIED:
-        throw this.#error('EBUSY', 'is busy with another test; try again later')
+        throw this.error('EBUSY', 'is busy with another test; try again later')
       case State.SERVER_TERMINATE:
-        throw this.#error('ECONNRESET', 'was ended in the middle of the test')
+        throw this.error('ECONNRESET', 'was ended in the middle of the test')
       case State.SERVER_ERROR: {
         const code = Buffer.from(await this.#read(8, options)).readInt32BE(0)
-        throw this.#error('EPROTO', `says: ${explain(code)}`)
+        throw this.error('EPROTO', `says: ${explain(code)}`)
       }
       default:
-        throw this.#error('EPROTO', `says ${stateName(state)} where ${wanted.map(stateName).join(' or ')} is due`)
+        throw this.error('EPROTO', `says ${stateName(state)} where ${wanted.map(stateName).join(' or ')} is due`)
     }
+  }
+
+  /** What another read has found, and no later than it may. @throws {NetError} ETIMEDOUT, ABORT_ERR, and what the read throws */
+  async within<T>(read: Promise<T>, { patience = PATIENCE, signal }: ReadOptions = {}): Promise<T> {
+    const late = AbortSignal.timeout(patience)
+    const given = signal === undefined ? late : AbortSignal.any([late, signal])
+    const over = new Promise<never>((_, reject) => {
+      const give = (): void => reject(signal?.aborted ? abortError('bench') : this.#tooLate(patience))
+      if (given.aborted) give()
+      else given.addEventListener('abort', give, { once: true })
+    })
+    return Promise.race([read, over])
   }
 
   readParameters(options: ReadOptions = {}): Promise<JsonObject> {
@@ -90,10 +103,10 @@ export class ControlChannel {
   async #readJson(limit: number, options: ReadOptions): Promise<JsonObject> {
     const length = Buffer.from(await this.#read(4, options)).readUInt32BE(0)
     if (length === 0 || length > limit) {
-      throw this.#error('EPROTO', `announces ${length} bytes of JSON, where at most ${limit} make sense`)
+      throw this.error('EPROTO', `announces ${length} bytes of JSON, where at most ${limit} make sense`)
     }
     const object = parseObject(await this.#read(length, options))
-    if (object === undefined) throw this.#error('EPROTO', 'sends something that is no JSON object')
+    if (object === undefined) throw this.error('EPROTO', 'sends something that is no JSON object')
     return object
   }
 
@@ -108,17 +121,22 @@ export class ControlChannel {
         got = await this.socket.readInto(bytes.subarray(filled), options)
       } catch (error) {
         if (late?.aborted && !signal?.aborted) {
-          throw this.#error('ETIMEDOUT', `said nothing for ${patience / 1000} s`)
+          throw this.#tooLate(patience)
         }
         throw error
       }
-      if (got === 0) throw this.#error('ECONNRESET', 'closed the control connection in the middle of the test')
+      if (got === 0) throw this.error('ECONNRESET', 'closed the control connection in the middle of the test')
       filled += got
     }
     return bytes
   }
 
-  #error(code: 'EBUSY' | 'EPROTO' | 'ECONNRESET' | 'ETIMEDOUT', what: string): NetError {
+  #tooLate(patience: number): NetError {
+    return this.error('ETIMEDOUT', `said nothing for ${patience / 1000} s`)
+  }
+
+  /** What the peer did wrong. */
+  error(code: 'EBUSY' | 'EPROTO' | 'ECONNRESET' | 'ETIMEDOUT', what: string): NetError {
     const { remoteAddress: address, remotePort: port } = this.socket
     return new NetError(code, `The iperf3 peer ${address}:${port} ${what}`, { syscall: 'bench', address, port })
   }

@@ -3,8 +3,12 @@ import { copyBytes } from './copy-bytes.ts'
 const FIRST_CAPACITY = 4096
 const NO_BYTES = new Uint8Array(0)
 
+/** Memory of rings at rest, for the next that begin: a connection that says little now and then needs none of its own. */
+const spare: Uint8Array[] = []
+const MOST_SPARE = 256
+
 /**
- * A queue of bytes in a ring that grows by doubling. Empty, it holds no memory.
+ * A queue of bytes in a ring that grows by doubling. Before the first byte, and at rest after few, it holds no memory.
  *
  * Bytes may also be stored beyond its end, at the place where they will belong
  * once the gap before them is filled.
@@ -52,22 +56,28 @@ export class ByteRing {
     this.#length -= count
   }
 
-  /** The queue is empty and nothing is stored beyond it: start again where the cache is warm. */
-  rewind(): void {
+  /** The queue is empty and nothing is stored beyond it: it begins again where the cache is warm, or with other memory. */
+  rest(): void {
     this.#first = 0
+    if (this.bytes.length === FIRST_CAPACITY) this.#giveBack()
   }
 
   /** Drops everything and gives the memory back. */
   clear(): void {
-    this.bytes = NO_BYTES
+    this.#giveBack()
     this.#first = 0
     this.#length = 0
+  }
+
+  #giveBack(): void {
+    if (this.bytes.length === FIRST_CAPACITY && spare.length < MOST_SPARE) spare.push(this.bytes)
+    this.bytes = NO_BYTES
   }
 
   #grow(needed: number): void {
     let capacity = Math.max(FIRST_CAPACITY, this.bytes.length)
     while (capacity < needed) capacity *= 2
-    const grown = new Uint8Array(capacity)
+    const grown = (capacity === FIRST_CAPACITY ? spare.pop() : undefined) ?? new Uint8Array(capacity)
     // Bytes beyond the end are stored too, so the whole old ring moves.
     grown.set(this.bytes.subarray(this.#first), 0)
     grown.set(this.bytes.subarray(0, this.#first), this.bytes.length - this.#first)

@@ -50,7 +50,6 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   }
   // What the user waits for goes to him; the ring's places count from the first byte that he has not got.
   const isNext = tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty
-  if (isNext) tcb.receiveRing.rewind()
   const taken = isNext ? (tcb.receiveCall?.take(seg.bytes, at, at + length) ?? 0) : 0
   if (taken < length) tcb.receiveRing.store(0, seg.bytes, at + taken, at + length)
   const before = rcv.nxt
@@ -92,7 +91,10 @@ export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: M
 /** RECEIVE, RFC 9293 §3.10.3: the user has taken `count` bytes. Opens the window again, and lets it grow. */
 export function consumed(tcb: Tcb, count: number, now: Micros): void {
   tcb.receiveRing.consume(count)
-  if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty && tcb.peerClosed) tcb.receiveRing.clear()
+  if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty) {
+    if (tcb.peerClosed) tcb.receiveRing.clear()
+    else tcb.receiveRing.rest()
+  }
   hasTaken(tcb, count, now)
 }
 

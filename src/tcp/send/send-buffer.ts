@@ -23,7 +23,6 @@ export class SendBuffer {
   write(bytes: Uint8Array, from: number): number {
     const count = Math.min(this.free, bytes.length - from)
     if (count <= 0) return 0
-    if (this.#ring.length === 0) this.#ring.rewind()
     this.#ring.store(0, bytes, from, from + count)
     this.#ring.extend(count)
     return count
@@ -32,6 +31,7 @@ export class SendBuffer {
   /** Gives up the oldest `count` bytes: they were acknowledged. */
   release(count: number): void {
     this.#ring.consume(count)
+    if (this.#ring.length === 0) this.#ring.rest()
   }
 
   /** Names `length` bytes at `offset` from the oldest as the frame's payload, without copying them. */

@@ -211,6 +211,28 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
     assert.deepEqual(summary['refusals'], { ECONNREFUSED: 1, ENETUNREACH: 1 })
   })
 
+  it('ends what goes through a proxy that ends, and works again when it is back', async () => {
+    const running = await tunnel(`socks5://${PROXY}:${await proxy({ port: 1098 })}`, '--json')
+    const open = new Running(client, [
+      process.execPath,
+      '-e',
+      `const s = require('node:dgram').createSocket('udp4').on('message', () => console.log('answered'))
+      s.send(Buffer.alloc(9), 53, '${SERVER}')
+      require('node:net').connect(7004, '${SERVER}', () => console.log('open'))
+        .on('error', () => {}).on('close', () => { console.log('over'); process.exit() })`,
+    ])
+    await open.until(/open[\s\S]*answered|answered[\s\S]*open/)
+    const first = started.at(-2)!
+    first.child.kill('SIGKILL')
+    await first.ended
+    assert.match((await open.ended).stdout.toString(), /over\n$/)
+    await running.until(/"event":"flow"/)
+    await proxy({ port: 1098 })
+    assert.equal(await talk(7001, `socket.end('again')`), 'end all of it: again, close')
+    const summary = await finish(running)
+    assert.equal(summary['connections'], 2)
+  })
+
   it('says that the password is wrong, and ends', async () => {
     const port = await proxy({ login: LOGIN })
     const running = start(client, 'tun2socks', '--proxy', `socks5://ada:wrong@${PROXY}:${port}`)

@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readExactly } from '../../src/transport/read-exactly.ts'
 import { addressLength, parseUdp, readAddress, type Socks5Address, udpHeader } from '../../src/transport/socks5-wire.ts'
 
@@ -11,6 +12,8 @@ export interface SocksServerOptions {
   readonly reply?: number
   /** Says so much before anybody speaks, in place of the SOCKS protocol. */
   readonly says?: string
+  /** Says what it says an octet at a time. */
+  readonly dribbles?: boolean
   /** Accepts and says nothing. */
   readonly isMute?: boolean
   readonly host?: string
@@ -60,7 +63,8 @@ export class SocksServer {
   }
 
   async #serve(client: Socket): Promise<void> {
-    const { says, isMute, reply, udp } = this.#options
+    const { says, isMute, reply, udp, dribbles } = this.#options
+    if (dribbles === true) dribble(client)
     if (isMute === true) return
     if (says !== undefined) return void client.end(says)
     if (!(await this.#greet(client))) return void client.end()
@@ -133,6 +137,18 @@ export class SocksServer {
       if (this.#sockets.delete(relay)) relay.close()
     }
     client.on('close', end).on('end', end).resume()
+  }
+}
+
+/** Lets every octet travel by itself. */
+function dribble(socket: Socket): void {
+  const write = socket.write.bind(socket) as (chunk: Uint8Array) => boolean
+  let last = Promise.resolve()
+  socket.write = (chunk: Uint8Array | string): boolean => {
+    for (const octet of Buffer.from(chunk as Uint8Array)) {
+      last = last.then(() => sleep(1)).then(() => void write(Uint8Array.of(octet)))
+    }
+    return true
   }
 }
 

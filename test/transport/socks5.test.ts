@@ -106,6 +106,17 @@ describe('connectBySocks5()', () => {
     assert.equal(text, 'banner x')
   })
 
+  it('takes answers in pieces, and nothing beyond them', async () => {
+    const socket = await connectBySocks5(await proxyWith({ login: LOGIN, dribbles: true }), far())
+    socket.write('x')
+    let text = ''
+    for await (const chunk of socket) {
+      text += chunk
+      if (text.length === 8) break
+    }
+    assert.equal(text, 'banner x')
+  })
+
   it('says what the proxy says of the destination (RFC 1928 §6)', async () => {
     const codes = [
       'ERR_PROXY_REFUSED',

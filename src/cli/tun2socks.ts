@@ -10,7 +10,7 @@ import { type Args, bool, defineCommand, type Flags, value, valueOr } from './co
 import { Exit, UsageError } from './exit.ts'
 import { type Interrupt, withInterrupt } from './interrupt.ts'
 import type { Io } from './io.ts'
-import { BYTES, CIDR, choice, INTERFACE, integer, type Kind, SECONDS } from './kind.ts'
+import { BYTES, CIDR, choice, INTERFACE, integer, type Kind, PERIOD, SECONDS } from './kind.ts'
 import { resolveHost } from './network/host-name.ts'
 import { type Network, openNetwork, throwIfLost } from './network.ts'
 import { ownAddress, routeAdvice } from './tun2socks/advice.ts'
@@ -36,7 +36,9 @@ const { tun, pcap, loss, delay, reorder, duplicate, corrupt, rate, seed } = NETW
 const CONNECTIONS = 'Connections'
 
 const FLAGS = {
-  proxy: value(PROXY, { summary: 'the proxy to go through: socks5://[user:password@]host[:port]' }),
+  proxy: value(PROXY, {
+    summary: 'the proxy to go through: socks5://[user:password@]host[:port] (default: $GOTCP_PROXY, which no ps shows)',
+  }),
   tun: { ...tun, summary: 'the TUN interface, made if it does not exist (default: tun0)' },
   device: value(DEVICE, { summary: 'the same as --tun, as tun2socks has it' }),
   ip: value(CIDR, {
@@ -45,8 +47,8 @@ const FLAGS = {
   mtu: value(integer('BYTES', 68, 65_535), { summary: "the largest packet (default: the device's own)" }),
   'ignore-ping': bool({ summary: 'leave pings unanswered; otherwise we answer them in the name of all' }),
   'tcp-only': bool({ summary: 'refuse datagrams at once instead of asking the proxy to carry them' }),
-  'udp-timeout': valueOr(SECONDS, 60, { summary: 'how long a flow of datagrams may be silent', group: CONNECTIONS }),
-  'connect-timeout': valueOr(SECONDS, 20, {
+  'udp-timeout': valueOr(PERIOD, 60, { summary: 'how long a flow of datagrams may be silent', group: CONNECTIONS }),
+  'connect-timeout': valueOr(PERIOD, 20, {
     summary: 'how long the proxy may take to reach a destination',
     group: CONNECTIONS,
   }),
@@ -80,6 +82,11 @@ type TunArgs = Args<typeof FLAGS>
 
 const USUAL_ADDRESS = parseCidr('198.18.0.2/15') as Cidr
 const LEAST_BUFFER = 2048
+/** A day, which is more than anybody waits. */
+const DAY = 86_400_000
+
+/** Seconds in milliseconds, a whole number. */
+const milliseconds = (seconds: number): number => Math.min(DAY, Math.max(1, Math.round(seconds * 1000)))
 
 function deviceOf({ tun: name, device }: TunArgs): string {
   if (name !== undefined && device !== undefined && name !== device) {
@@ -101,7 +108,10 @@ function socketOptionsOf(args: TunArgs): TcpOptionsInit {
 }
 
 /** The proxy by its address: once everything is routed into the device, asking for its name would lead there, too. */
-async function findProxy({ proxy }: TunArgs): Promise<Socks5Proxy> {
+async function findProxy(args: TunArgs, { env }: Io): Promise<Socks5Proxy> {
+  const told = env['GOTCP_PROXY']
+  const proxy = args.proxy ?? (told === undefined ? undefined : PROXY.parse(told))
+  if (proxy === undefined && told !== undefined) throw new UsageError('GOTCP_PROXY names no SOCKS5 proxy')
   if (proxy === undefined)
     throw new UsageError('--proxy is missing: where to go through', 'try: --proxy 127.0.0.1:1080')
   return proxy.host.includes(':') ? proxy : { ...proxy, host: formatIpv4(await resolveHost(proxy.host)) }
@@ -129,13 +139,13 @@ function announce(io: Io, device: string, network: Network, proxy: Socks5Proxy):
 /** Takes what comes in on the device, and says what there is to say of it. */
 function forward(args: TunArgs, proxy: Socks5Proxy, network: Network, report: Report) {
   const { host } = network
-  const timeout = args['connect-timeout'] * 1000
+  const timeout = milliseconds(args['connect-timeout'])
   const options = { proxy, timeout, most: args['max-connections'], socket: socketOptionsOf(args) }
   const carrier = new TcpCarrier(options, report)
   // The proxy's answer ends an attempt, or its own time does; the forwarder's is the net below.
-  const tcp = host.tcp.forward((request) => carrier.carry(request), { timeout: 2 * timeout + 1000 })
+  const tcp = host.tcp.forward((request) => carrier.carry(request), { timeout: Math.min(DAY, timeout + 1000) })
   const datagrams = new UdpCarrier(proxy, timeout, report)
-  const limits = { flows: args['max-flows'], idleTimeout: Math.max(1, Math.round(args['udp-timeout'] * 1000)) }
+  const limits = { flows: args['max-flows'], idleTimeout: milliseconds(args['udp-timeout']) }
   const udp = host.udp.forward((flow) => (args['tcp-only'] ? flow.reject() : datagrams.carry(flow)), limits)
   return { tcp, udp, carrier }
 }
@@ -178,10 +188,10 @@ function aborted(...signals: readonly AbortSignal[]): Promise<void> {
 
 async function run(args: TunArgs, io: Io): Promise<number> {
   const device = deviceOf(args)
-  const proxy = await findProxy(args)
+  const proxy = await findProxy(args, io)
   const ip = args.ip ?? ownAddress(device, listInterfaces(), USUAL_ADDRESS)
   return await withInterrupt(io, async (interrupt) => {
-    await checkProxy(proxy, args['connect-timeout'] * 1000, io, interrupt.signal)
+    await checkProxy(proxy, milliseconds(args['connect-timeout']), io, interrupt.signal)
     const wire = { ...args, tun: device, ip, interface: undefined, gateway: undefined, tap: undefined }
     const network = await openNetwork(networkArgs(wire), io, {
       verbosity: args.debug,

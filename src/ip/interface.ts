@@ -48,8 +48,8 @@ export interface InterfaceOptions {
   /** Carries packets to ourselves: every destination is ours, and every source. */
   readonly loopback?: boolean
   /**
-   * Takes every packet for one host that comes in as if it were for us, whatever the address: what `tcp.forward` and
-   * `udp.forward` stand behind. Echo requests are answered in the name of all, unless `anyEcho` is false.
+   * Not RFC: takes every packet for one host that comes in as if it were for us, see docs/deviations.md#any-address:
+   * what `tcp.forward` and `udp.forward` stand behind. Echo requests are answered in the name of all, unless `anyEcho` is false.
    */
   readonly anyAddress?: boolean
   readonly anyEcho?: boolean

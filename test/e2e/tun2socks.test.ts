@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createLab, type Lab, type LabHost, labUnavailable } from '../real/netns.ts'
-import { node, Running, records, start, startNode } from './command.ts'
+import { node, Running, records, shell, start, startNode } from './command.ts'
 
 const SOCKS_MAIN = fileURLToPath(new URL('../transport/socks-main.js', import.meta.url))
 /** The proxy as the client sees it; the server as only the proxy sees it. */
@@ -231,6 +231,12 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
     assert.equal(await talk(7001, `socket.end('again')`), 'end all of it: again, close')
     const summary = await finish(running)
     assert.equal(summary['connections'], 2)
+  })
+
+  it('takes the proxy from the environment, which no list of processes shows', async () => {
+    const url = `socks5://ada:s%3Acret@${PROXY}:${await proxy({ login: LOGIN })}`
+    const running = shell(client, `GOTCP_PROXY=${url} timeout -s INT 1 $GOTCP tun2socks --tun tun7`)
+    assert.match((await running).stderr, new RegExp(`^tun7 leads through socks5://ada@${PROXY}:\\d+;`, 'm'))
   })
 
   it('says that the password is wrong, and ends', async () => {

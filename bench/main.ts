@@ -107,6 +107,7 @@ async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
   const subjects: Subject[] = [
     { title: 'kernel', host: client, attachment: KERNEL },
     { title: 'AF_PACKET, own address', host: client, attachment: 'packet' },
+    { title: 'gotcp/net on AF_PACKET', host: client, attachment: 'node' },
     { title: 'AF_PACKET, shared address', host: client, attachment: 'shared' },
     { title: 'TAP', host: lab.host('tap'), attachment: 'tap' },
   ]

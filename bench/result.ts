@@ -7,8 +7,8 @@ export interface Result {
   readonly [figure: string]: number
 }
 
-/** How our stack is on the wire. */
-export type Attachment = 'packet' | 'shared' | 'tap'
+/** How our stack is on the wire; `node` is as `packet`, and speaks with it by `gotcp/net`. */
+export type Attachment = 'packet' | 'shared' | 'tap' | 'node'
 
 /** What our client is told to do. */
 export interface Order {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runClient } from '../../src/cli/bench/engine/client.ts'
 import { measureRounds, type RoundsInterval, type RoundsOptions } from '../../src/cli/bench/engine/rounds.ts'
 import { BenchServer } from '../../src/cli/bench/engine/server.ts'
@@ -123,6 +124,15 @@ describe('a test of throughput between two stacks', () => {
     })
   })
 
+  it('ends in time at a bit rate that cannot be reached', async () => {
+    await withServer(async ({ client }) => {
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const { isComplete } = await measure(client, { protocol, length: 100, bitrate: 1e12 })
+        assert.ok(isComplete)
+      }
+    })
+  })
+
   it('carries datagrams both ways, and knows what was lost', async () => {
     await withServer(async ({ client, notes }) => {
       for (const init of [{}, { reverse: true }, { bidirectional: true, parallel: 2 }, { wideCounters: true }]) {
@@ -141,8 +151,11 @@ describe('a test of throughput between two stacks', () => {
   it('shows what there is when it is interrupted, and leaves the server free', async () => {
     await withServer(async ({ client, notes }) => {
       const controller = new AbortController()
-      setTimeout(() => controller.abort(), 150)
+      const watch = setInterval(() => {
+        if (notes.starts.length > 0) setTimeout(() => controller.abort(), 100)
+      }, 10)
       const { isComplete, end } = await measure(client, { time: 0 }, 0, controller.signal)
+      clearInterval(watch)
       assert.equal(isComplete, false)
       assert.ok(end.measurement.totals[0]!.counts.bytes > 0)
       assert.equal((await measure(client, {})).isComplete, true)
@@ -151,21 +164,25 @@ describe('a test of throughput between two stacks', () => {
   })
 
   it('says that the server ended it', async () => {
-    await withServer(async ({ client, server }) => {
+    await withServer(async ({ client, server, notes }) => {
       const test = measure(client, { time: 0 })
-      setTimeout(() => void server.close(), 150)
+      const watch = setInterval(() => {
+        if (notes.starts.length > 0) void server.close()
+      }, 10)
       await assert.rejects(test, { code: 'ECONNRESET', message: /was ended in the middle of the test/ })
+      clearInterval(watch)
     })
   })
 
   it('refuses a second test meanwhile, not the first', async () => {
-    await withServer(async ({ client }) => {
-      const first = measure(client, { time: 0.4 })
-      await assert.rejects(
-        new Promise((resolve) => setTimeout(resolve, 100)).then(() => measure(client, {})),
-        { code: 'EBUSY' },
-      )
-      assert.equal((await first).isComplete, true)
+    await withServer(async ({ client, notes }) => {
+      const controller = new AbortController()
+      const first = measure(client, { time: 0 }, 0, controller.signal)
+      while (notes.starts.length === 0) await sleep(10)
+      await assert.rejects(measure(client, {}), { code: 'EBUSY' })
+      controller.abort()
+      const { end } = await first
+      assert.ok(end.measurement.totals[0]!.counts.bytes > 0)
     })
   })
 

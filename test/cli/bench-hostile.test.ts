@@ -22,7 +22,11 @@ const framed = (text: string, length = Buffer.byteLength(text)): Uint8Array => {
 
 const json = (init: Partial<Parameters> = {}): string => JSON.stringify(encodeParameters(parameters(init)))
 
-const measure = (host: Host, init: Partial<Parameters> = {}, signal = never): Promise<boolean> =>
+const measure = (
+  host: Host,
+  init: Partial<Parameters> = {},
+  { signal = never, observer = new Notes() }: { signal?: AbortSignal; observer?: Notes } = {},
+): Promise<boolean> =>
   runClient({
     host,
     remote: SERVER,
@@ -30,7 +34,7 @@ const measure = (host: Host, init: Partial<Parameters> = {}, signal = never): Pr
     parameters: parameters({ time: 0.05, ...init }),
     interval: 0,
     connectTimeout: 5000,
-    observer: new Notes(),
+    observer,
     signal,
   })
 
@@ -244,14 +248,20 @@ describe('a client among strangers', () => {
   it('believes no results that are not those of its streams, and no length that is too long', async () => {
     for (const results of [framed('{"streams":[{"id":9,"bytes":1}]}'), framed('', 0x7fffffff), framed('[]')]) {
       await withForger(results, async (client) => {
-        await assert.rejects(measure(client), { code: 'EPROTO' })
+        await assert.rejects(measure(client), (error: NodeJS.ErrnoException) => {
+          assert.equal(error.code, 'EPROTO', error.stack)
+          return true
+        })
       })
     }
   })
 
   it('can be interrupted while a server that has heard the end of the test says nothing', async () => {
     await withForger(undefined, async (client) => {
-      assert.equal(await measure(client, {}, AbortSignal.timeout(300)), false)
+      const controller = new AbortController()
+      const observer = new Notes()
+      observer.onStart = () => void setTimeout(() => controller.abort(), 200)
+      assert.equal(await measure(client, {}, { signal: controller.signal, observer }), false)
     })
   })
 })

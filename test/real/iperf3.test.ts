@@ -136,9 +136,9 @@ describe('gotcp bench and the iperf3 of a kernel host', { skip: labUnavailable()
         '-n 20M -R',
         '-t 1 -O 1 -N -w 128K -M 1000 -C newreno',
         '-t 1 -b 20M -R',
-        '-t 1 -u -b 5M',
-        '-t 1 -u -b 5M -R',
-        '-t 1 -u -b 5M --bidir -P 2',
+        '-t 1 -u -b 2M',
+        '-t 1 -u -b 2M -R',
+        '-t 1 -u -b 2M --bidir -P 2',
       ]) {
         const ended = await gotcp(ours, 'bench', '--against', KERNEL, '--iperf3', '--json', ...options.split(' '))
         assert.equal(ended.code, 0, `${options}: ${ended.stderr}`)

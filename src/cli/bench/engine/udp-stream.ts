@@ -97,8 +97,8 @@ export class UdpStream implements Stream {
       await this.#socket.send(datagram, remote, remotePort)
       this.#sent++
       this.#bytes += length
-      // A queue that is never full must not keep the event loop from everything else.
-      if (pacer === undefined && this.#sent % BURST === 0) await breath()
+      // Neither a queue that is never full nor a rate that is never reached may keep us from everything else.
+      if (this.#sent % BURST === 0) await breath()
     }
   }
 

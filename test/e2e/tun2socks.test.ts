@@ -273,6 +273,27 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
     assert.ok(Number(summary['udp_received_bytes']) >= 8)
   })
 
+  it('refuses datagrams with --tcp-only, and prints refusals only with --loglevel warn', async () => {
+    const running = await tunnel(`socks5://${PROXY}:${await proxy()}`, '--tcp-only', '--loglevel', 'warn')
+    const { stdout } = await node(
+      client,
+      `const s = require('node:dgram').createSocket('udp4')
+      s.connect(53, '${SERVER}', () => s.send('x'))
+      s.on('error', ({ code }) => { console.log(code); s.close() })`,
+    )
+    assert.equal(stdout.toString(), 'ECONNREFUSED\n')
+    assert.equal(await talk(7001, `socket.end('good')`), 'end all of it: good, close')
+    assert.equal(await talk(9, ''), 'ECONNREFUSED, close')
+    await running.until(/refused:/)
+    running.interrupt()
+    const ended = await running.ended
+    assert.match(
+      ended.stdout.toString(),
+      /^tcp 198\.18\.0\.1:\d+ -> 10\.71\.0\.2:9 refused: .* the destination refused the connection \(ECONNREFUSED\)\n$/,
+    )
+    assert.match(ended.stderr, /1 connection, 4 B sent, 15 B received; 0 flows of datagrams/)
+  })
+
   it('answers pings to anybody, or leaves them', async () => {
     const ping = (): number | string | null =>
       spawnSync('nsenter', [`--net=${client.netns}`, 'ping', '-c1', '-W1', '203.0.113.9']).status

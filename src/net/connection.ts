@@ -1,17 +1,12 @@
 import { formatIp } from '../base/address.ts'
 import { fromMs } from '../base/types.ts'
-import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { startKeepAlive } from '../tcp/timeouts.ts'
 import { Timer } from '../tcp/timers.ts'
 import { abort, close, closeBoth, send } from '../tcp/user.ts'
 import { systemError } from './errors.ts'
-
-/** The largest piece that is handed up at once. */
-const MAX_CHUNK = 64 * 1024
-/** Pieces up to this size come from Buffer's pool. */
-const POOLED = 4 * 1024
+import { Incoming, type ReadSide } from './incoming.ts'
 
 /** libuv's own, with an initial delay: probes a second apart, ten of them. Without, the system's. */
 const KEEP_ALIVE = { delay: 7_200_000, interval: 75_000, probes: 9 }
@@ -27,32 +22,20 @@ export interface EndPoint {
 }
 
 /** What a connection tells the stream above it. */
-export interface StreamSide {
+export interface StreamSide extends ReadSide {
   onConnected(): void
   /** The handshake came to nothing. */
   onRefused(code: string): void
-  /** The next bytes; false to be left alone until `read`. */
-  onBytes(chunk: Buffer): boolean
-  /** Where bytes go that `onBytes` need not have in memory of their own; then `onFilled` is told how many they are. */
-  readonly target: Uint8Array | undefined
-  onFilled(count: number): boolean
-  onEnd(): void
-  onFailed(error: Error): void
   onStackClosed(): void
 }
 
 /** Between one TCP connection and the stream that stands for it: no promises, no closures for each piece. */
 export class Connection implements TcpUser {
   readonly tcb: Tcb
-  bytesRead = 0
   bytesWritten = 0
   readonly #tcp: Tcp
   readonly #side: StreamSide
-  #isReading = false
-  /** Nothing is handed up yet. */
-  #isHeld = true
-  #isTaking = false
-  #isEnded = false
+  readonly #incoming: Incoming
   /** What is being written: the rest of `#chunk`, then `#chunks` from `#next` on. */
   #chunk: Uint8Array | undefined
   #from = 0
@@ -64,6 +47,7 @@ export class Connection implements TcpUser {
     this.tcb = tcb
     this.#tcp = tcp
     this.#side = side
+    this.#incoming = new Incoming(tcb, tcp, side)
     tcb.user = this
   }
 
@@ -73,6 +57,10 @@ export class Connection implements TcpUser {
 
   get remote(): EndPoint {
     return { address: formatIp(this.tcb.remote), family: 'IPv4', port: this.tcb.remotePort }
+  }
+
+  get bytesRead(): number {
+    return this.#incoming.bytesRead
   }
 
   /** Bytes of the present write that wait for room in the send buffer. */
@@ -90,18 +78,16 @@ export class Connection implements TcpUser {
 
   /** Hands up what comes from now on, once the program has seen that there is a connection. */
   begin(): void {
-    process.nextTick(release, this)
+    process.nextTick(release, this.#incoming)
   }
 
-  /** Hands up bytes until `onBytes` says no. */
+  /** Hands up bytes until the stream says no. */
   read(): void {
-    if (this.#isReading || this.#isEnded) return
-    this.#isReading = true
-    if (!this.#isHeld && this.#hasNews) process.nextTick(take, this)
+    this.#incoming.read()
   }
 
   stopReading(): void {
-    this.#isReading = false
+    this.#incoming.stopReading()
   }
 
   /** Sends a piece; calls back once all of it is in the send buffer. */
@@ -138,8 +124,7 @@ export class Connection implements TcpUser {
   destroy(isReset: boolean): void {
     const { tcb } = this
     tcb.user = undefined
-    this.#isReading = false
-    this.#isEnded = true
+    this.#incoming.end()
     const onWritten = this.#written()
     if (onWritten !== undefined) setImmediate(onWritten, null)
     if (tcb.isOver) return
@@ -174,11 +159,12 @@ export class Connection implements TcpUser {
   }
 
   onReadable(): void {
-    if (this.#isReading) this.#take()
+    this.#incoming.take()
   }
 
   onWritable(): void {
-    if (this.#onWritten !== undefined) this.#send()
+    // Of an end, `onClosed` tells: who reads comes first.
+    if (this.#onWritten !== undefined && !this.tcb.isOver) this.#send()
   }
 
   onClosed(failure: TcpFailure | undefined): void {
@@ -187,80 +173,10 @@ export class Connection implements TcpUser {
       return
     }
     const isStackClosed = failure?.code === 'ECONNABORTED'
-    if (this.#isReading && !isStackClosed) this.#take()
+    if (!isStackClosed) this.#incoming.take()
     if (this.#onWritten !== undefined && !isStackClosed) this.#send()
     // Only a stack that closes aborts what its user has not let go of.
     if (isStackClosed) this.#side.onStackClosed()
-  }
-
-  /** Nothing was handed up before: now it is. */
-  release(): void {
-    this.#isHeld = false
-    this.#take()
-  }
-
-  take(): void {
-    this.#take()
-  }
-
-  get #hasNews(): boolean {
-    return this.tcb.receiveRing.length > 0 || atEnd(this.tcb) || this.tcb.isOver
-  }
-
-  #take(): void {
-    if (this.#isTaking || this.#isHeld) return
-    this.#isTaking = true
-    const { tcb } = this
-    const side = this.#side
-    try {
-      while (this.#isReading && tcb.receiveRing.length > 0) {
-        const view = tcb.receiveRing.peek()
-        const { target } = side
-        const wanted = target === undefined ? this.#copy(view) : this.#fill(view, target)
-        if (!wanted) this.#isReading = false
-      }
-    } finally {
-      this.#isTaking = false
-      // A listener threw: the rest comes all the same.
-      if (this.#isReading && tcb.receiveRing.length > 0) process.nextTick(take, this)
-    }
-    if (this.#isReading) this.#checkEnd()
-  }
-
-  /** Hands up a copy of the next bytes. */
-  #copy(view: Uint8Array): boolean {
-    const count = Math.min(view.length, MAX_CHUNK)
-    const chunk = count <= POOLED ? Buffer.allocUnsafe(count) : Buffer.allocUnsafeSlow(count)
-    chunk.set(count === view.length ? view : view.subarray(0, count))
-    this.#consumed(count)
-    return this.#side.onBytes(chunk)
-  }
-
-  #fill(view: Uint8Array, target: Uint8Array): boolean {
-    const count = Math.min(view.length, target.length)
-    target.set(count === view.length ? view : view.subarray(0, count))
-    this.#consumed(count)
-    return this.#side.onFilled(count)
-  }
-
-  #consumed(count: number): void {
-    this.bytesRead += count
-    consumed(this.tcb, count, this.#tcp.now)
-  }
-
-  #checkEnd(): void {
-    const { tcb } = this
-    if (atEnd(tcb)) {
-      this.#isReading = false
-      this.#isEnded = true
-      this.#side.onEnd()
-    } else if (tcb.failure !== undefined) this.#fail(tcb.failure.code)
-  }
-
-  #fail(code: string): void {
-    this.#isReading = false
-    this.#isEnded = true
-    this.#side.onFailed(systemError(code, 'read'))
   }
 
   #send(): void {
@@ -290,5 +206,4 @@ export class Connection implements TcpUser {
   }
 }
 
-const release = (connection: Connection): void => connection.release()
-const take = (connection: Connection): void => connection.take()
+const release = (incoming: Incoming): void => incoming.release()

@@ -310,4 +310,48 @@ export const transfer: readonly Case[] = [
       await once(reader, 'close')
     },
   ],
+  [
+    'a large transfer into memory of the caller, who pauses now and then',
+    async (scene) => {
+      const bytes = pattern(4 * MIB)
+      const { port } = await scene.serve((socket) => socket.end(bytes))
+      const [sent, received] = [new Sum(), new Sum()]
+      sent.add(bytes)
+      let count = 0
+      const reader = scene.world.client.connect({
+        port,
+        host: scene.world.host,
+        onread: {
+          buffer: Buffer.alloc(50_000),
+          callback: (length, buffer) => {
+            received.add(Buffer.from(buffer.subarray(0, length)))
+            if (++count % 3 !== 0) return true
+            setImmediate(() => reader.resume())
+            return false
+          },
+        },
+      })
+      reader.resume()
+      await once(reader, 'close')
+      scene.note('reader', `${received}`, `${received}` === `${sent}`, reader.bytesRead === bytes.length)
+    },
+  ],
+  [
+    'bursts of every size, one after another',
+    async (scene) => {
+      const { here, there, closed } = await scene.pair()
+      const [sent, received] = [new Sum(), new Sum()]
+      there.on('data', (chunk) => received.add(chunk))
+      here.resume()
+      for (const length of [1, 100_000, 7, 40_000, 1_000_000, 5000, 300_000, 2, 70_000]) {
+        const bytes = pattern(length)
+        sent.add(bytes)
+        here.write(bytes)
+        await sleep(4)
+      }
+      here.end()
+      await closed
+      scene.note('server', `${received}`, `${received}` === `${sent}`)
+    },
+  ],
 ]

@@ -119,3 +119,8 @@ export const once = (emitter: EventEmitter, event: string): Promise<unknown[]> =
   new Promise((resolve) => emitter.once(event, (...args) => resolve(args)))
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Resolves once it is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(1)
+}

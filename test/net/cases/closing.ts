@@ -1,4 +1,4 @@
-import { once, sleep } from '../worlds.ts'
+import { once, sleep, until } from '../worlds.ts'
 import type { Case } from './case.ts'
 
 export const closing: readonly Case[] = [
@@ -155,7 +155,7 @@ export const closing: readonly Case[] = [
       const { here, there } = await scene.pair()
       here.pause()
       there.write(Buffer.alloc(300_000))
-      await sleep(20)
+      await until(() => here.readableLength >= here.readableHighWaterMark)
       there.resetAndDestroy()
       await sleep(20)
       scene.note('client', `destroyed ${here.destroyed}`)
@@ -200,14 +200,14 @@ export const closing: readonly Case[] = [
     async (scene) => {
       const { port } = await scene.serve((socket) => {
         socket.resume()
-        const timer = setInterval(() => socket.write('.'), 10)
+        const timer = setInterval(() => socket.write('.'), 20)
         setTimeout(() => {
           clearInterval(timer)
           socket.end()
-        }, 100)
+        }, 1500)
       })
       const client = scene.socket()
-      client.setTimeout(60)
+      client.setTimeout(1000)
       client.connect(port, scene.world.host)
       client.resume()
       await once(client, 'close')

@@ -126,7 +126,7 @@ export const serving: readonly Case[] = [
       await once(second, 'close')
       first.end()
       await once(first, 'close')
-      await sleep(10)
+      while ((await connections(server)) > 0) await sleep(1)
       const third = scene.connect(port, {}, 'third').resume()
       await once(server, 'connection')
       third.end()

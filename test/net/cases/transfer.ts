@@ -1,6 +1,6 @@
 import { pipeline, Readable, Writable } from 'node:stream'
 import { pipeline as pipelined } from 'node:stream/promises'
-import { once, sleep } from '../worlds.ts'
+import { once, sleep, until } from '../worlds.ts'
 import type { Case } from './case.ts'
 
 const MIB = 1024 * 1024
@@ -301,10 +301,11 @@ export const transfer: readonly Case[] = [
         },
       })
       scene.log.watch('reader', reader)
-      await sleep(20)
+      await until(() => text.length >= 2)
+      await sleep(5)
       scene.note('reader', text)
       reader.resume()
-      await sleep(20)
+      await until(() => text.length >= 4)
       scene.note('reader', text)
       reader.resume()
       await once(reader, 'close')

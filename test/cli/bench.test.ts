@@ -10,6 +10,8 @@ describe('gotcp bench refuses', () => {
       ['--iperf3 --latency', /--iperf3 does not go with --latency/],
       ['10.0.0.1 --against 10.0.0.2', /two servers/],
       ['10.0.0.1:0', /"0" is not a port/],
+      ['--against 10.0.0.1:0', /"0" is not a port/],
+      ['--against 10.0.0.300', /is not an IPv4 address/],
       ['10.0.0.1:5:6', /is not an IPv4 address/],
       ['10.0.0.1 --latency --connections', /--latency and --connections exclude each other/],
       ['10.0.0.1 -R --bidir', /--reverse and --bidir exclude each other/],

@@ -61,7 +61,7 @@ describe('gotcp bench as a process', { skip: labUnavailable() }, () => {
 
   it('gives records to programs, at both ends', async () => {
     const server = await serve('--once', '--json')
-    const client = await gotcp(here, 'bench', `${SERVER}:5201`, '-n', '20M', '--bidir', '--json')
+    const client = await gotcp(here, 'bench', '--against', `${SERVER}:5201`, '-n', '20M', '--bidir', '--json')
     assert.equal(client.code, 0, client.stderr)
     for (const [ended, events] of [
       [client, ['start', 'interval', 'summary']],

@@ -2,7 +2,7 @@ import { CONGESTION_CONTROLS } from '../../tcp/congestion/control.ts'
 import { NETWORK_FLAGS } from '../args.ts'
 import { type Args, bool, type Flags, value, valueOr } from '../command.ts'
 import { UsageError } from '../exit.ts'
-import { BYTES, choice, integer, type Kind, PORT, RATE, SECONDS } from '../kind.ts'
+import { BYTES, choice, integer, type Kind, PORT, RATE, SECONDS, TEXT } from '../kind.ts'
 import { HOST } from '../network/host-name.ts'
 import { linuxName, type Parameters } from './iperf/parameters.ts'
 import {
@@ -49,7 +49,10 @@ const bytes = (least: number, most: number): Kind<number> => ({
 })
 
 export const FLAGS = {
-  against: value(HOST, { short: 'c', summary: 'measure against this server; also without the flag', group: MODE }),
+  against: value(
+    { ...TEXT, placeholder: 'HOST' },
+    { short: 'c', summary: 'measure against this server; also without the flag', group: MODE },
+  ),
   server: bool({ short: 's', summary: 'be the server, of iperf3 clients as well', group: MODE }),
   latency: bool({ summary: 'measure request and answer on connections that stay', group: MODE }),
   connections: bool({ summary: 'measure connect, request, answer and close, again and again', group: MODE }),

@@ -8,7 +8,6 @@ import { NodeApi } from './api-node.ts'
 import { PromiseApi } from './api-promises.ts'
 import type { Attachment, Mode, Order, Result } from './result.ts'
 
-const WARM_UP_MS = 2000
 /** The kernel's client has its TIME-WAIT capped; this is our cap. */
 const TIME_WAIT = 100
 
@@ -34,8 +33,8 @@ function open({ attachment }: Order): Host {
 
 const seconds = (from: number): number => (performance.now() - from) / 1000
 
-async function bulk(run: Api['send'], ms: number): Promise<Result> {
-  const warm = await run(WARM_UP_MS)
+async function bulk(run: Api['send'], { ms, warmUp }: Order): Promise<Result> {
+  const warm = await run(warmUp)
   const cpu = process.cpuUsage()
   const begin = performance.now()
   const { bytes, wrong } = await run(ms)
@@ -44,29 +43,29 @@ async function bulk(run: Api['send'], ms: number): Promise<Result> {
   return { gbps, cpuPerGb: (user + system) / 1e6 / (bytes / 1e9), bytes, wrong: wrong + warm.wrong }
 }
 
-async function requestResponse(api: Api, ms: number): Promise<Result> {
+async function requestResponse(api: Api, { ms, warmUp }: Order): Promise<Result> {
   const samples: number[] = []
   const begin = performance.now()
   let at = begin
   const wrong = await api.requests(() => {
     const now = performance.now()
-    if (at >= begin + WARM_UP_MS) samples.push((now - at) * 1000)
+    if (at >= begin + warmUp) samples.push((now - at) * 1000)
     at = now
-    return now < begin + WARM_UP_MS + ms
+    return now < begin + warmUp + ms
   })
   samples.sort((a, b) => a - b)
   const percentile = (p: number): number => samples[Math.floor(samples.length * p)]!
   return { p50: percentile(0.5), p99: percentile(0.99), count: samples.length, wrong }
 }
 
-async function connectRate(api: Api, ms: number): Promise<Result> {
+async function connectRate(api: Api, { ms, warmUp }: Order): Promise<Result> {
   let count = 0
   const runFor = (time: number): Promise<number> => {
     const end = performance.now() + time
     count = 0
     return api.connections(() => ++count > 0 && performance.now() < end)
   }
-  const early = await runFor(WARM_UP_MS)
+  const early = await runFor(warmUp)
   const begin = performance.now()
   const wrong = early + (await runFor(ms))
   return { rate: count / seconds(begin), count, wrong }
@@ -75,7 +74,7 @@ async function connectRate(api: Api, ms: number): Promise<Result> {
 async function measure(stack: Host, order: Order): Promise<Result> {
   const host = ADDRESSES[order.attachment][1]
   const tcp = { noDelay: true, timeWait: TIME_WAIT }
-  const { port, ms } = order
+  const { port } = order
   await stack.ping(host)
   const net = createNet(stack, { tcp })
   const api =
@@ -83,10 +82,10 @@ async function measure(stack: Host, order: Order): Promise<Result> {
       ? new NodeApi(() => net.connect({ host, port }))
       : new PromiseApi(() => stack.tcp.connect({ host, port, ...tcp }))
   const modes: Readonly<Record<Mode, () => Promise<Result>>> = {
-    send: () => bulk((time) => api.send(time), ms),
-    receive: () => bulk((time) => api.receive(time), ms),
-    rr: () => requestResponse(api, ms),
-    crr: () => connectRate(api, ms),
+    send: () => bulk((time) => api.send(time), order),
+    receive: () => bulk((time) => api.receive(time), order),
+    rr: () => requestResponse(api, order),
+    crr: () => connectRate(api, order),
   }
   return modes[order.mode]()
 }

@@ -18,6 +18,8 @@ const PORTS = { together: 7000, apart: 7100 } as const
 interface Plan {
   readonly rounds: number
   readonly ms: number
+  /** Of our client, before each run; the kernel's has its own. */
+  readonly warmUp: number
   readonly isQuick: boolean
 }
 
@@ -52,13 +54,14 @@ async function runOurs(host: LabHost, order: Order): Promise<string> {
   return outputOf(child)
 }
 
-async function run(subject: Subject, { mode, together }: Measurement, ms: number, peer: string): Promise<Result> {
+async function run(subject: Subject, { mode, together }: Measurement, plan: Plan, peer: string): Promise<Result> {
   const port = PORT_OF[mode] + (together ? PORTS.together : PORTS.apart)
   const { attachment, host } = subject
+  const { ms, warmUp } = plan
   const text =
     attachment === KERNEL
       ? await outputOf(spawnAt(host, [...pin(0), peer, mode, '10.0.0.2', String(port), String(ms)]))
-      : await runOurs(host, { attachment, mode, port, ms })
+      : await runOurs(host, { attachment, mode, port, ms, warmUp })
   const result: Result = JSON.parse(text)
   if (result.wrong > 0) throw new Error(`${subject.title}, ${mode}: ${result.wrong} wrong bytes`)
   return result
@@ -70,7 +73,7 @@ async function runAll(subjects: readonly Subject[], plan: Plan, peer: string): P
   for (let round = 0; round < plan.rounds; round++) {
     for (const [i, measurement] of MEASUREMENTS.entries()) {
       const byTitle = new Map<string, Result>()
-      for (const subject of subjects) byTitle.set(subject.title, await run(subject, measurement, plan.ms, peer))
+      for (const subject of subjects) byTitle.set(subject.title, await run(subject, measurement, plan, peer))
       results[i]!.push(byTitle)
     }
     console.error(`bench: round ${round + 1} of ${plan.rounds} done`)
@@ -125,6 +128,6 @@ else if (args[0] === 'line') {
   await shareLine(args.slice(1))
 } else {
   const { quick: isQuick } = readFlags(args, { quick: { type: 'boolean', default: false } })
-  const plan = isQuick ? { rounds: 1, ms: 150, isQuick } : { rounds: 5, ms: 1000, isQuick }
+  const plan = isQuick ? { rounds: 1, ms: 150, warmUp: 150, isQuick } : { rounds: 5, ms: 1000, warmUp: 2000, isQuick }
   await withRig(['client', 'peer', 'tap'], (lab, peer) => bench(lab, peer, plan))
 }

@@ -16,6 +16,8 @@ export interface Order {
   readonly mode: Mode
   readonly port: number
   readonly ms: number
+  /** Milliseconds that do not count: V8 compiles what it has seen run. */
+  readonly warmUp: number
 }
 
 /** The congestion controls that both sides know. */

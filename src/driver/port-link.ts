@@ -215,11 +215,9 @@ export class PortLink implements Link {
     if (this.#in.delivering) return
     if (this.#retryAt <= now) this.flush(now)
     let count = this.#pending
-    const isAsked = count === 0 && this.#more
     this.#pending = 0
     this.#more = false
-    // Where nothing waits, the event loop tells of the next frame: asking would be a system call for nothing.
-    if (isAsked && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
+    if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
     let bytes = 0
     try {

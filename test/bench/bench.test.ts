@@ -44,12 +44,12 @@ describe('npm run bench -- --quick', { skip: labUnavailable() ?? noCompiler }, (
     const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, '--quick'], { encoding: 'utf8' })
     assert.equal(status, 0, stderr)
     const lines = stdout.split('\n').filter((line) => line.startsWith('| '))
-    assert.match(lines[0]!, /kernel .*AF_PACKET, own address .*ratio .*TAP .*ratio/)
+    assert.match(lines[0]!, /kernel .*AF_PACKET, own address .*ratio .*gotcp\/net .*ratio .*TAP .*ratio/)
     const rows = MEASUREMENTS.flatMap((measurement) => measurement.rows)
     assert.equal(lines.length, rows.length + 1)
     for (const line of lines.slice(1)) {
       const figures = line.split('|').slice(2, -1).map(Number)
-      assert.equal(figures.length, 5)
+      assert.equal(figures.length, 7)
       assert.ok(
         figures.every((figure) => figure >= 0),
         line,

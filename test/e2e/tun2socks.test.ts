@@ -347,15 +347,17 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
     const running = await tunnel(`socks5://${PROXY}:${await proxy()}`, '--json', '--max-connections', '200')
     const { stdout } = await node(
       client,
-      `let good = 0, refused = 0, left = 250
+      `let good = 0, refused = 0, left = 250, undecided = 250
       const done = () => { if (--left === 0) console.log(good, refused) }
-      const sockets = []
+      const open = []
+      // None ends before it is known of all whether they are taken.
+      const decided = () => { if (--undecided === 0) for (const end of open) end() }
       for (let i = 0; i < 250; i++) {
         const socket = require('node:net').connect({ host: '${SERVER}', port: 7001, allowHalfOpen: true })
         let text = ''
         socket.on('data', (part) => (text += part)).on('close', () => { good += text === 'all of it: ' + i; done() })
-        socket.on('error', ({ code }) => (refused += code === 'ECONNREFUSED'))
-        socket.on('connect', () => setTimeout(() => socket.end(String(i)), 1000))
+        socket.on('error', ({ code }) => { refused += code === 'ECONNREFUSED'; decided() })
+        socket.on('connect', () => { open.push(() => socket.end(String(i))); decided() })
       }`,
     )
     assert.equal(stdout.toString(), '200 50\n')

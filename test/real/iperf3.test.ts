@@ -33,7 +33,14 @@ describe('gotcp bench and the iperf3 of a kernel host', { skip: labUnavailable()
   })
   after(() => lab.close())
 
-  const iperf3 = (...args: readonly string[]): Promise<Ended> => new Running(kernel, ['iperf3', ...args]).ended
+  /** One run of it. Where the last has only just ended, the server may not have heard of that: then again. */
+  async function iperf3(...args: readonly string[]): Promise<Ended> {
+    for (let left = 50; ; left--) {
+      const ended = await new Running(kernel, ['iperf3', ...args]).ended
+      if (left === 0 || !/the server is busy/.test(`${ended.stdout}${ended.stderr}`)) return ended
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
 
   /** Our server, for the time of `work`. */
   async function withOurs(args: readonly string[], work: () => Promise<void>): Promise<void> {
@@ -182,7 +189,7 @@ describe('gotcp bench and the iperf3 of a kernel host', { skip: labUnavailable()
     await server.until(/Server listening/)
     const first = new Running(kernel, ['iperf3', '-c', OURS, '-t', '20', '--forceflush'])
     await first.until(ROW)
-    const second = await iperf3('-c', OURS, '-t', '1')
+    const second = await new Running(kernel, ['iperf3', '-c', OURS, '-t', '1']).ended
     assert.notEqual(second.code, 0)
     assert.match(second.stderr, /the server is busy/)
     first.interrupt()

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { build } from './build.mjs'
 import { ensure, ROOT, run } from './system.mjs'
 
@@ -10,6 +11,12 @@ const MINUTE = 60_000
 const LIMIT = 13 * MINUTE
 /** One test file ends within this. */
 const FILE_LIMIT = 5 * MINUTE
+
+/** Everything as it happens, and once more at the end what failed. */
+const REPORTERS = [
+  ['tap', 'stdout'],
+  [pathToFileURL(join(ROOT, 'tools/failing-tests.mjs')), 'stderr'],
+].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`])
 
 function step(title, passes) {
   console.log(`# ${title}`)
@@ -27,7 +34,7 @@ const testFiles = () =>
     .map((file) => join('dist/test', file.replace(/\.ts$/, '.js')))
 
 function runTests() {
-  const args = ['--test', '--test-concurrency=2', `--test-timeout=${FILE_LIMIT}`, ...testFiles()]
+  const args = ['--test', '--test-concurrency=2', `--test-timeout=${FILE_LIMIT}`, ...REPORTERS, ...testFiles()]
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
   const timer = setTimeout(() => {
     console.error(`gotcp: the tests took longer than ${LIMIT / MINUTE} minutes and were stopped`)

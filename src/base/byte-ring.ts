@@ -5,6 +5,8 @@ const NO_BYTES = new Uint8Array(0)
 
 /** Memory of rings at rest, for the next that begin: a connection that says little now and then needs none of its own. */
 const spare: Uint8Array[] = []
+/** The same, but frames that were not sent yet may still name it. */
+const rested: Uint8Array[] = []
 const MOST_SPARE = 256
 
 /**
@@ -69,8 +71,14 @@ export class ByteRing {
     this.#length = 0
   }
 
+  /** What rings gave back may be used by others: no frame that names it is still to be sent. */
+  static recycle(): void {
+    while (rested.length > 0 && spare.length < MOST_SPARE) spare.push(rested.pop()!)
+    rested.length = 0
+  }
+
   #giveBack(): void {
-    if (this.bytes.length === FIRST_CAPACITY && spare.length < MOST_SPARE) spare.push(this.bytes)
+    if (this.bytes.length === FIRST_CAPACITY && rested.length < MOST_SPARE) rested.push(this.bytes)
     this.bytes = NO_BYTES
   }
 

@@ -10,6 +10,7 @@ import {
   type Ipv4Addr,
   type MacAddr,
 } from '../base/address.ts'
+import { ByteRing } from '../base/byte-ring.ts'
 import { Counters } from '../base/counters.ts'
 import { NetError } from '../base/errors.ts'
 import type { Probe } from '../base/probe.ts'
@@ -247,6 +248,7 @@ export class Stack implements Pollable {
     for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.poll(now)
     for (const { iface } of this.#ports) iface.link.flush(now)
     this.ip.arena.reset()
+    ByteRing.recycle()
     for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!.flushed?.()
   }
 

@@ -281,7 +281,8 @@ export class SharedSettings {
     const latest = this.#init
     if (this.#names.every((name) => init[name] === latest[name])) return this.#settings
     this.#settings = resolveTcpOptions(init)
-    this.#init = { ...init }
+    // Only what was compared: the rest may be a signal, and what hangs on it.
+    this.#init = Object.fromEntries(this.#names.map((name) => [name, init[name]]))
     return this.#settings
   }
 }

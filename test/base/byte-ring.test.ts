@@ -43,8 +43,8 @@ describe('ByteRing', () => {
     assert.deepEqual([...ring.peek()], [...fill(10, 50)])
   })
 
-  it('holds no memory at rest, and takes that of another', () => {
-    const [one, other] = [new ByteRing(), new ByteRing()]
+  it('holds no memory at rest, and takes that of another, but not before the frames that name it are sent', () => {
+    const [one, early, other] = [new ByteRing(), new ByteRing(), new ByteRing()]
     const memory = (ring: ByteRing): Uint8Array => {
       ring.store(0, fill(3, 0), 0, 3)
       ring.extend(3)
@@ -54,6 +54,10 @@ describe('ByteRing', () => {
     one.consume(3)
     one.rest()
     assert.equal(one.bytes.length, 0)
+    assert.notEqual(memory(early), used)
+    ByteRing.recycle()
     assert.equal(memory(other), used)
+    other.clear()
+    assert.notEqual(memory(early), used)
   })
 })

@@ -2,39 +2,15 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { seededRng } from '../../src/base/rng.ts'
-import { fromMs } from '../../src/base/types.ts'
 import { Cable } from '../../src/link/cable.ts'
-import { type AddInterfaceOptions, Host } from '../../src/stack/host.ts'
-import { Simulation } from '../../src/stack/simulate.ts'
+import { Host } from '../../src/stack/host.ts'
 import type { TcpForwardOptions, TcpForwardRequest } from '../../src/stack/tcp-forward.ts'
-import { LIMIT } from './net.ts'
+import { anyAddressWorld } from './any-address.ts'
 
-/** Somebody whose default route leads to a stack that takes every address. */
-function world(options: Partial<AddInterfaceOptions> = {}) {
-  const cable = new Cable({ delay: fromMs(1), medium: 'ip' })
-  const client = new Host({ rng: seededRng(1) })
-  const stack = new Host({ rng: seededRng(2) })
-  client.addInterface(cable.a, { address: '10.0.0.1/24', gateway: '10.0.0.2' })
-  stack.addInterface(cable.b, { address: '10.0.0.2/24', anyAddress: true, ...options })
-  const simulation = new Simulation([client.stack, stack.stack])
-  const run = <T>(promise: Promise<T>): Promise<T> => simulation.runUntilSettled(promise, LIMIT)
-  let now = 0
-  /** Lets time pass, and those who wait act. */
-  const pass = async (ms: number): Promise<void> => {
-    const until = Math.max(now, simulation.now / 1000) + ms
-    for (now = until - ms; now < until; ) {
-      now = Math.min(until, now + 10)
-      simulation.run(fromMs(now))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-  return { client, stack, simulation, run, pass }
-}
-
-/** The same, where what comes is kept for the test to decide about. */
+/** A world where what comes is kept for the test to decide about. */
 function gathering(options?: TcpForwardOptions) {
   const requests: TcpForwardRequest[] = []
-  const all = world()
+  const all = anyAddressWorld()
   const forward = all.stack.tcp.forward((request) => void requests.push(request), options)
   return { ...all, requests, forward }
 }
@@ -68,7 +44,7 @@ simulate([client.stack, stack.stack], 1_000_000)
 
 describe('tcp.forward()', () => {
   it('gives a connection whose local end is where the peer wanted to go, and carries both ways to the end', async () => {
-    const { client, stack, run } = world()
+    const { client, stack, run } = anyAddressWorld()
     const forward = stack.tcp.forward(async (request) => {
       assert.deepEqual(
         [request.localAddress, request.localPort, request.remoteAddress],
@@ -220,7 +196,7 @@ describe('tcp.forward()', () => {
   })
 
   it('takes the same ends again after TIME-WAIT, by the rules of RFC 6191', async () => {
-    const { client, stack, run } = world()
+    const { client, stack, run } = anyAddressWorld()
     let count = 0
     stack.tcp.forward(async (request) => {
       count++
@@ -236,7 +212,7 @@ describe('tcp.forward()', () => {
   })
 
   it('answers segments for no connection with a reset in the name of where they went', async () => {
-    const { client, stack, run, pass } = world()
+    const { client, stack, run, pass } = anyAddressWorld()
     stack.tcp.forward(async (request) => void (await request.accept()).abort())
     const socket = await run(client.tcp.connect({ host: '1.2.3.4', port: 80 }))
     await pass(10)
@@ -261,21 +237,21 @@ describe('tcp.forward()', () => {
 
 describe('an interface with anyAddress', () => {
   it('refuses every port while nobody forwards', async () => {
-    const { client, run } = world()
+    const { client, run } = anyAddressWorld()
     assert.equal(await run(fails(client.tcp.connect({ host: '1.2.3.4', port: 80 }))), 'ECONNREFUSED')
   })
 
   it('answers pings to anybody, or leaves them', async () => {
-    const answering = world()
+    const answering = anyAddressWorld()
     assert.equal((await answering.run(answering.client.ping('9.9.9.9'))).from, '9.9.9.9')
-    const silent = world({ anyEcho: false })
+    const silent = anyAddressWorld({ anyEcho: false })
     assert.equal((await silent.run(silent.client.ping('10.0.0.2'))).from, '10.0.0.2')
     assert.equal(await silent.run(fails(silent.client.ping('9.9.9.9', { timeout: 1000 }))), 'ETIMEDOUT')
     assert.equal(silent.stack.stack.counters.get('icmp-foreign-echo'), 1)
   })
 
   it('takes no multicast, broadcast or reserved address for one host', async () => {
-    const { client, stack, pass } = world()
+    const { client, stack, pass } = anyAddressWorld()
     const flows: string[] = []
     stack.udp.forward((flow) => void flows.push(flow.localAddress))
     const socket = client.udp.open({ broadcast: true })

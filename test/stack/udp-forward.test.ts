@@ -1,34 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { seededRng } from '../../src/base/rng.ts'
-import { fromMs } from '../../src/base/types.ts'
-import { Cable } from '../../src/link/cable.ts'
-import { Host } from '../../src/stack/host.ts'
-import { Simulation } from '../../src/stack/simulate.ts'
 import type { UdpFlow, UdpForwardOptions } from '../../src/stack/udp-forward.ts'
-import { LIMIT } from './net.ts'
+import { anyAddressWorld } from './any-address.ts'
 
 function world(options?: UdpForwardOptions) {
-  const cable = new Cable({ delay: fromMs(1), medium: 'ip' })
-  const client = new Host({ rng: seededRng(1) })
-  const stack = new Host({ rng: seededRng(2) })
-  client.addInterface(cable.a, { address: '10.0.0.1/24', gateway: '10.0.0.2' })
-  stack.addInterface(cable.b, { address: '10.0.0.2/24', anyAddress: true })
+  const all = anyAddressWorld()
   const flows: UdpFlow[] = []
-  const forward = stack.udp.forward((flow) => void flows.push(flow), options)
-  const simulation = new Simulation([client.stack, stack.stack])
-  const run = <T>(promise: Promise<T>): Promise<T> => simulation.runUntilSettled(promise, LIMIT)
-  let now = 0
-  /** Lets time pass, and those who wait act. */
-  const pass = async (ms: number): Promise<void> => {
-    const until = Math.max(now, simulation.now / 1000) + ms
-    for (now = until - ms; now < until; ) {
-      now = Math.min(until, now + 10)
-      simulation.run(fromMs(now))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-  return { client, stack, flows, forward, run, pass }
+  const forward = all.stack.udp.forward((flow) => void flows.push(flow), options)
+  return { ...all, flows, forward }
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

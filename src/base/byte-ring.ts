@@ -73,7 +73,7 @@ export class ByteRing {
 
   /** What rings gave back may be used by others: no frame that names it is still to be sent. */
   static recycle(): void {
-    while (rested.length > 0 && spare.length < MOST_SPARE) spare.push(rested.pop()!)
+    for (let i = 0; i < rested.length && spare.length < MOST_SPARE; i++) spare.push(rested[i]!)
     rested.length = 0
   }
 

@@ -1,11 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { USAGE } from './commands.ts'
 import { refuse } from './rig.ts'
-
-export const USAGE = `usage: npm run bench [-- --quick]
-       npm run bench -- line [--congestion cubic|bbr] [--cells 1%/20ms,3%/100ms] [--runs 5] [--seconds 10]
-                             [--at-once 1] [--traces FOLDER]
-       npm run bench -- share [--congestion cubic|bbr] [--only N] [--runs 3] [--seconds 20]
-bench/README.md explains the figures`
 
 type Options = NonNullable<ParseArgsConfig['options']>
 type Values<T extends Options> = ReturnType<typeof parseArgs<{ args: string[]; options: T }>>['values']

@@ -1,0 +1,30 @@
+/** One of the benchmarks: what follows `npm run bench`. */
+export interface Command {
+  /** Its flags. */
+  readonly usage: string
+  run(args: readonly string[]): Promise<void>
+}
+
+/** By the word that follows `npm run bench --`; the empty one is what runs without a word. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  '': {
+    usage: '[--quick]',
+    run: async (args) => (await import('./compare.ts')).compareWithKernel(args),
+  },
+  line: {
+    usage:
+      '[--congestion cubic|bbr] [--cells 1%/20ms,3%/100ms] [--runs 5] [--seconds 10] [--at-once 1] [--traces FOLDER]',
+    run: async (args) => (await import('./line.ts')).compareBehindLine(args),
+  },
+  share: {
+    usage: '[--congestion cubic|bbr] [--only N] [--runs 3] [--seconds 20]',
+    run: async (args) => (await import('./share.ts')).shareLine(args),
+  },
+}
+
+const lines = Object.entries(COMMANDS).map(([name, { usage }]) =>
+  `npm run bench -- ${name} ${usage}`.replace('--  ', '-- '),
+)
+
+export const USAGE = `usage: ${lines.join('\n       ')}
+bench/README.md explains the figures`

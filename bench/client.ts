@@ -1,33 +1,24 @@
-// Our side of the benchmark: one measurement over the public API, then one line of JSON with the figures. It runs in the
-// namespace of the interface, or in that of the kernel at the other end of the TAP.
+// The clients in Node: one measurement over the public API, or over node:net, then one line of JSON with the figures.
+// It runs in the namespace of the interface, or in that of the kernel at the other end of the TAP.
+import { connect } from 'node:net'
 
 import { createStack, type Host, openPacketLink, openTapLink } from '../src/index.ts'
 import { createNet } from '../src/net/index.ts'
 import type { Api } from './api.ts'
 import { NodeApi } from './api-node.ts'
 import { PromiseApi } from './api-promises.ts'
-import type { Attachment, Mode, Order, Result } from './result.ts'
+import type { Mode, Order, Result } from './result.ts'
 
 /** The kernel's client has its TIME-WAIT capped; this is our cap. */
 const TIME_WAIT = 100
 
-/** Our address and the kernel's. The kernel's client uses the shared one. */
-const ADDRESSES: Readonly<Record<Attachment, readonly [ours: string, kernel: string]>> = {
-  packet: ['10.0.0.3', '10.0.0.2'],
-  shared: ['10.0.0.1', '10.0.0.2'],
-  tap: ['10.1.0.1', '10.1.0.2'],
-  node: ['10.0.0.3', '10.0.0.2'],
-}
-
-function open({ attachment }: Order): Host {
+function open({ link: kind, interface: name, address, shared = false, offload, host }: Order): Host {
   const stack = createStack()
-  const [ours, kernel] = ADDRESSES[attachment]
-  const address = `${ours}/24`
   const link =
-    attachment === 'tap'
-      ? openTapLink({ name: 'bench0', kernelAddress: `${kernel}/24` })
-      : openPacketLink({ interface: 'eth0', addresses: [address] })
-  stack.addInterface(link, { address, shared: attachment === 'shared' })
+    kind === 'tap'
+      ? openTapLink({ name, kernelAddress: `${host}/24` })
+      : openPacketLink({ interface: name, addresses: [address], offload })
+  stack.addInterface(link, { address, shared })
   return stack
 }
 
@@ -71,16 +62,22 @@ async function connectRate(api: Api, { ms, warmUp }: Order): Promise<Result> {
   return { rate: count / seconds(begin), count, wrong }
 }
 
-async function measure(stack: Host, order: Order): Promise<Result> {
-  const host = ADDRESSES[order.attachment][1]
-  const tcp = { noDelay: true, timeWait: TIME_WAIT }
-  const { port } = order
+/** The client's way to speak with its peer, and how to end it. */
+async function begin(order: Order): Promise<{ api: Api; end: () => void }> {
+  const { host, port } = order
+  if (order.link === 'kernel') {
+    return { api: new NodeApi(() => connect({ host, port, noDelay: true })), end: () => undefined }
+  }
+  const stack = open(order)
+  const end = () => stack.close()
   await stack.ping(host)
+  const tcp = { noDelay: true, timeWait: TIME_WAIT }
+  if (order.api === 'promises') return { api: new PromiseApi(() => stack.tcp.connect({ host, port, ...tcp })), end }
   const net = createNet(stack, { tcp })
-  const api =
-    order.attachment === 'node'
-      ? new NodeApi(() => net.connect({ host, port }))
-      : new PromiseApi(() => stack.tcp.connect({ host, port, ...tcp }))
+  return { api: new NodeApi(() => net.connect({ host, port })), end }
+}
+
+function measure(api: Api, order: Order): Promise<Result> {
   const modes: Readonly<Record<Mode, () => Promise<Result>>> = {
     send: () => bulk((time) => api.send(time), order),
     receive: () => bulk((time) => api.receive(time), order),
@@ -91,9 +88,9 @@ async function measure(stack: Host, order: Order): Promise<Result> {
 }
 
 const order: Order = JSON.parse(process.argv[2] ?? '{}')
-const stack = open(order)
+const { api, end } = await begin(order)
 try {
-  console.log(JSON.stringify(await measure(stack, order)))
+  console.log(JSON.stringify(await measure(api, order)))
 } finally {
-  stack.close()
+  end()
 }

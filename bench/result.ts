@@ -7,12 +7,25 @@ export interface Result {
   readonly [figure: string]: number
 }
 
-/** How our stack is on the wire; `node` is as `packet`, and speaks with it by `gotcp/net`. */
-export type Attachment = 'packet' | 'shared' | 'tap' | 'node'
+/** How a client in Node is on the wire, and where the other end is. */
+export interface Attachment {
+  /** `kernel` is node:net itself: the kernel's TCP, as a Node program has it without us. */
+  readonly link: 'packet' | 'tap' | 'kernel'
+  /** The way to speak with the stack: its own promises, or node:net's sockets. */
+  readonly api: 'promises' | 'node'
+  readonly interface: string
+  /** Our address with its prefix. */
+  readonly address: string
+  /** Whether the kernel has that address too. */
+  readonly shared?: boolean
+  /** Whether frames carry a virtio-net header; true by default. */
+  readonly offload?: boolean
+  /** The address of the other end. */
+  readonly host: string
+}
 
-/** What our client is told to do. */
-export interface Order {
-  readonly attachment: Attachment
+/** What a client in Node is told to do. */
+export interface Order extends Attachment {
   readonly mode: Mode
   readonly port: number
   readonly ms: number

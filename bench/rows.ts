@@ -33,9 +33,14 @@ const connections = (where: string): readonly Row[] => [
   { title: `connect, 1 byte each way, close, ${where}`, figure: 'rate', unit: '/s', digits: 0, up: true },
 ]
 
-export const MEASUREMENTS: readonly Measurement[] = [
+/** One stream each way. */
+export const BULK: readonly Measurement[] = [
   { mode: 'send', together: false, rows: bulk('client to kernel') },
   { mode: 'receive', together: false, rows: bulk('kernel to client') },
+]
+
+export const MEASUREMENTS: readonly Measurement[] = [
+  ...BULK,
   { mode: 'rr', together: true, rows: latency('one processor') },
   { mode: 'rr', together: false, rows: latency('two processors') },
   { mode: 'crr', together: true, rows: connections('one processor') },

@@ -6,10 +6,37 @@ import { describe, it } from 'node:test'
 import { MarkChecker, markAll } from '../../bench/mark.ts'
 import { MEASUREMENTS, type Row } from '../../bench/rows.ts'
 import { Table } from '../../bench/table.ts'
+import { readWrk } from '../../bench/wrk.ts'
 import { labUnavailable } from '../real/netns.ts'
 
 const MAIN = join(import.meta.dirname, '../../bench/main.js')
 const noCompiler = spawnSync('cc', ['--version']).error === undefined ? undefined : 'there is no C compiler (cc)'
+
+interface Printed {
+  readonly head: string
+  readonly rows: readonly string[]
+}
+
+/** The Markdown tables in a text. */
+function tablesIn(text: string): Printed[] {
+  const tables = text.split('\n\n').filter((part) => part.startsWith('| '))
+  return tables.map((table) => {
+    const [head, , ...rows] = table.trim().split('\n')
+    return { head: head!, rows }
+  })
+}
+
+function assertFigures({ rows }: Printed, count: number, figures: number): void {
+  assert.equal(rows.length, count)
+  for (const row of rows) {
+    const values = row.split('|').slice(2, -1).map(Number)
+    assert.equal(values.length, figures, row)
+    assert.ok(
+      values.every((value) => value >= 0),
+      row,
+    )
+  }
+}
 
 describe('npm run bench', () => {
   const bench = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
@@ -40,21 +67,48 @@ describe('npm run bench', () => {
 })
 
 describe('npm run bench -- --quick', { skip: labUnavailable() ?? noCompiler }, () => {
-  it('prints every row with a figure for each subject', { timeout: 120_000 }, () => {
+  it('prints every row with a figure for each subject', { timeout: 240_000 }, () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, '--quick'], { encoding: 'utf8' })
     assert.equal(status, 0, stderr)
-    const lines = stdout.split('\n').filter((line) => line.startsWith('| '))
-    assert.match(lines[0]!, /kernel .*AF_PACKET, own address .*ratio .*gotcp\/net .*ratio .*TAP .*ratio/)
-    const rows = MEASUREMENTS.flatMap((measurement) => measurement.rows)
-    assert.equal(lines.length, rows.length + 1)
-    for (const line of lines.slice(1)) {
-      const figures = line.split('|').slice(2, -1).map(Number)
-      assert.equal(figures.length, 7)
-      assert.ok(
-        figures.every((figure) => figure >= 0),
-        line,
-      )
-    }
+    const [first, http] = tablesIn(stdout)
+    assert.match(first!.head, /kernel .*node:net .*ratio .*AF_PACKET .*ratio .*gotcp\/net .*ratio .*TAP .*ratio/)
+    assertFigures(first!, MEASUREMENTS.flatMap((measurement) => measurement.rows).length, 9)
+    if (http === undefined) assert.match(stdout, /HTTP: not measured, there is no wrk. Run: apt-get install wrk/)
+    else assertFigures(http, 3, 3)
+  })
+})
+
+const noEthtool = spawnSync('ethtool', ['--version']).error === undefined ? undefined : 'there is no ethtool'
+
+describe('npm run bench -- links --quick', { skip: labUnavailable() ?? noCompiler ?? noEthtool }, () => {
+  it('prints a table for each wire', { timeout: 240_000 }, () => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, 'links', '--quick'], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const [shared, plain, segments, ...more] = tablesIn(stdout)
+    assert.deepEqual(more, [])
+    assert.match(shared!.head, /shared address .*ratio/)
+    assertFigures(shared!, MEASUREMENTS.flatMap((measurement) => measurement.rows).length, 3)
+    for (const table of [plain!, segments!]) assertFigures(table, 4, 5)
+  })
+})
+
+describe('readWrk', () => {
+  const printed = (trouble: string): string => `Running 1s test @ http://10.0.0.1:8080/
+  Latency Distribution
+     50%  640.00us
+     75%    2.05ms
+     99%    1.20s
+  42 requests in 1.00s, 5.00KB read
+${trouble}Requests/sec:     42.50
+`
+
+  it('finds the figures, whatever their unit', () => {
+    assert.deepEqual(readWrk(printed('')), { rate: 42.5, p50: 0.64, p99: 1200, wrong: 0 })
+  })
+
+  it('counts what went wrong', () => {
+    const trouble = '  Socket errors: connect 1, read 2, write 0, timeout 3\n  Non-2xx or 3xx responses: 4\n'
+    assert.equal(readWrk(printed(trouble)).wrong, 10)
   })
 })
 

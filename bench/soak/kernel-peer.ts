@@ -1,0 +1,8 @@
+// The peer of a soak on the kernel's sockets, until standard input ends.
+import { createSocket } from 'node:dgram'
+import { createServer } from 'node:net'
+import { servePeer } from './peer.ts'
+
+await servePeer({ createServer, adopt: (server) => server, createUdp: () => createSocket('udp4') })
+console.log('ready')
+process.stdin.on('end', () => process.exit()).resume()

@@ -3,13 +3,17 @@ import { hostname } from 'node:os'
 import { isIpv4 } from '../base/address.ts'
 import type { Rng } from '../base/rng.ts'
 import { Host } from '../stack/host.ts'
+import { within } from '../stack/limits.ts'
 import type { StackOptions } from '../stack/stack.ts'
 import { IpProtocol } from '../wire/ipv4.ts'
 import { clock } from './clock.ts'
-import { Loop } from './loop.ts'
+import { Loop, type LoopOptions } from './loop.ts'
 import { KernelPortGuard } from './port-guard.ts'
 
-export interface CreateStackOptions extends Partial<StackOptions> {
+/** Whoever wants more keeps a processor busy for good: a second. */
+const LONGEST_SPIN = 1_000_000
+
+export interface CreateStackOptions extends Partial<StackOptions>, LoopOptions {
   /** The network namespace in which the kernel shares addresses with us. Default: the process's own. */
   readonly netns?: string
 }
@@ -17,12 +21,14 @@ export interface CreateStackOptions extends Partial<StackOptions> {
 /**
  * A host of our own on a real network, driven by this process's event loop.
  * Give it links with `addInterface`; `close` ends everything, so that the process can exit.
+ * @throws {RangeError} for a `spin` that is not a whole number from 0 to a million.
  */
 export function createStack(options: CreateStackOptions = {}): Host {
-  const { netns, ...rest } = options
+  const { netns, spin, ...rest } = options
+  const loopOptions = { spin: within('spin', spin, 0, 0, LONGEST_SPIN) }
   const host = new Host({ rng: cryptoRng(), hostname: hostname(), ...rest })
   const { stack } = host
-  const loop = new Loop(stack)
+  const loop = new Loop(stack, loopOptions)
   stack.poll(clock())
   stack.onWork = () => (stack.isClosed ? loop.stop() : loop.soon())
   stack.onWake = () => loop.wake()

@@ -2,6 +2,14 @@ import type { Micros, Pollable } from '../base/types.ts'
 import { Alarm } from './alarm.ts'
 import { clock } from './clock.ts'
 
+export interface LoopOptions {
+  /**
+   * Microseconds for which the event loop does not go to sleep after frames came or a user called: what comes next is
+   * met awake, and the processor is busy for so long. Default 0.
+   */
+  readonly spin?: number | undefined
+}
+
 /**
  * Drives a stack in real time: polls it at once when frames arrive, soon after
  * a user call, and at its deadlines. One reading of the clock per poll, one
@@ -9,19 +17,26 @@ import { clock } from './clock.ts'
  */
 export class Loop {
   readonly #stack: Pollable
+  readonly #spin: number
+  #awakeUntil = 0
+  #isAwake = false
   readonly #alarm = new Alarm(() => this.#poll())
   #immediate: NodeJS.Immediate | undefined
   #isPolling = false
   #isStopped = false
 
-  constructor(stack: Pollable) {
+  constructor(stack: Pollable, options: LoopOptions = {}) {
     this.#stack = stack
+    this.#spin = options.spin ?? 0
   }
 
   /** Frames are there: polls now, unless it is polling already. */
   wake(): void {
     if (this.#isPolling) this.soon()
-    else this.#poll()
+    else {
+      this.#poll()
+      this.#stayAwake()
+    }
   }
 
   /** Something changed: polls once this turn of the event loop has gathered everything. */
@@ -30,6 +45,7 @@ export class Loop {
     this.#immediate = setImmediate(() => {
       this.#immediate = undefined
       this.#poll()
+      this.#stayAwake()
     })
   }
 
@@ -50,6 +66,18 @@ export class Loop {
       this.#isPolling = false
       this.#sleepUntil(this.#stack.pollAt(), now)
     }
+  }
+
+  #stayAwake(): void {
+    if (this.#spin === 0) return
+    this.#awakeUntil = clock() + this.#spin
+    if (!this.#isAwake) this.#spinOn()
+  }
+
+  /** While something waits to be done at once, the event loop looks for news and does not wait for them. */
+  #spinOn(): void {
+    this.#isAwake = !this.#isStopped && clock() < this.#awakeUntil
+    if (this.#isAwake) setImmediate(() => this.#spinOn())
   }
 
   #sleepUntil(at: Micros, now: Micros): void {

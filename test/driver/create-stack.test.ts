@@ -38,6 +38,22 @@ describe('createStack()', () => {
     }
   })
 
+  it('keeps the event loop awake for `spin` after frames came, and not without', async () => {
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))
+    const isAwake = (): boolean => process.getActiveResourcesInfo().includes('Immediate')
+    for (const spin of [0, 50_000]) {
+      const host = createStack({ spin })
+      const link = new DescriptorLink(new Cable().a)
+      host.addInterface(link, { address: '10.0.0.1/24' })
+      while (isAwake()) await turn()
+      link.onWake?.()
+      assert.equal(isAwake(), spin > 0)
+      while (isAwake()) await turn()
+      host.close()
+    }
+    assert.throws(() => createStack({ spin: -1 }), { name: 'RangeError' })
+  })
+
   it('lets two stacks on a cable in memory speak with each other', async () => {
     const cable = new Cable()
     const [a, b] = [createStack(), createStack()]

@@ -4,7 +4,7 @@ import { dirname, join, normalize, sep } from 'node:path'
 import { importsOf, scan } from './scan.ts'
 
 const PURE = ['base', 'wire', 'link', 'arp', 'ip', 'icmp', 'udp', 'tcp', 'stack', 'script', 'session']
-const IMPURE = ['driver', 'net', 'transport', 'tunnel', 'lab', 'cli']
+const IMPURE = ['driver', 'worker', 'net', 'transport', 'tunnel', 'lab', 'cli']
 /** A folder imports itself and what stands before it. */
 export const LAYERS: readonly string[] = [...PURE, ...IMPURE]
 

@@ -1,8 +1,9 @@
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
+import { close, send, urge } from '../tcp/user.ts'
 import { Deferred } from './deferred.ts'
 import { ENDED, tcpError } from './tcp-error.ts'
 import { Waiters } from './waiters.ts'
-import { WriteQueue } from './write-queue.ts'
+import { type ByteSink, WriteQueue } from './write-queue.ts'
 
 const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed before it was open' }
 
@@ -10,7 +11,7 @@ const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed
  * How far a connection has come, and who waits for it to go on. Promises, and the errors that they end with, are made
  * when somebody asks for them: an idle connection is to be small, and a short one quick.
  */
-export class TcpCourse implements TcpUser {
+export class TcpCourse implements TcpUser, ByteSink {
   readonly readers = new Waiters('read')
   readonly writes: WriteQueue
   isOpen = false
@@ -21,7 +22,7 @@ export class TcpCourse implements TcpUser {
 
   constructor(tcb: Tcb) {
     this.#tcb = tcb
-    this.writes = new WriteQueue(tcb)
+    this.writes = new WriteQueue(this)
     // An accepted connection is open, and may be over before anybody asked for it.
     this.isOpen = tcb.isUsable
     this.isOver = tcb.isOver
@@ -38,6 +39,18 @@ export class TcpCourse implements TcpUser {
     this.#closed ??= new Deferred()
     this.#settle()
     return this.#closed.promise
+  }
+
+  send(bytes: Uint8Array, from: number): number {
+    return send(this.#tcb, bytes, from)
+  }
+
+  urge(count: number): void {
+    urge(this.#tcb, count)
+  }
+
+  finish(): void {
+    close(this.#tcb)
   }
 
   onEstablished(): void {

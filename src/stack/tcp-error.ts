@@ -9,7 +9,7 @@ export const ENDED: TcpFailure = { code: 'EPIPE', message: 'this side of the con
 
 /** The failure of a connection as an error for whoever made the call. */
 export function tcpError(
-  { remote, remotePort }: Tcb,
+  { remote, remotePort }: Pick<Tcb, 'remote' | 'remotePort'>,
   failure: TcpFailure,
   syscall: keyof typeof PREPOSITIONS,
 ): NetError {

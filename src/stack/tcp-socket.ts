@@ -34,6 +34,11 @@ export class TcpSocket {
     tcb.user = this.#course
   }
 
+  /** The connection in the TCP machine beneath. Whoever becomes its user takes this socket's place. */
+  get tcb(): Tcb {
+    return this.#tcb
+  }
+
   get localAddress(): string {
     return formatIp(this.#tcb.local)
   }

@@ -1,5 +1,3 @@
-import type { Tcb } from '../tcp/tcb.ts'
-import { close, send, urge } from '../tcp/user.ts'
 import { type Abortable, abortError } from './waiters.ts'
 
 export interface WriteOptions extends Abortable {
@@ -10,7 +8,17 @@ export interface WriteOptions extends Abortable {
   readonly urgent?: boolean
 }
 
-/** Bytes of which some wait for room in the send buffer. */
+/** Where the bytes of a connection go, in the end its send buffer. */
+export interface ByteSink {
+  /** Copies what fits of `bytes[from, …)`; how much that is. Where that is not all, `resume` is to be called later. */
+  send(bytes: Uint8Array, from: number): number
+  /** All that was sent so far, and the `count` bytes that come next, are urgent. */
+  urge(count: number): void
+  /** Nothing follows. */
+  finish(): void
+}
+
+/** Bytes of which some wait for room. */
 interface Write {
   readonly bytes: Uint8Array
   taken: number
@@ -23,13 +31,13 @@ interface Write {
  * that follow it, and the end of the stream comes after the last.
  */
 export class WriteQueue {
-  readonly #tcb: Tcb
+  readonly #sink: ByteSink
   /** Undefined while none waits. */
   #waiting: Set<Write> | undefined = undefined
   #isEnding = false
 
-  constructor(tcb: Tcb) {
-    this.#tcb = tcb
+  constructor(sink: ByteSink) {
+    this.#sink = sink
   }
 
   /** Whether `end` was called: nothing more may be written. */
@@ -41,27 +49,27 @@ export class WriteQueue {
     return this.#waiting === undefined
   }
 
-  /** Sends bytes; resolves when all are in the send buffer. An abort takes out those that are not. */
+  /** Sends bytes; resolves when the sink has taken all. An abort takes out those that it has not. */
   async write(bytes: Uint8Array, { signal, urgent }: WriteOptions): Promise<void> {
-    if (urgent) urge(this.#tcb, this.#left + bytes.length)
-    const taken = this.isEmpty ? send(this.#tcb, bytes, 0) : 0
+    if (urgent) this.#sink.urge(this.#left + bytes.length)
+    const taken = this.isEmpty ? this.#sink.send(bytes, 0) : 0
     if (taken < bytes.length || !this.isEmpty) await this.#wait(bytes, taken, signal)
   }
 
-  /** Half-closes once all that waits is in the send buffer. */
+  /** Half-closes once the sink has taken all that waits. */
   end(): void {
     this.#isEnding = true
-    if (this.isEmpty) close(this.#tcb)
+    if (this.isEmpty) this.#sink.finish()
   }
 
-  /** There is room in the send buffer. */
+  /** There is room in the sink. */
   resume(): void {
     for (const write of this.#waiting ?? []) {
-      write.taken += send(this.#tcb, write.bytes, write.taken)
+      write.taken += this.#sink.send(write.bytes, write.taken)
       if (write.taken < write.bytes.length) return
       write.settle()
     }
-    if (this.#isEnding) close(this.#tcb)
+    if (this.#isEnding) this.#sink.finish()
   }
 
   /** Fails whatever waits. */

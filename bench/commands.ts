@@ -24,6 +24,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[--congestion cubic|bbr] [--only N] [--runs 3] [--seconds 20]',
     run: async (args) => (await import('./share.ts')).shareLine(args),
   },
+  layers: {
+    usage: '[--quick] [--only WORDS] [--json]',
+    run: async (args) => (await import('./layers.ts')).measureLayers(args),
+  },
   soak: {
     usage: '[--minutes 30] [--seed 1] [--peer both|stack|kernel] [--json]',
     run: async (args) => (await import('./soak.ts')).soak(args),

@@ -79,10 +79,13 @@ export class SoakRun {
   }
 
   async #attempt(lane: Lane, load: string, work: () => Promise<void>): Promise<void> {
+    const begin = performance.now()
     try {
       await notStuck(work(), load)
     } catch (error) {
-      this.tally.problem({ lane: lane.name, load, message: error instanceof Error ? error.message : String(error) })
+      const why = error instanceof Error ? error.message : String(error)
+      const message = `${why}, after ${((performance.now() - begin) / 1000).toFixed(2)} s`
+      this.tally.problem({ lane: lane.name, load, message })
       // What fails at once would fail a million times.
       await sleep(100)
     }

@@ -100,7 +100,9 @@ export class Connection implements TcpUser {
   }
 
   /** Sends several pieces as one. */
-  writev(chunks: readonly Uint8Array[], onWritten: WriteCallback): void {
+  writev(pieces: readonly Uint8Array[], onWritten: WriteCallback): void {
+    // Each but the last promises more, which an empty one would not bring.
+    const chunks = pieces.filter(({ length }) => length > 0)
     for (const { length } of chunks) this.bytesWritten += length
     this.#chunks = chunks
     this.#chunk = chunks[0]

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
+import { fromMs } from '../../src/base/types.ts'
 import { createNet } from '../../src/net/index.ts'
+import { hosts } from '../stack/net.ts'
 import { once, sleep, stacks } from './worlds.ts'
 
 const LIMIT = { timeout: 20_000 }
@@ -44,6 +46,39 @@ describe('An open socket or server', () => {
       const server = netB.createServer((socket) => socket.resetAndDestroy()).listen(80)
       const client = netA.connect(80, '10.0.0.2').on('error', () => server.close(() => console.log('closed')))`
     assert.deepEqual(run(program), { status: 0, stdout: 'closed\n' })
+  })
+})
+
+describe('Pieces that are written as one', () => {
+  it('go at once, also where the last of them is empty', LIMIT, async () => {
+    for (const pieces of [
+      ['a', 'b'],
+      ['a', ''],
+      ['', 'a'],
+      ['a', '', 'b', ''],
+    ]) {
+      const { a, b, simulation } = hosts()
+      const server = createNet(b).createServer().listen(80)
+      const client = createNet(a).connect(80, '10.0.0.2')
+      let now = 0
+      const pass = async (ms: number): Promise<void> => {
+        for (const until = now + ms; now < until; now++) {
+          simulation.run(fromMs(now))
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+      let seen = ''
+      server.on('connection', (socket) => socket.on('data', (chunk) => (seen += chunk)))
+      await pass(20)
+      client.cork()
+      for (const piece of pieces) client.write(piece)
+      client.uncork()
+      // Of virtual time: a segment that is held back waits for a tenth of a second at least.
+      await pass(20)
+      a.close()
+      b.close()
+      assert.equal(seen, pieces.join(''))
+    }
   })
 })
 

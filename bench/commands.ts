@@ -24,6 +24,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[--congestion cubic|bbr] [--only N] [--runs 3] [--seconds 20]',
     run: async (args) => (await import('./share.ts')).shareLine(args),
   },
+  idle: {
+    usage: '[--connections 100000] [--against stack|kernel] [--json]',
+    run: async (args) => (await import('./idle.ts')).holdIdle(args),
+  },
   layers: {
     usage: '[--quick] [--only WORDS] [--json]',
     run: async (args) => (await import('./layers.ts')).measureLayers(args),

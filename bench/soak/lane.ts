@@ -19,6 +19,9 @@ const KERNEL_PEER = join(import.meta.dirname, 'kernel-peer.js')
 /** Milliseconds: short, so that such connections come and go during a soak of any length. */
 export const TIME_WAIT = 10_000
 
+/** Milliseconds: a rest waits for it where the reset of an aborted connection was lost. */
+const PATIENCE = 20_000
+
 /** A way from a stack of ours to a peer. */
 export interface Lane {
   readonly name: string
@@ -63,6 +66,7 @@ export async function memoryLane(isBad: boolean, seed: number): Promise<Lane> {
     createServer: (options, onConnection) => net.createServer(options, onConnection),
     adopt: (server) => net.adopt(server),
     createUdp: () => dgram.createSocket('udp4'),
+    patience: PATIENCE,
   })
   const name = isBad ? 'two stacks, bad line' : 'two stacks'
   return { name, isBad, stacks: [ours.client, peer], host: '10.8.0.2', ...ours }

@@ -5,21 +5,23 @@ import type { Server, Socket } from 'node:net'
 import { Checker, MAX_PIECE, payload } from './payload.ts'
 import { decodeRequest, encodeReport, Kind, PEER_PORTS, REQUEST_LENGTH, type Request } from './protocol.ts'
 
-/** A client that says nothing for so long is gone, and its reset was lost. */
-const PATIENCE_MS = 10_000
-
 /** The sockets that a peer is made of: the kernel's, or our stack's. */
 export interface PeerSockets {
   createServer(options: { readonly allowHalfOpen: boolean }, onConnection: (socket: Socket) => void): Server
   /** Has a server of node:http listen where the other one does. */
   adopt(server: http.Server): Server
   createUdp(): UdpSocket
+  /** A client that says nothing for so many milliseconds is gone, and its reset was lost. */
+  readonly patience: number
 }
 
 /** Begins to serve everything that a client of the soak asks for; resolves when it listens. */
 export async function servePeer(sockets: PeerSockets): Promise<void> {
-  const tcp = sockets.createServer({ allowHalfOpen: true }, (socket) => new Served(socket))
-  const web = sockets.adopt(http.createServer((request, response) => request.pipe(response)))
+  const tcp = sockets.createServer({ allowHalfOpen: true }, (socket) => new Served(socket, sockets.patience))
+  const web = http.createServer((request, response) => request.pipe(response))
+  // A client that is slow for once must not find its connection closed as it asks.
+  web.keepAliveTimeout = 0
+  sockets.adopt(web)
   const udp = sockets.createUdp()
   udp.on('message', (message, { port, address }) => udp.send(message, port, address, () => undefined))
   tcp.listen({ port: PEER_PORTS.tcp, backlog: 512 })
@@ -36,10 +38,10 @@ class Served {
   #checker = new Checker(0)
   #sent = 0
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, patience: number) {
     this.#socket = socket
     socket.setNoDelay(true)
-    socket.setTimeout(PATIENCE_MS, () => socket.resetAndDestroy())
+    socket.setTimeout(patience, () => socket.resetAndDestroy())
     // Clients reset connections on purpose; what is wrong, they find out.
     socket.on('error', () => undefined)
     socket.on('data', (chunk) => this.#onData(chunk))

@@ -20,6 +20,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       '[--congestion cubic|bbr] [--cells 1%/20ms,3%/100ms] [--runs 5] [--seconds 10] [--at-once 1] [--traces FOLDER]',
     run: async (args) => (await import('./line.ts')).compareBehindLine(args),
   },
+  peers: {
+    usage: '[--quick] [--only kernel,gotcp,lwip] [--runs 5]',
+    run: async (args) => (await import('./peers/compare.ts')).comparePeers(args),
+  },
   share: {
     usage: '[--congestion cubic|bbr] [--only N] [--runs 3] [--seconds 20]',
     run: async (args) => (await import('./share.ts')).shareLine(args),

@@ -6,6 +6,9 @@
 //   peer receive HOST PORT MS    bytes from a source for so long
 //   peer rr HOST PORT MS         one byte there, one byte back, again and again
 //   peer crr HOST PORT MS        connect, one byte there, one byte back, close, again and again
+//   peer goodput-to HOST PORT MS     what a sink acknowledges within that time
+//   peer goodput-from HOST PORT MS   what comes from a source within that time; then resets it
+//   peer hold HOST PORT COUNT    so many connections; `ready`; at a line of input, one byte there and back on each
 //
 //   peer take PORT MS            for one connection: count for so long from the first byte what comes, then reset it
 //   peer give PORT CONTROL       for one connection: send until it is reset, with that congestion control
@@ -14,6 +17,7 @@
 // A client, and each of the last three, prints one line of JSON. Byte n of a stream is known for every n that 4096 divides; both ends see to it.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -22,9 +26,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,11 +137,13 @@ static int open_listener(int port) {
   return listener;
 }
 
-static void serve(int port, void (*handle)(int)) {
+// A process that serves a port; its id.
+static pid_t serve(int port, void (*handle)(int)) {
   int listener = open_listener(port);
-  if (fork() != 0) {
+  pid_t child = fork();
+  if (child != 0) {
     close(listener);
-    return;
+    return child;
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (;;) {
@@ -175,13 +183,13 @@ static struct tally receive_for(const char *host, int port, uint64_t ms) {
 }
 
 static void bulk(struct tally (*run)(const char *, int, uint64_t), const char *host, int port, uint64_t ms) {
-  run(host, port, WARM_UP_MS);
+  uint64_t early = run(host, port, WARM_UP_MS).bytes;
   double cpu = cpu_seconds();
   uint64_t begin = now_ns();
   struct tally t = run(host, port, ms);
   double seconds = (now_ns() - begin) / 1e9;
-  printf("{\"gbps\":%f,\"cpuPerGb\":%f,\"bytes\":%lu,\"wrong\":%lu}\n", t.bytes * 8 / 1e9 / seconds,
-         (cpu_seconds() - cpu) / (t.bytes / 1e9), t.bytes, t.wrong);
+  printf("{\"gbps\":%f,\"cpuPerGb\":%f,\"bytes\":%lu,\"early\":%lu,\"wrong\":%lu}\n", t.bytes * 8 / 1e9 / seconds,
+         (cpu_seconds() - cpu) / (t.bytes / 1e9), t.bytes, early, t.wrong);
 }
 
 // One connection to a port that then hears nobody else.
@@ -258,17 +266,70 @@ static void connect_rate(const char *host, int port, uint64_t ms) {
   printf("{\"rate\":%f,\"count\":%lu,\"wrong\":%lu}\n", count / ((now_ns() - begin) / 1e9), count, wrong);
 }
 
+static double mbps(uint64_t bytes, uint64_t begin) { return bytes * 8e3 / (now_ns() - begin); }
+
+static void goodput_to(const char *host, int port, uint64_t ms) {
+  int fd = dial(host, port);
+  // What a bad line has not carried by then is to be little: the sink reports at its end.
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){2 * SEND_SIZE}, sizeof(int));
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ms / 1000, ms % 1000 * 1000}, sizeof(struct timeval));
+  uint64_t begin = now_ns();
+  uint64_t sent = 0;
+  ssize_t n;
+  do {
+    for (uint64_t at = 0; at < SEND_SIZE; at += PAGE) buffer[at] = (char)mark(sent / SEND_SIZE * SEND_SIZE + at);
+    n = send(fd, buffer + sent % SEND_SIZE, SEND_SIZE - sent % SEND_SIZE, MSG_NOSIGNAL);
+    if (n > 0) sent += (uint64_t)n;
+  } while (n > 0 && now_ns() < begin + ms * 1000000);
+  int waiting = 0;
+  ioctl(fd, SIOCOUTQ, &waiting);
+  double rate = mbps(sent - (uint64_t)waiting, begin);
+  struct tally t;
+  shutdown(fd, SHUT_WR);
+  if (get(fd, &t, sizeof t) < 0) die("report");
+  if (t.bytes != sent) t.wrong++;
+  close(fd);
+  printf("{\"mbps\":%f,\"bytes\":%lu,\"wrong\":%lu}\n", rate, t.bytes, t.wrong);
+}
+
+static void goodput_from(const char *host, int port, uint64_t ms) {
+  int fd = dial(host, port);
+  // It goes on a little longer than it is looked at.
+  uint64_t order = 2 * ms;
+  put(fd, &order, sizeof order);
+  take(fd, ms);
+}
+
+static void hold(const char *host, int port, uint64_t count) {
+  struct rlimit files = {count + 16, count + 16};
+  int *fds = calloc(count, sizeof *fds);
+  setrlimit(RLIMIT_NOFILE, &files);
+  for (uint64_t i = 0; i < count; i++) fds[i] = dial(host, port);
+  puts("ready");
+  fflush(stdout);
+  while (getchar() != '\n')
+    ;
+  uint64_t wrong = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    unsigned char answer, byte = (unsigned char)i;
+    if (put(fds[i], &byte, 1) < 0 || get(fds[i], &answer, 1) < 0 || answer != byte) wrong++;
+    close(fds[i]);
+  }
+  printf("{\"count\":%lu,\"wrong\":%lu}\n", count, wrong);
+}
+
 int main(int argc, char **argv) {
   buffer = calloc(1, RECEIVE_SIZE);
   const char *mode = argc > 1 ? argv[1] : "";
   if (strcmp(mode, "serve") == 0 && argc == 3) {
     int port = atoi(argv[2]);
-    serve(port, sink);
-    serve(port + 1, source);
-    serve(port + 2, echo);
+    pid_t children[] = {serve(port, sink), serve(port + 1, source), serve(port + 2, echo)};
     puts("ready");
     fflush(stdout);
     while (getchar() != EOF)
+      ;
+    for (int i = 0; i < 3; i++) kill(children[i], SIGKILL);
+    while (wait(NULL) > 0)
       ;
     return 0;
   }
@@ -296,5 +357,8 @@ int main(int argc, char **argv) {
   if (strcmp(mode, "receive") == 0) bulk(receive_for, argv[2], port, ms);
   if (strcmp(mode, "rr") == 0) request_response(argv[2], port, ms);
   if (strcmp(mode, "crr") == 0) connect_rate(argv[2], port, ms);
+  if (strcmp(mode, "goodput-to") == 0) goodput_to(argv[2], port, ms);
+  if (strcmp(mode, "goodput-from") == 0) goodput_from(argv[2], port, ms);
+  if (strcmp(mode, "hold") == 0) hold(argv[2], port, ms);
   return 0;
 }

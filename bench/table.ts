@@ -5,16 +5,27 @@ export type Samples = ReadonlyMap<string, readonly number[]>
 
 const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b)
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const all = sorted(values)
   const middle = all.length >> 1
   return all.length % 2 === 1 ? all[middle]! : (all[middle - 1]! + all[middle]!) / 2
 }
 
-function cell(values: readonly number[], digits: number): string {
+/** The median, and the least and the greatest in brackets. */
+export function cell(values: readonly number[], digits: number): string {
   const all = sorted(values)
   const spread = all.length > 1 ? ` [${all[0]!.toFixed(digits)}–${all.at(-1)!.toFixed(digits)}]` : ''
   return median(all).toFixed(digits) + spread
+}
+
+/** Lines of cells as a Markdown table: the first line is its head, the first column its titles. */
+export function markdown(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)))
+  const text = (line: readonly string[]): string =>
+    `| ${line.map((part, i) => (i === 0 ? part.padEnd(widths[i]!) : part.padStart(widths[i]!))).join(' | ')} |`
+  const rule = `|${widths.map((width, i) => '-'.repeat(width + 1) + (i === 0 ? '-' : ':')).join('|')}|`
+  const [head, ...body] = lines.map(text)
+  return [head, rule, ...body].join('\n')
 }
 
 /** A Markdown table: the first subject is what the others are compared with. */
@@ -38,11 +49,6 @@ export class Table {
   }
 
   toString(): string {
-    const widths = this.#lines[0]!.map((_, i) => Math.max(...this.#lines.map((line) => line[i]!.length)))
-    const text = (line: readonly string[]): string =>
-      `| ${line.map((part, i) => (i === 0 ? part.padEnd(widths[i]!) : part.padStart(widths[i]!))).join(' | ')} |`
-    const rule = `|${widths.map((width, i) => '-'.repeat(width + 1) + (i === 0 ? '-' : ':')).join('|')}|`
-    const [head, ...body] = this.#lines.map(text)
-    return [head, rule, ...body].join('\n')
+    return markdown(this.#lines)
   }
 }

@@ -36,7 +36,7 @@ const MS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, m: 6e4 }
 export function readWrk(text: string): Result {
   const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
   const percentile = (p: number): number => {
-    const [, value, unit] = new RegExp(`^ +${p}% +([\\d.]+)(us|ms|s|m)$`, 'm').exec(text) ?? []
+    const [, value, unit] = new RegExp(`^ +${p}% +([\\d.]+)(us|ms|s|m) *$`, 'm').exec(text) ?? []
     return Number(value) * MS[unit ?? '']!
   }
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1) ?? []

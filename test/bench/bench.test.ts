@@ -97,7 +97,7 @@ describe('readWrk', () => {
   Latency Distribution
      50%  640.00us
      75%    2.05ms
-     99%    1.20s
+     99%    1.20s ${''}
   42 requests in 1.00s, 5.00KB read
 ${trouble}Requests/sec:     42.50
 `

@@ -58,7 +58,7 @@ export abstract class Site {
       client: this.client,
       host: place.address,
       port: PORT,
-      end: () => killed(child),
+      end: () => (contender.isKernel ? finished(child) : killed(child)),
     }
   }
 

@@ -42,7 +42,7 @@ async function requestResponse(api: Api, { ms, warmUp }: Order): Promise<Result>
     const now = performance.now()
     if (at >= begin + warmUp) samples.push((now - at) * 1000)
     at = now
-    return now < begin + warmUp + ms
+    return now < begin + warmUp + ms || samples.length === 0
   })
   samples.sort((a, b) => a - b)
   const percentile = (p: number): number => samples[Math.floor(samples.length * p)]!

@@ -242,7 +242,7 @@ static void request_response(const char *host, int port, uint64_t ms) {
   uint64_t wrong = 0;
   int fd = dial(host, port);
   uint64_t begin = now_ns(), end = begin + (ms + WARM_UP_MS) * 1000000;
-  for (unsigned char byte = 0, answer; now_ns() < end && count < MAX_SAMPLES; byte++) {
+  for (unsigned char byte = 0, answer; (now_ns() < end || count == 0) && count < MAX_SAMPLES; byte++) {
     uint64_t t = now_ns();
     if (put(fd, &byte, 1) < 0 || get(fd, &answer, 1) < 0) die("rr");
     if (answer != byte) wrong++;

@@ -1,8 +1,8 @@
-import type { TcpSocket } from '../src/index.ts'
+import type { AnyTcpSocket } from '../src/index.ts'
 import { type Api, READ, reported, WRITE } from './api.ts'
 import { MarkChecker, markAll } from './mark.ts'
 
-async function readExactly(socket: TcpSocket, target: Uint8Array): Promise<void> {
+async function readExactly(socket: AnyTcpSocket, target: Uint8Array): Promise<void> {
   for (let have = 0; have < target.length; ) {
     const count = await socket.readInto(target.subarray(have))
     if (count === 0) throw new Error('the peer closed early')
@@ -10,13 +10,13 @@ async function readExactly(socket: TcpSocket, target: Uint8Array): Promise<void>
   }
 }
 
-/** The stack's own sockets, with promises. */
+/** The stack's own sockets, with promises, in whichever thread it is. */
 export class PromiseApi implements Api {
-  readonly #connect: () => Promise<TcpSocket>
+  readonly #connect: () => Promise<AnyTcpSocket>
   readonly #question = new Uint8Array(1)
   readonly #answer = new Uint8Array(1)
 
-  constructor(connect: () => Promise<TcpSocket>) {
+  constructor(connect: () => Promise<AnyTcpSocket>) {
     this.#connect = connect
   }
 
@@ -68,7 +68,7 @@ export class PromiseApi implements Api {
   }
 
   /** One byte and its answer; 1 where that is another. */
-  async #ask(socket: TcpSocket): Promise<number> {
+  async #ask(socket: AnyTcpSocket): Promise<number> {
     this.#question[0]!++
     await socket.write(this.#question)
     return (await socket.readInto(this.#answer)) === 1 && this.#answer[0] === this.#question[0] ? 0 : 1

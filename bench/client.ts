@@ -2,7 +2,7 @@
 // It runs in the namespace of the interface, or in that of the kernel at the other end of the TAP.
 import { connect } from 'node:net'
 
-import { createStack, type Host, openPacketLink, openTapLink } from '../src/index.ts'
+import { createStack, createStackWorker, type Host, openPacketLink, openTapLink } from '../src/index.ts'
 import { createNet } from '../src/net/index.ts'
 import type { Api } from './api.ts'
 import { NodeApi } from './api-node.ts'
@@ -68,10 +68,18 @@ async function begin(order: Order): Promise<{ api: Api; end: () => void }> {
   if (order.link === 'kernel') {
     return { api: new NodeApi(() => connect({ host, port, noDelay: true })), end: () => undefined }
   }
+  const tcp = { noDelay: true, timeWait: TIME_WAIT }
+  if (order.api === 'worker') {
+    const stack = createStackWorker()
+    const { interface: name, address } = order
+    await stack.addInterface({ kind: 'packet', interface: name, addresses: [address] }, { address })
+    await stack.ping(host)
+    const api = new PromiseApi(() => stack.tcp.connect({ host, port, ...tcp }))
+    return { api, end: () => void stack.close() }
+  }
   const stack = open(order)
   const end = () => stack.close()
   await stack.ping(host)
-  const tcp = { noDelay: true, timeWait: TIME_WAIT }
   if (order.api === 'promises') return { api: new PromiseApi(() => stack.tcp.connect({ host, port, ...tcp })), end }
   const net = createNet(stack, { tcp })
   return { api: new NodeApi(() => net.connect({ host, port })), end }
@@ -87,10 +95,25 @@ function measure(api: Api, order: Order): Promise<Result> {
   return modes[order.mode]()
 }
 
+/** Computes for so long, again and again, with a turn of the event loop in between; what it returns ends that. */
+function keepBusy(ms: number): () => void {
+  let isOver = false
+  const compute = (): void => {
+    for (const end = performance.now() + ms; performance.now() < end; );
+    if (!isOver) setImmediate(compute)
+  }
+  compute()
+  return () => {
+    isOver = true
+  }
+}
+
 const order: Order = JSON.parse(process.argv[2] ?? '{}')
 const { api, end } = await begin(order)
+const rest = order.busy ? keepBusy(order.busy) : () => undefined
 try {
   console.log(JSON.stringify(await measure(api, order)))
 } finally {
+  rest()
   end()
 }

@@ -15,6 +15,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[--quick]',
     run: async (args) => (await import('./links.ts')).compareLinks(args),
   },
+  worker: {
+    usage: '[--quick]',
+    run: async (args) => (await import('./worker.ts')).compareWorker(args),
+  },
   line: {
     usage:
       '[--congestion cubic|bbr] [--cells 1%/20ms,3%/100ms] [--runs 5] [--seconds 10] [--at-once 1] [--traces FOLDER]',

@@ -11,8 +11,8 @@ export interface Result {
 export interface Attachment {
   /** `kernel` is node:net itself: the kernel's TCP, as a Node program has it without us. */
   readonly link: 'packet' | 'tap' | 'kernel'
-  /** The way to speak with the stack: its own promises, or node:net's sockets. */
-  readonly api: 'promises' | 'node'
+  /** The way to speak with the stack: its own promises, those of a stack in another thread, or node:net's sockets. */
+  readonly api: 'promises' | 'worker' | 'node'
   readonly interface: string
   /** Our address with its prefix. */
   readonly address: string
@@ -20,6 +20,8 @@ export interface Attachment {
   readonly shared?: boolean
   /** Whether frames carry a virtio-net header; true by default. */
   readonly offload?: boolean
+  /** Milliseconds for which the thread of the client computes between two turns of its event loop; 0 by default. */
+  readonly busy?: number
   /** The address of the other end. */
   readonly host: string
 }

@@ -6,14 +6,14 @@ import { WorkerHost } from './host.ts'
 import type { Bells, ThreadData, WorkerStackOptions } from './protocol.ts'
 import { LEAST_RING } from './udp-record.ts'
 
-const DEFAULT_RING = 256 * 1024
+const DEFAULT_RING = 1024 * 1024
 const MOST_RING = 2 ** 30
 const THREAD = new URL('./thread.js', import.meta.url)
 
 export interface CreateStackWorkerOptions extends WorkerStackOptions {
   /**
    * Bytes of each of the two rings between the threads that a connection has: what may wait there one way beside the
-   * buffers of TCP. A power of two from 128 KiB on; 256 KiB by default. Memory is taken only where bytes have been.
+   * buffers of TCP. A power of two from 128 KiB on; 1 MiB by default. Memory is taken only where bytes have been.
    */
   readonly ringSize?: number
 }
@@ -34,8 +34,9 @@ export function createStackWorker(options: CreateStackWorkerOptions = {}): Worke
   return hostIn(startThread({ bells, options: rest }), bells, ringSize)
 }
 
-/** Starts the thread of a stack. */
-export const startThread = (workerData: ThreadData): Worker => new Worker(THREAD, { workerData, name: 'gotcp' })
+/** Starts the thread of a stack. What node was told for the program, such as how to read its sources, is nothing for it. */
+export const startThread = (workerData: ThreadData): Worker =>
+  new Worker(THREAD, { workerData, name: 'gotcp', execArgv: [] })
 
 /** The user's side of a stack that lives in `worker`. */
 export function hostIn(worker: Worker, bells: Bells, ringSize = DEFAULT_RING): WorkerHost {

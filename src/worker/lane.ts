@@ -21,9 +21,9 @@ const LANE_WORDS = 16
 export const Wish = { NONE: 0, CLOSE: 1, ABORT: 2 } as const
 
 const HEAD_BYTES = (LANE_WORDS + 2 * RING_HEAD_WORDS) * Int32Array.BYTES_PER_ELEMENT
-const LANES_PER_SLAB = 16
+const LANES_PER_SLAB = 8
 /** So many lanes at least stay for the connections to come. */
-const SPARE = 2 * LANES_PER_SLAB
+const SPARE = LANES_PER_SLAB
 
 /** The shared memory of one connection: a ring each way, `up` from the user to the stack, and some words. */
 export interface Lane {

@@ -30,7 +30,7 @@ export class ServedConnection implements TcpUser {
   readonly #exit: LaneExit
   readonly #up: RingReader
   readonly #down: RingWriter
-  readonly #opened = new Deferred()
+  #opened: Deferred | undefined
   /** Counts of bytes, modulo 2^32: taken from the user, given to him. */
   #taken = 0
   #given = 0
@@ -59,7 +59,8 @@ export class ServedConnection implements TcpUser {
   get opened(): Promise<void> {
     const tcb = this.#tcb
     releaseSyn(tcb)
-    if (tcb.isUsable) this.#opened.resolve()
+    if (tcb.isUsable) return Promise.resolve()
+    this.#opened ??= new Deferred()
     return this.#opened.promise
   }
 
@@ -85,7 +86,7 @@ export class ServedConnection implements TcpUser {
   }
 
   onEstablished(): void {
-    this.#opened.resolve()
+    this.#opened?.resolve()
   }
 
   onReadable(): void {
@@ -108,8 +109,8 @@ export class ServedConnection implements TcpUser {
   onClosed(failure: TcpFailure | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
-    if (failure === undefined) this.#opened.resolve()
-    else this.#opened.reject(tcpError(this.#tcb, failure, 'connect'))
+    if (failure === undefined) this.#opened?.resolve()
+    else this.#opened?.reject(tcpError(this.#tcb, failure, 'connect'))
     this.#exit.over(this.#lane.id, failure)
     this.#receive()
   }

@@ -112,6 +112,18 @@ ${trouble}Requests/sec:     42.50
   })
 })
 
+describe('npm run bench -- worker --quick', { skip: labUnavailable() ?? noCompiler }, () => {
+  it('compares both kinds of stack, with a free and a busy thread', { timeout: 180_000 }, () => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, 'worker', '--quick'], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const heads = stdout
+      .split('\n')
+      .filter((line) => /^\| .* createStack \| +createStackWorker \| ratio \|$/.test(line))
+    assert.equal(heads.length, 2)
+    assert.match(stdout, /by MessagePort.*\d µs\n.*by Atomics\.waitAsync.*\d µs\n$/)
+  })
+})
+
 describe('npm run bench -- line', { skip: labUnavailable() ?? noCompiler }, () => {
   it('puts both kernels and us behind the line of each cell', { timeout: 60_000 }, () => {
     const args = ['line', '--cells', '0%/2ms,5%/2ms', '--runs', '1', '--seconds', '0.5', '--at-once', '2']

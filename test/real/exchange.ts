@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-import type { TcpSocket } from '../../src/index.ts'
+import type { AnyTcpSocket } from '../../src/index.ts'
 import { type Attachment, OUR_ADDRESS } from './attachment.ts'
 import type { PeerPlan, PeerTally } from './peer-protocol.ts'
 import { Stream, StreamChecker } from './stream.ts'
@@ -20,7 +20,7 @@ export interface OurPlan {
   readonly pauseMs?: number
 }
 
-export async function sendStream(socket: TcpSocket, length: number): Promise<void> {
+export async function sendStream(socket: AnyTcpSocket, length: number): Promise<void> {
   const stream = new Stream(1)
   for (let sent = 0; sent < length; ) {
     const piece = stream.at(sent, length - sent)
@@ -30,7 +30,7 @@ export async function sendStream(socket: TcpSocket, length: number): Promise<voi
 }
 
 /** Reads to the end; what came is compared with stream 2. */
-export async function receiveStream(socket: TcpSocket, pauseMs?: number): Promise<StreamChecker> {
+export async function receiveStream(socket: AnyTcpSocket, pauseMs?: number): Promise<StreamChecker> {
   const checker = new StreamChecker(2)
   const memory = new Uint8Array(256 * 1024)
   for (let count = await socket.readInto(memory); count > 0; count = await socket.readInto(memory)) {
@@ -41,7 +41,7 @@ export async function receiveStream(socket: TcpSocket, pauseMs?: number): Promis
 }
 
 /** Sends and receives at the same time, and closes as planned. */
-export async function exchange(socket: TcpSocket, plan: OurPlan): Promise<StreamChecker> {
+export async function exchange(socket: AnyTcpSocket, plan: OurPlan): Promise<StreamChecker> {
   const sending = sendStream(socket, plan.send).then(() => plan.end === 'first' && socket.end())
   const [checker] = await Promise.all([receiveStream(socket, plan.pauseMs), sending])
   if (plan.end === 'last') socket.end()

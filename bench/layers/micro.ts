@@ -1,20 +1,14 @@
 /** Does an operation so many times; what it returns depends on all of them, so that V8 can leave none out. */
 export type Work = (count: number) => number | Promise<number>
 
-/** An operation that is made ready to be measured. */
-export interface Prepared {
-  readonly work: Work
-  /** Milliseconds of processor time spent so far in what is measured; by default all that the process uses. */
-  readonly spent?: () => number
-}
-
 /** One operation of one layer. */
 export interface Micro {
   readonly layer: string
   readonly name: string
   /** Bytes that one operation moves or reads. */
   readonly bytes?: number
-  prepare(): Work | Prepared | Promise<Work | Prepared>
+  /** Makes it ready. */
+  prepare(): Work | Promise<Work>
 }
 
 /** How long everything takes, in milliseconds of processor time. */
@@ -37,34 +31,29 @@ export interface Figures {
 export const sink = { value: 0 }
 
 /** Processor time of this process in milliseconds: what others use is not in it. */
-export function processorTime(): number {
+function processorTime(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
 }
 
-async function timed({ work, spent = processorTime }: Prepared, count: number): Promise<number> {
-  const begin = spent()
+async function timed(work: Work, count: number): Promise<number> {
+  const begin = processorTime()
   const result = work(count)
   sink.value += typeof result === 'number' ? result : await result
-  return spent() - begin
-}
-
-export async function prepared(micro: Micro): Promise<Prepared> {
-  const ready = await micro.prepare()
-  return typeof ready === 'function' ? { work: ready } : ready
+  return processorTime() - begin
 }
 
 /** Finds out how many operations make a round, while V8 compiles them, and then measures. */
-export async function measure(ready: Prepared, pace: Pace): Promise<Figures> {
+export async function measure(work: Work, pace: Pace): Promise<Figures> {
   let count = 1
   let ms = 0
   const end = processorTime() + pace.warmUp
   while (processorTime() < end || ms < pace.round / 4) {
-    ms = await timed(ready, count)
+    ms = await timed(work, count)
     if (ms < pace.round / 4) count *= 2
   }
   count = Math.max(1, Math.round((count * pace.round) / ms))
   const ns: number[] = []
-  for (let i = 0; i < pace.rounds; i++) ns.push(((await timed(ready, count)) * 1e6) / count)
+  for (let i = 0; i < pace.rounds; i++) ns.push(((await timed(work, count)) * 1e6) / count)
   return { ns, count }
 }

@@ -1,6 +1,6 @@
 // One operation in a process of its own, so that V8 has seen no other: node one.js '<order>'; prints one line of JSON.
 import { MICROS } from './all.ts'
-import { measure, type Pace, prepared, sink } from './micro.ts'
+import { measure, type Pace, sink } from './micro.ts'
 
 /** What the process is told to do. */
 export interface MicroOrder {
@@ -12,10 +12,10 @@ export interface MicroOrder {
 }
 
 const order: MicroOrder = JSON.parse(process.argv[2] ?? '{}')
-const ready = await prepared(MICROS[order.index]!)
-if (order.count === undefined) console.log(JSON.stringify(await measure(ready, order.pace)))
+const work = await MICROS[order.index]!.prepare()
+if (order.count === undefined) console.log(JSON.stringify(await measure(work, order.pace)))
 else {
-  await measure(ready, { ...order.pace, rounds: 0 })
-  sink.value += await ready.work(order.count)
+  await measure(work, { ...order.pace, rounds: 0 })
+  sink.value += await work(order.count)
 }
 process.exit(Number.isNaN(sink.value) ? 3 : 0)

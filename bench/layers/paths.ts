@@ -2,7 +2,7 @@ import { ReceiveCall } from '../../src/tcp/receive/receive-call.ts'
 import type { Tcb } from '../../src/tcp/tcb.ts'
 import { send } from '../../src/tcp/user.ts'
 import { TcpFlag } from '../../src/wire/tcp.ts'
-import { type Micro, processorTime, type Work } from './micro.ts'
+import type { Micro, Work } from './micro.ts'
 import { Replay, record } from './replay.ts'
 import { Rig, Taker } from './rig.ts'
 
@@ -91,34 +91,25 @@ const inTurns =
     return sum
   }
 
-/** One end of a whole transfer on a cable in memory: what `side` does in its polls, for each segment. */
-function transfer(side: 'a' | 'b', offload: boolean): Micro {
-  const role = side === 'a' ? 'sender: write, send, take ACKs' : 'receiver: take, deliver, acknowledge'
+/** A whole transfer on a cable in memory: written, sent, taken, delivered and acknowledged, for each segment. */
+function transfer(offload: boolean): Micro {
   return {
     layer: 'transfer',
-    name: `${role}; ${offload ? 'super-segments' : 'MTU frames'}, a segment`,
+    name: `${offload ? 'super-segments' : 'MTU frames'}, both ends, each 1448 bytes`,
     bytes: MSS,
     prepare: () => {
-      const rig = new Rig({ offload, queueBytes: 64 * 1024 * 1024 })
+      const rig = new Rig({ offload })
       const [a, b] = rig.connect()
       const taker = new Taker(b, rig.b.machine)
       const chunk = new Uint8Array(WRITE).fill(1)
-      let ms = 0
-      const work: Work = (count) => {
-        const end = taker.bytes + count * MSS
-        while (taker.bytes < end) {
-          let begin = processorTime()
+      return (count) => {
+        const end = b.stats.bytesReceived + count * MSS
+        while (b.stats.bytesReceived < end) {
           send(a, chunk, 0)
-          rig.a.stack.poll(rig.now)
-          if (side === 'a') ms += processorTime() - begin
-          begin = processorTime()
-          rig.b.stack.poll(rig.now)
-          if (side === 'b') ms += processorTime() - begin
-          rig.now = (rig.now + 50) as typeof rig.now
+          rig.step()
         }
         return taker.bytes
       }
-      return { work, spent: () => ms }
     },
   }
 }
@@ -135,8 +126,6 @@ export const PATHS: readonly Micro[] = [
   segmentsIn('a super-segment of 44, verified by the link', SUPER, true),
   segmentsIn('the same into memory that waits', SUPER, true, true),
   segmentsIn('a super-segment of 44, verified here', SUPER, false),
-  transfer('a', true),
-  transfer('b', true),
-  transfer('a', false),
-  transfer('b', false),
+  transfer(true),
+  transfer(false),
 ]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 
 import { MICROS } from '../../bench/layers/all.ts'
-import { type Micro, measure, prepared, QUICK_PACE } from '../../bench/layers/micro.ts'
+import { type Micro, measure, QUICK_PACE } from '../../bench/layers/micro.ts'
 
 const MAIN = join(import.meta.dirname, '../../bench/main.js')
 
@@ -36,7 +36,7 @@ describe('MICROS', () => {
   for (const [layer, micros] of byLayer) {
     it(`measures every operation of ${layer}`, { timeout: 120_000 }, async () => {
       for (const micro of micros) {
-        const { ns, count } = await measure(await prepared(micro), QUICK_PACE)
+        const { ns, count } = await measure(await micro.prepare(), QUICK_PACE)
         assert.equal(ns.length, QUICK_PACE.rounds, micro.name)
         assert.ok(count >= 1 && ns.every((each) => each >= 0), micro.name)
       }

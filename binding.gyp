@@ -11,6 +11,7 @@
         "native/port-receive.cc",
         "native/port-send.cc",
         "native/socket.cc",
+        "native/transport-checksum.cc",
         "native/tuntap.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

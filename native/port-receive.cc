@@ -7,6 +7,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "transport-checksum.h"
+
 namespace gotcp {
 namespace {
 
@@ -19,6 +21,13 @@ constexpr int kNoVlan = -1;
 int Port::Receive() {
   if (slots_ == 0) return -EBADF;
   return kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
+}
+
+int32_t Port::Verified(uint32_t start, uint32_t length) const {
+  const uint8_t* frame = rx_slab_ + start;
+  const size_t ip = ip_at();
+  if (length < ip || (ip > 0 && (frame[ip - 2] != ETH_P_IP >> 8 || frame[ip - 1] != (ETH_P_IP & 0xff)))) return 0;
+  return IsTransportIntact(frame + ip, length - ip) ? kRxVerified : 0;
 }
 
 int Port::ReceivePackets() {
@@ -77,6 +86,7 @@ int Port::ReceivePackets() {
         rx_times_[i] = static_cast<double>(at.tv_sec) * 1e6 + static_cast<double>(at.tv_nsec) / 1e3;
       }
     }
+    if (flags == 0 && wire_length == length) flags = Verified(start, length);
     facts[kRxStart] = static_cast<int32_t>(start);
     facts[kRxEnd] = static_cast<int32_t>(start + length);
     facts[kRxFlags] = static_cast<int32_t>(flags);
@@ -104,10 +114,9 @@ int Port::ReceiveDevice() {
     const VirtioHeader& vnet = rx_vnet_[count];
     facts[kRxStart] = static_cast<int32_t>(start);
     facts[kRxEnd] = static_cast<int32_t>(start + length);
-    facts[kRxFlags] = header == 0                                      ? 0
-                      : (vnet.flags & VirtioHeader::kNeedsChecksum) != 0 ? kRxPartial
-                      : (vnet.flags & VirtioHeader::kDataValid) != 0 ? kRxVerified
-                                                                        : 0;
+    facts[kRxFlags] = header != 0 && (vnet.flags & VirtioHeader::kNeedsChecksum) != 0 ? kRxPartial
+                      : header != 0 && (vnet.flags & VirtioHeader::kDataValid) != 0  ? kRxVerified
+                                                                                     : Verified(start, length);
     facts[kRxSegmentSize] = header == 0 ? 0 : vnet.gso_size;
     facts[kRxGsoType] = header == 0 ? 0 : vnet.gso_type;
     facts[kRxPacketType] = PACKET_HOST;

@@ -2,10 +2,12 @@
 
 #include <cerrno>
 
+#include "transport-checksum.h"
+
 namespace gotcp {
 
 bool Port::GatherFrame(napi_env env, uint32_t index, napi_value payloads) {
-  const int32_t* facts = tx_facts_ + index * kTxFacts;
+  int32_t* facts = tx_facts_ + index * kTxFacts;
   iovec* pieces = &tx_pieces_[index * kPieces];
   size_t count = 0;
   if (has_vnet()) {
@@ -40,6 +42,12 @@ bool Port::GatherFrame(napi_env env, uint32_t index, napi_value payloads) {
       return false;
     }
     pieces[count++] = {static_cast<uint8_t*>(data) + offset, static_cast<size_t>(length)};
+  }
+  if (!has_vnet() && facts[kTxChecksumStart] >= 0) {
+    const size_t start = static_cast<size_t>(facts[kTxChecksumStart]);
+    if (!FinishTransportChecksum(pieces, count, start, static_cast<size_t>(facts[kTxChecksumOffset]))) return false;
+    // The frame may come again, from a queue that was full.
+    facts[kTxChecksumStart] = -1;
   }
   msghdr& message = tx_messages_[index].msg_hdr;
   message = {};

@@ -13,8 +13,6 @@
 namespace gotcp {
 namespace {
 
-// An Ethernet header and one tag end at this place of a slot, so that the IP header is aligned to four bytes.
-constexpr uint32_t kIpOffset = 32;
 constexpr uint32_t kEthernetHeader = 14;
 
 template <typename T>

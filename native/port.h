@@ -50,6 +50,8 @@ class Port : public Napi::ObjectWrap<Port> {
   enum class Kind { kPacket, kTap, kTun };
   static constexpr int kPieces = 4;  // virtio-net header, headers, two pieces of payload
   static constexpr size_t kControl = 128;
+  // Where the IP header lies in a slot: on a word boundary, with room for an Ethernet header and a tag before it.
+  static constexpr uint32_t kIpOffset = 32;
 
   // Once, before start; numbers that fail are -errno.
   Napi::Value OpenPacketSocket(const Napi::CallbackInfo& info);
@@ -75,6 +77,8 @@ class Port : public Napi::ObjectWrap<Port> {
   int Receive();
   int ReceivePackets();
   int ReceiveDevice();
+  // kRxVerified for a frame whose transport checksum nobody has looked at yet and is right, else 0.
+  int32_t Verified(uint32_t start, uint32_t length) const;
   // The number of frames dealt with, sent or given up, or -errno when the port is down or gone.
   int Send(napi_env env, uint32_t count, napi_value payloads);
   int SendPackets(uint32_t count, int32_t* state);
@@ -88,6 +92,7 @@ class Port : public Napi::ObjectWrap<Port> {
   void Shut();
 
   bool has_vnet() const { return (features_ & 1) != 0; }
+  size_t ip_at() const { return kIpOffset - frame_offset_; }
   uint8_t* slot(uint32_t index) const { return rx_slab_ + index * slot_size_ + frame_offset_; }
 
   Kind kind_ = Kind::kPacket;
@@ -115,7 +120,7 @@ class Port : public Napi::ObjectWrap<Port> {
 
   const uint8_t* tx_slab_ = nullptr;
   size_t tx_slab_size_ = 0;
-  const int32_t* tx_facts_ = nullptr;
+  int32_t* tx_facts_ = nullptr;
   int32_t* tx_state_ = nullptr;
   uint32_t tx_slots_ = 0;
   std::vector<mmsghdr> tx_messages_;

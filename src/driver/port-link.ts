@@ -98,7 +98,8 @@ export class PortLink implements Link {
     this.#timestamps = facts.timestamps ?? false
     this.features = port.features()
     this.offload = {
-      checksum: (this.features & PortFeature.CHECKSUM) !== 0,
+      // Where nothing below finishes them, the port does.
+      checksum: true,
       segmentation: (this.features & PortFeature.TSO4) !== 0,
     }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))

@@ -125,8 +125,8 @@ describe('what a port leaves behind', { skip: labUnavailable() }, () => {
       .spawn('setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin', process.execPath, '-e', script)
     const allowed = Number(await outputOf(child))
     const limit = Number(lab.host('a').run('cat', '/proc/sys/net/core/rmem_max'))
-    assert.equal(forced, 16 << 20)
-    assert.equal(allowed, Math.min(2 * limit, 16 << 20))
+    assert.equal(forced, 64 << 20)
+    assert.equal(allowed, Math.min(2 * limit, 64 << 20))
   })
 
   it('opens a persistent device without privilege, and leaves it there', async () => {

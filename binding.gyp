@@ -10,6 +10,7 @@
         "native/port.cc",
         "native/port-receive.cc",
         "native/port-send.cc",
+        "native/segmenter.cc",
         "native/socket.cc",
         "native/transport-checksum.cc",
         "native/tuntap.cc"

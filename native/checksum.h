@@ -12,7 +12,15 @@ namespace gotcp {
 inline uint32_t AddSum(uint64_t sum, const uint8_t* bytes, size_t length) {
   // In native byte order the sum only comes out with its two bytes swapped (RFC 1071 §2.B).
   uint64_t native = 0;
+  uint64_t high = 0;
   size_t at = 0;
+  for (; at + 16 <= length; at += 16) {
+    uint64_t words[2];
+    memcpy(words, bytes + at, sizeof words);
+    native += (words[0] & 0xffffffff) + (words[1] & 0xffffffff);
+    high += (words[0] >> 32) + (words[1] >> 32);
+  }
+  native += high;
   for (; at + 4 <= length; at += 4) {
     uint32_t word;
     memcpy(&word, bytes + at, 4);

@@ -1,6 +1,8 @@
 #include "port.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "transport-checksum.h"
 
@@ -43,7 +45,7 @@ bool Port::GatherFrame(napi_env env, uint32_t index, napi_value payloads) {
     }
     pieces[count++] = {static_cast<uint8_t*>(data) + offset, static_cast<size_t>(length)};
   }
-  if (!has_vnet() && facts[kTxChecksumStart] >= 0) {
+  if (!has_vnet() && facts[kTxChecksumStart] >= 0 && facts[kTxGsoType] == 0) {
     const size_t start = static_cast<size_t>(facts[kTxChecksumStart]);
     if (!FinishTransportChecksum(pieces, count, start, static_cast<size_t>(facts[kTxChecksumOffset]))) return false;
     // The frame may come again, from a queue that was full.
@@ -53,11 +55,14 @@ bool Port::GatherFrame(napi_env env, uint32_t index, napi_value payloads) {
   message = {};
   message.msg_iov = pieces;
   message.msg_iovlen = count;
-  if (tx_to_.sll_protocol != 0) {
-    message.msg_name = &tx_to_;
-    message.msg_namelen = sizeof tx_to_;
-  }
+  Address(&message);
   return true;
+}
+
+void Port::Address(msghdr* message) {
+  if (tx_to_.sll_protocol == 0) return;
+  message->msg_name = &tx_to_;
+  message->msg_namelen = sizeof tx_to_;
 }
 
 int Port::Send(napi_env env, uint32_t count, napi_value payloads) {
@@ -68,41 +73,119 @@ int Port::Send(napi_env env, uint32_t count, napi_value payloads) {
   }
   tx_state_[kTxLost] = 0;
   tx_state_[kTxErrno] = 0;
-  return kind_ == Kind::kPacket ? SendPackets(count, tx_state_) : SendDevice(count, tx_state_);
+  return has_vnet() ? Transmit(tx_messages_.data(), count) : SendCutting(count);
 }
 
-int Port::SendPackets(uint32_t count, int32_t* state) {
+int Port::SendCutting(uint32_t count) {
   uint32_t done = 0;
   while (done < count) {
-    const int sent = sendmmsg(fd_.get(), &tx_messages_[done], count - done, MSG_DONTWAIT);
+    uint32_t end = done;
+    while (end < count && tx_facts_[end * kTxFacts + kTxGsoType] == 0) end++;
+    const int sent = end > done ? Transmit(&tx_messages_[done], end - done) : SendSegments(done);
+    if (sent < 0) return sent;
+    done += static_cast<uint32_t>(sent);
+    if (sent == 0 || done < end) break;
+  }
+  return static_cast<int>(done);
+}
+
+int Port::SendSegments(uint32_t index) {
+  const int32_t* facts = tx_facts_ + index * kTxFacts;
+  const msghdr& whole = tx_messages_[index].msg_hdr;
+  const bool is_known = facts[kTxChecksumStart] >= 0 &&
+                        segmenter_.Begin({whole.msg_iov, whole.msg_iovlen, ip_at() > 0,
+                                          static_cast<size_t>(facts[kTxChecksumStart]),
+                                          static_cast<size_t>(facts[kTxHeadersEnd]),
+                                          static_cast<size_t>(facts[kTxSegmentSize])});
+  if (!is_known) {
+    tx_state_[kTxLost]++;
+    return 1;
+  }
+  const int32_t lost = tx_state_[kTxLost];
+  const size_t count = segmenter_.count();
+  for (size_t from = 0; from < count; from += kCutAtOnce) {
+    const size_t some = std::min(kCutAtOnce, count - from);
+    for (size_t i = 0; i < some; i++) {
+      iovec* pieces = &cut_pieces_[i * Segmenter::kMaxPieces];
+      msghdr& message = cut_messages_[i].msg_hdr;
+      message = {};
+      message.msg_iov = pieces;
+      message.msg_iovlen = segmenter_.Cut(from + i, &cut_headers_[i * Segmenter::kMaxHeaders], pieces);
+      Address(&message);
+    }
+    const int sent = Transmit(cut_messages_.data(), static_cast<uint32_t>(some));
+    // A frame is lost once, whatever number of its segments is.
+    tx_state_[kTxLost] = std::min(tx_state_[kTxLost], lost + 1);
+    if (sent < 0) return sent;
+    if (static_cast<size_t>(sent) < some) {
+      KeepRest(index, from + static_cast<size_t>(sent));
+      return 0;
+    }
+  }
+  return 1;
+}
+
+void Port::KeepRest(uint32_t index, size_t segments) {
+  int32_t* facts = tx_facts_ + index * kTxFacts;
+  const msghdr& whole = tx_messages_[index].msg_hdr;
+  segmenter_.Advance(segments);
+  const int32_t headers = facts[kTxHeadersEnd];
+  int32_t gone = static_cast<int32_t>(segments) * facts[kTxSegmentSize];
+  // The first piece, which begins with the headers, lies in the slab or where a full device's backlog does.
+  int32_t* first = facts + (facts[kTxHeaderLength] > 0 ? kTxHeader : kTxPiece);
+  if (first[1] > headers) {
+    // It has payload behind them: they move up to what is left of it.
+    const int32_t part = std::min(gone, first[1] - headers);
+    uint8_t* bytes = static_cast<uint8_t*>(whole.msg_iov[0].iov_base);
+    memmove(bytes + part, bytes, static_cast<size_t>(headers));
+    first[0] += part;
+    first[1] -= part;
+    gone -= part;
+  }
+  for (int32_t* piece = first + 2; gone > 0 && piece <= facts + kTxPiece2; piece += 2) {
+    const int32_t part = std::min(gone, piece[1]);
+    piece[0] += part;
+    piece[1] -= part;
+    gone -= part;
+  }
+}
+
+int Port::Transmit(mmsghdr* messages, uint32_t count) {
+  return kind_ == Kind::kPacket ? TransmitPackets(messages, count) : TransmitDevice(messages, count);
+}
+
+int Port::TransmitPackets(mmsghdr* messages, uint32_t count) {
+  uint32_t done = 0;
+  while (done < count) {
+    const int sent = sendmmsg(fd_.get(), messages + done, count - done, MSG_DONTWAIT);
     if (sent > 0) {
       done += static_cast<uint32_t>(sent);
       continue;
     }
     if (errno == EINTR) continue;
-    state[kTxErrno] = errno;
+    tx_state_[kTxErrno] = errno;
     if (errno == EAGAIN || errno == ENOBUFS) break;
     if (errno == ENETDOWN || errno == ENXIO || errno == ENODEV) return Reason(errno);
     // A frame that the kernel will never take must not stop those behind it.
-    state[kTxLost]++;
+    tx_state_[kTxLost]++;
     done++;
   }
   return static_cast<int>(done);
 }
 
-int Port::SendDevice(uint32_t count, int32_t* state) {
+int Port::TransmitDevice(mmsghdr* messages, uint32_t count) {
   uint32_t done = 0;
   while (done < count) {
-    const msghdr& message = tx_messages_[done].msg_hdr;
+    const msghdr& message = messages[done].msg_hdr;
     if (writev(fd_.get(), message.msg_iov, static_cast<int>(message.msg_iovlen)) >= 0) {
       done++;
       continue;
     }
     if (errno == EINTR) continue;
-    state[kTxErrno] = errno;
+    tx_state_[kTxErrno] = errno;
     if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
     if (errno == EIO || errno == EBADFD) return Reason(errno);
-    state[kTxLost]++;
+    tx_state_[kTxLost]++;
     done++;
   }
   return static_cast<int>(done);

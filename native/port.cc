@@ -129,6 +129,11 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   tx_messages_.assign(tx_slots_, mmsghdr{});
   tx_pieces_.assign(tx_slots_ * kPieces, iovec{});
   tx_vnet_.assign(tx_slots_, VirtioHeader{});
+  if (!has_vnet()) {
+    cut_messages_.assign(kCutAtOnce, mmsghdr{});
+    cut_pieces_.assign(kCutAtOnce * Segmenter::kMaxPieces, iovec{});
+    cut_headers_.assign(kCutAtOnce * Segmenter::kMaxHeaders, 0);
+  }
   return Napi::Number::New(info.Env(), 0);
 }
 

@@ -13,6 +13,7 @@
 
 #include "fd.h"
 #include "poller.h"
+#include "segmenter.h"
 #include "virtio.h"
 
 namespace gotcp {
@@ -50,6 +51,8 @@ class Port : public Napi::ObjectWrap<Port> {
   enum class Kind { kPacket, kTap, kTun };
   static constexpr int kPieces = 4;  // virtio-net header, headers, two pieces of payload
   static constexpr size_t kControl = 128;
+  // Segments that go down in one call.
+  static constexpr size_t kCutAtOnce = 64;
   // Where the IP header lies in a slot: on a word boundary, with room for an Ethernet header and a tag before it.
   static constexpr uint32_t kIpOffset = 32;
 
@@ -81,9 +84,17 @@ class Port : public Napi::ObjectWrap<Port> {
   int32_t Verified(uint32_t start, uint32_t length) const;
   // The number of frames dealt with, sent or given up, or -errno when the port is down or gone.
   int Send(napi_env env, uint32_t count, napi_value payloads);
-  int SendPackets(uint32_t count, int32_t* state);
-  int SendDevice(uint32_t count, int32_t* state);
+  // The number of messages sent or given up, or -errno when the port is down or gone.
+  int Transmit(mmsghdr* messages, uint32_t count);
+  int TransmitPackets(mmsghdr* messages, uint32_t count);
+  int TransmitDevice(mmsghdr* messages, uint32_t count);
   bool GatherFrame(napi_env env, uint32_t index, napi_value payloads);
+  // Without virtio-net headers: frames that are to be cut, and those between them.
+  int SendCutting(uint32_t count);
+  // 1 when the frame is dealt with, 0 when the device is full and has the rest left, or -errno.
+  int SendSegments(uint32_t index);
+  void KeepRest(uint32_t index, size_t segments);
+  void Address(msghdr* message);
   // Tells an interface that is gone from one that is down.
   int Reason(int error) const;
 
@@ -127,6 +138,10 @@ class Port : public Napi::ObjectWrap<Port> {
   std::vector<iovec> tx_pieces_;
   std::vector<VirtioHeader> tx_vnet_;
   sockaddr_ll tx_to_ = {};
+  Segmenter segmenter_;
+  std::vector<mmsghdr> cut_messages_;
+  std::vector<iovec> cut_pieces_;
+  std::vector<uint8_t> cut_headers_;
 
   std::vector<Napi::ObjectReference> memory_;
   Napi::FunctionReference on_ready_;

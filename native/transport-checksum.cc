@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include "bytes.h"
 #include "checksum.h"
 
 namespace gotcp {
@@ -12,22 +13,21 @@ constexpr size_t kAddresses = 12;
 // More fragments, or an offset (RFC 791).
 constexpr uint16_t kFragment = 0x3fff;
 
-uint16_t Word(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] << 8 | bytes[1]); }
-
 uint32_t Swapped(uint32_t word) { return (word & 0xff) << 8 | word >> 8; }
 
 }  // namespace
 
+uint32_t PseudoSum(const uint8_t* ip, size_t length) { return AddSum(ip[9] + length, ip + kAddresses, 8); }
+
 bool IsTransportIntact(const uint8_t* packet, size_t length) {
   if (length < kIpHeader || packet[0] >> 4 != 4) return false;
   const size_t header = static_cast<size_t>(packet[0] & 0x0f) * 4;
-  const size_t total = Word(packet + 2);
-  if (header < kIpHeader || total < header || total > length || (Word(packet + 6) & kFragment) != 0) return false;
+  const size_t total = Get16(packet + 2);
+  if (header < kIpHeader || total < header || total > length || (Get16(packet + 6) & kFragment) != 0) return false;
   const uint8_t protocol = packet[9];
   if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return false;
   const size_t transport = total - header;
-  const uint32_t pseudo = AddSum(protocol + transport, packet + kAddresses, 8);
-  return AddSum(pseudo, packet + header, transport) == 0xffff;
+  return AddSum(PseudoSum(packet, transport), packet + header, transport) == 0xffff;
 }
 
 bool FinishTransportChecksum(const iovec* pieces, size_t count, size_t start, size_t offset) {
@@ -45,8 +45,7 @@ bool FinishTransportChecksum(const iovec* pieces, size_t count, size_t start, si
   while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
   uint8_t* field = static_cast<uint8_t*>(pieces[0].iov_base) + start + offset;
   const uint32_t result = sum == 0xffff ? 0xffff : ~sum & 0xffff;
-  field[0] = static_cast<uint8_t>(result >> 8);
-  field[1] = static_cast<uint8_t>(result);
+  Put16(field, static_cast<uint16_t>(result));
   return true;
 }
 

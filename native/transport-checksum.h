@@ -9,6 +9,9 @@
 
 namespace gotcp {
 
+// The sum of the pseudo-header of a transport packet of `length` bytes behind an IPv4 header (RFC 9293 §3.1).
+uint32_t PseudoSum(const uint8_t* ip, size_t length);
+
 // Whether `length` bytes at `packet` begin with an unfragmented IPv4 packet of TCP or UDP whose checksum is right.
 // False says nothing: whoever takes the packet looks for himself. The IPv4 header's own checksum is not looked at.
 bool IsTransportIntact(const uint8_t* packet, size_t length);

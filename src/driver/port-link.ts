@@ -97,11 +97,10 @@ export class PortLink implements Link {
     this.mtu = facts.mtu
     this.#timestamps = facts.timestamps ?? false
     this.features = port.features()
-    this.offload = {
-      // Where nothing below finishes them, the port does.
-      checksum: true,
-      segmentation: (this.features & PortFeature.TSO4) !== 0,
-    }
+    // Without virtio-net headers the addon finishes and cuts what the kernel would.
+    const isDoneBelow = (bit: number): boolean =>
+      (this.features & bit) !== 0 || (this.features & PortFeature.VNET_HEADER) === 0
+    this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
     this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing)
     const { slab, facts: rxFacts, times } = this.#in

@@ -9,8 +9,9 @@ import { inNamespace } from '../../src/driver/namespace.ts'
 import { openPacketLink } from '../../src/driver/packet.ts'
 import type { PortLink } from '../../src/driver/port-link.ts'
 import type { OutFrame } from '../../src/link/link.ts'
+import { finishChecksum, Segmenter } from '../../src/link/segment.ts'
 import { Collector, portOf, type Seen } from './collect.ts'
-import { type Ends, ip, tcpFrame, udpFrame } from './frames.ts'
+import { type Ends, ip, pattern, tcpFrame, udpFrame } from './frames.ts'
 import { createLab, type Lab, labUnavailable } from './netns.ts'
 
 const NOW = 0 as Micros
@@ -26,6 +27,18 @@ const HARMS = ['none', 'payload', 'checksum', 'fragment', 'no checksum'] as cons
 function transportSum({ bytes }: Seen): number {
   const end = 14 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(16)
   return finishSum(addSum(pseudoSum(ip('10.0.0.1'), ip('10.0.0.2'), bytes[23]!, end - 34), bytes, 34, end))
+}
+
+/** What comes of a super-segment where TypeScript cuts it. */
+function cut(frame: OutFrame): Uint8Array[] {
+  const segmenter = new Segmenter()
+  return Array.from({ length: segmenter.begin(frame, 'ethernet') }, (_, i) => {
+    const piece = segmenter.piece(i)
+    finishChecksum(piece)
+    const bytes = new Uint8Array(piece.length)
+    piece.copyTo(bytes, 0)
+    return bytes
+  })
 }
 
 describe('A port without virtio-net headers', { skip: labUnavailable() }, () => {
@@ -92,5 +105,57 @@ describe('A port without virtio-net headers', { skip: labUnavailable() }, () => 
     for (const [i, frame] of seen.entries()) {
       assert.equal(transportSum(frame), 0, `frame ${i} of seed ${SEED}`)
     }
+  })
+
+  it('cuts super-segments, whatever pieces they are in', async () => {
+    const rng = seededRng(SEED)
+    const back = { ...ends, srcMac: ends.dstMac, dstMac: ends.srcMac }
+    const collector = new Collector(whole)
+    for (let i = 0; i < 60; i++) {
+      const bytes = Uint8Array.from({ length: 1461 + (rng() % (i % 3 === 0 ? 600 : 60_000)) }, () => rng())
+      const payload = { bytes, cutAt: rng() % (bytes.length + 1), segmentSize: 500 + (rng() % 960) }
+      const frame = tcpFrame(back, [1, FIRST_PORT + i], payload)
+      // FIN, CWR and whatever else; the identification wraps.
+      frame.bytes[frame.end - 7] = rng() & 0xff
+      frame.view.setUint16(frame.start + 18, 0xfff0)
+      const expected = cut(frame)
+      const seen = (): readonly Seen[] => collector.frames.filter((each) => portOf(each) === FIRST_PORT + i)
+      assert.ok(bare.send(frame, NOW))
+      bare.flush(NOW)
+      await collector.until(() => seen().length === expected.length, `the segments of frame ${i}`)
+      assert.deepEqual(
+        seen().map((each) => each.bytes),
+        expected,
+        `frame ${i} of seed ${SEED}`,
+      )
+    }
+  })
+
+  it('goes on with the rest of a super-segment that a full queue cut short', async () => {
+    const back = { ...ends, srcMac: ends.dstMac, dstMac: ends.srcMac }
+    const slow = ['rate', '20mbit', 'burst', '10kb', 'limit', '1mb']
+    lab.host('b').run('tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', ...slow)
+    const link = openPacketLink({ interface: 'eth0', netns: lab.host('b').netns, offload: false, sendBuffer: 32_768 })
+    const collector = new Collector(whole)
+    const expected: Uint8Array[] = []
+    // A small one has its payload beside its headers, a large one in two pieces, or in the backlog.
+    for (const [i, length] of [1900, 50_000, 1999, 30_001, 60_000, 1600].entries()) {
+      const bytes = pattern(length)
+      const frame = tcpFrame(back, [1, FIRST_PORT + 100 + i], { bytes, cutAt: length >> 1, segmentSize: 700 })
+      expected.push(...cut(frame))
+      assert.ok(link.send(frame, NOW))
+    }
+    link.flush(NOW)
+    assert.ok(link.counters.delayed > 0)
+    const seen = (): readonly Seen[] => collector.frames.filter((frame) => portOf(frame) >= FIRST_PORT + 100)
+    link.onWake = () => link.receive(NOW, () => undefined)
+    await collector.until(() => seen().length === expected.length, 'all segments')
+    lab.host('b').run('tc', 'qdisc', 'delete', 'dev', 'eth0', 'root')
+    assert.deepEqual(
+      seen().map((frame) => frame.bytes),
+      expected,
+    )
+    assert.deepEqual([link.counters.sent, link.counters.sendFailures], [6, 0])
+    link.close()
   })
 })

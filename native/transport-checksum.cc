@@ -9,6 +9,7 @@ namespace gotcp {
 namespace {
 
 constexpr size_t kIpHeader = 20;
+constexpr size_t kUdpHeader = 8;
 constexpr size_t kAddresses = 12;
 // More fragments, or an offset (RFC 791).
 constexpr uint16_t kFragment = 0x3fff;
@@ -27,6 +28,8 @@ bool IsTransportIntact(const uint8_t* packet, size_t length) {
   const uint8_t protocol = packet[9];
   if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return false;
   const size_t transport = total - header;
+  // A datagram may be shorter than its packet, and its checksum covers no more than it (RFC 768).
+  if (protocol == IPPROTO_UDP && (transport < kUdpHeader || Get16(packet + header + 4) != transport)) return false;
   return AddSum(PseudoSum(packet, transport), packet + header, transport) == 0xffff;
 }
 

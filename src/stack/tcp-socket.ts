@@ -6,6 +6,7 @@ import { ReceiveCall } from '../tcp/receive/receive-call.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
+import { chunksOf } from './chunks.ts'
 import { TcpCourse } from './tcp-course.ts'
 import { ENDED, tcpError } from './tcp-error.ts'
 import { type Abortable, abortError } from './waiters.ts'
@@ -155,14 +156,8 @@ export class TcpSocket {
   }
 
   /** The chunks of the peer's stream, to its end. Leaving the loop early closes the connection. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    let isDone = false
-    try {
-      for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk
-      isDone = true
-    } finally {
-      if (!isDone) void this.close()
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    return chunksOf(this)
   }
 
   /** Sends small writes at once (Nagle off), or gathers them. */

@@ -1,4 +1,5 @@
 import { formatIp } from '../base/address.ts'
+import { chunksOf } from '../stack/chunks.ts'
 import { ENDED, tcpError } from '../stack/tcp-error.ts'
 import type { TcpSocket } from '../stack/tcp-socket.ts'
 import { type Abortable, abortError } from '../stack/waiters.ts'
@@ -134,14 +135,8 @@ export class WorkerTcpSocket implements AnyTcpSocket {
   }
 
   /** The chunks of the peer's stream, to its end. Leaving the loop early closes the connection. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    let isDone = false
-    try {
-      for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk
-      isDone = true
-    } finally {
-      if (!isDone) void this.close()
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    return chunksOf(this)
   }
 
   /** Sends small writes at once (Nagle off), or gathers them. */

@@ -25,7 +25,7 @@ export interface CreateStackOptions extends Partial<StackOptions>, LoopOptions {
  */
 export function createStack(options: CreateStackOptions = {}): Host {
   const { netns, spin, ...rest } = options
-  const loopOptions = { spin: within('spin', spin, 0, 0, LONGEST_SPIN) }
+  const loopOptions = { spin: spinOf(spin) }
   const host = new Host({ rng: cryptoRng(), hostname: hostname(), ...rest })
   const { stack } = host
   const loop = new Loop(stack, loopOptions)
@@ -39,6 +39,9 @@ export function createStack(options: CreateStackOptions = {}): Host {
   }
   return host
 }
+
+/** As `createStack` takes it. @throws {RangeError} that names its limits. */
+export const spinOf = (given: number | undefined): number => within('spin', given, 0, 0, LONGEST_SPIN)
 
 /** Secret randomness, fetched in blocks. */
 function cryptoRng(): Rng {

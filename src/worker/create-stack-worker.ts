@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { NetError } from '../base/errors.ts'
+import { spinOf } from '../driver/create-stack.ts'
 import { bellMemory } from './bell.ts'
 import { Crossing } from './crossing.ts'
 import { WorkerHost } from './host.ts'
@@ -22,7 +23,7 @@ export interface CreateStackWorkerOptions extends WorkerStackOptions {
  * A host of our own on a real network, as `createStack` makes it, in a thread of its own: it answers its peers and moves
  * their bytes while this thread is busy. It keeps the process alive until `close`. docs/worker.md tells what it costs.
  *
- * @throws {RangeError} when the size of the rings is none.
+ * @throws {RangeError} when the size of the rings is none, or `spin` no number of microseconds.
  */
 export function createStackWorker(options: CreateStackWorkerOptions = {}): WorkerHost {
   const { ringSize = DEFAULT_RING, ...rest } = options
@@ -31,7 +32,7 @@ export function createStackWorker(options: CreateStackWorkerOptions = {}): Worke
     throw new RangeError(`Cannot make rings of ${ringSize} bytes: the size must be a power of two ${range}`)
   }
   const bells = { up: bellMemory(), down: bellMemory() }
-  return hostIn(startThread({ bells, options: rest }), bells, ringSize)
+  return hostIn(startThread({ bells, options: { ...rest, spin: spinOf(rest.spin) } }), bells, ringSize)
 }
 
 /** Starts the thread of a stack. What node was told for the program, such as how to read its sources, is nothing for it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { NetError } from '../../src/base/errors.ts'
-import type { TcpSocket, WorkerTcpSocket } from '../../src/index.ts'
+import { createStackWorker, type TcpSocket, type WorkerTcpSocket } from '../../src/index.ts'
 import { BELL, BellListener, BellRinger, bellMemory } from '../../src/worker/bell.ts'
 import { fromRecord, toRecord } from '../../src/worker/error-record.ts'
 import { Outbox } from '../../src/worker/outbox.ts'
@@ -39,6 +39,14 @@ async function readAll(socket: WorkerTcpSocket | TcpSocket): Promise<number> {
   for await (const chunk of socket) count += chunk.length
   return count
 }
+
+describe('createStackWorker()', () => {
+  it('refuses options that are none before it starts a thread', () => {
+    for (const options of [{ ringSize: 64 * 1024 }, { ringSize: 200_000 }, { spin: -1 }, { spin: 0.5 }]) {
+      assert.throws(() => createStackWorker(options), { name: 'RangeError' })
+    }
+  })
+})
 
 describe('what goes between the threads', () => {
   it('is one message for all that a turn brings, and none for each write or read', LIMIT, () =>

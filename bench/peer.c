@@ -34,7 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE 4096
+#include "stream.h"
+
 #define SEND_SIZE (256 * 1024)
 #define RECEIVE_SIZE (1024 * 1024)
 #define WARM_UP_MS 100
@@ -48,24 +49,11 @@ struct tally {
 static char *buffer;
 static const char *control = "cubic";
 
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static double cpu_seconds(void) {
   struct rusage u;
   getrusage(RUSAGE_SELF, &u);
   return u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
-
-static unsigned char mark(uint64_t offset) { return (unsigned char)((offset / PAGE) * 167 + 13); }
 
 static void check(struct tally *t, const char *data, size_t length) {
   for (uint64_t at = (t->bytes + PAGE - 1) / PAGE * PAGE; at < t->bytes + length; at += PAGE)

@@ -21,7 +21,8 @@
 #include <lwip/tcpip.h>
 #include <netif/ethernet.h>
 
-#define PAGE 4096
+#include "../stream.h"
+
 #define MTU 1500
 #define FRAME (MTU + 14)
 #define BATCH 64
@@ -34,19 +35,6 @@ struct stream {
 };
 
 static int tap;
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static unsigned char mark(uint64_t offset) { return (unsigned char)((offset / PAGE) * 167 + 13); }
 
 static err_t transmit(struct netif *netif, struct pbuf *p) {
   static char frame[FRAME + 64];

@@ -120,6 +120,15 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
       ${body}`,
     ).then(({ stdout }) => stdout.toString().trim().replaceAll('\n', ', '))
 
+  /** Sends a datagram from the client and reports the error that comes back. */
+  const refusalOfDatagram = (): Promise<string> =>
+    node(
+      client,
+      `const s = require('node:dgram').createSocket('udp4')
+      s.connect(53, '${SERVER}', () => s.send('x'))
+      s.on('error', ({ code }) => { console.log(code); s.close() })`,
+    ).then(({ stdout }) => stdout.toString())
+
   it('says how to route into the device', async () => {
     const running = await tunnel(`socks5://${PROXY}:${await proxy()}`)
     await running.until(/128\.0\.0\.0\/1 dev tun0/)
@@ -169,13 +178,7 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
       String(20 * MIB),
     )
     // microsocks carries no datagrams: the client hears that at once.
-    const { stdout } = await node(
-      client,
-      `const s = require('node:dgram').createSocket('udp4')
-      s.connect(53, '${SERVER}', () => s.send('x'))
-      s.on('error', ({ code }) => { console.log(code); s.close() })`,
-    )
-    assert.equal(stdout.toString(), 'ECONNREFUSED\n')
+    assert.equal(await refusalOfDatagram(), 'ECONNREFUSED\n')
     running.interrupt()
     assert.equal((await running.ended).code, 0)
     assert.match(running.stdout, /^\[1\] 198\.18\.0\.1:\d+ -> 10\.71\.0\.2:80 closed: sent \d+ B, received \d+ B in /m)
@@ -275,13 +278,7 @@ describe('gotcp tun2socks as a process', { skip: labUnavailable() }, () => {
 
   it('refuses datagrams with --tcp-only, and prints refusals only with --loglevel warn', async () => {
     const running = await tunnel(`socks5://${PROXY}:${await proxy()}`, '--tcp-only', '--loglevel', 'warn')
-    const { stdout } = await node(
-      client,
-      `const s = require('node:dgram').createSocket('udp4')
-      s.connect(53, '${SERVER}', () => s.send('x'))
-      s.on('error', ({ code }) => { console.log(code); s.close() })`,
-    )
-    assert.equal(stdout.toString(), 'ECONNREFUSED\n')
+    assert.equal(await refusalOfDatagram(), 'ECONNREFUSED\n')
     assert.equal(await talk(7001, `socket.end('good')`), 'end all of it: good, close')
     assert.equal(await talk(9, ''), 'ECONNREFUSED, close')
     await running.until(/refused:/)

@@ -8,7 +8,7 @@ import { native } from './native.ts'
 import { check } from './os-errors.ts'
 import { PortLink } from './port-link.ts'
 
-/** What a hundred fast senders have on their way at once; with a quarter of it, they lose one frame in thirty. */
+/** What a hundred fast senders have on their way at once; with a quarter of it, they lost one segment in twenty. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024
 const SEND_BUFFER = 4 * 1024 * 1024
 

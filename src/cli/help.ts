@@ -1,7 +1,7 @@
+import { suggest } from '../base/suggest.ts'
 import { defineCommand } from './command.ts'
 import { UsageError } from './exit.ts'
 import { COMMAND_NAMES, descend, loadCommand, loadCommands } from './registry.ts'
-import { suggest } from './suggest.ts'
 import { commandHelp, overview } from './usage.ts'
 
 /** The error for a command that does not exist. */

@@ -1,6 +1,6 @@
+import { suggest } from '../base/suggest.ts'
 import { type Args, type Command, type Flag, type Flags, flagsOf, type Values } from './command.ts'
 import { UsageError } from './exit.ts'
-import { suggest } from './suggest.ts'
 
 /** A flag as the user types it: two dashes for words, one for letters. */
 export const dashed = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`)

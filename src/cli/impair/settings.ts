@@ -1,7 +1,7 @@
+import { suggest } from '../../base/suggest.ts'
 import type { Faults } from '../../link/fault-options.ts'
 import type { Kind } from '../kind.ts'
 import { BYTES, DURATION, integer, PROBABILITY, RATE } from '../kind.ts'
-import { suggest } from '../suggest.ts'
 
 /** What a line may be told; what is absent stays as it is. */
 export type Settings = Faults

@@ -44,6 +44,7 @@ const LOCAL_CODES: ReadonlySet<string> = new Set([
   'EAFNOSUPPORT',
   'ERR_ADDON_MISSING',
   'ERR_LAB',
+  'ERR_CONFIG',
   'ENOENT',
   'EISDIR',
   'ENOTDIR',

@@ -1,0 +1,114 @@
+import type { z } from 'zod'
+import { formatEndpoint, isLoopbackHost } from './addresses.ts'
+import { buildCommon, buildEndpoint } from './build-common.ts'
+import type { CLIENT } from './client-schema.ts'
+import type { Reading } from './reading.ts'
+import type { ClientConfig, ClientService, Endpoint, PathConfig, TrustConfig } from './types.ts'
+
+type ClientValues = z.output<typeof CLIENT>
+type PathValues = ClientValues['paths'][number]
+type ServiceValues = ClientValues['services'][number]
+
+/** Turns what the schema has read into the configuration. */
+export function buildClient(values: ClientValues, reading: Reading): ClientConfig {
+  const common = buildCommon(values, reading)
+  const { user, certificate } = values
+  const paths = values.paths.flatMap((path, i) => buildPaths(path, i, reading))
+  if (values.paths.length === 0) reading.fail(['paths'], 'a client needs a path: - { remote: "host:7000" }')
+  const services = values.services.map((service, i) => buildService(service, ['services', i], reading))
+  return {
+    mode: 'client',
+    ...common,
+    user,
+    password: buildPassword(values, reading),
+    trust: buildTrust(values.trust, reading),
+    certificate:
+      certificate === undefined
+        ? undefined
+        : { certificate: reading.resolve(certificate.certificate), key: reading.resolve(certificate.key) },
+    paths,
+    services,
+    warnings: reading.warnings,
+  }
+}
+
+function buildPassword(values: ClientValues, reading: Reading): string {
+  const { password } = values
+  const file = values['password-file']
+  if (password === undefined && file === undefined)
+    reading.fail([], 'the password is missing; give password or password-file')
+  if (password !== undefined && file !== undefined) {
+    reading.fail(['password-file'], 'there is a password as well; give one of the two')
+  }
+  return password ?? (file === undefined ? '' : reading.readSecret(['password-file'], file))
+}
+
+function buildTrust(trust: ClientValues['trust'], reading: Reading): TrustConfig {
+  if (trust === undefined) return { by: 'password' }
+  const { fingerprint, ca, name } = trust
+  if ((fingerprint === undefined) === (ca === undefined))
+    reading.fail(['trust'], 'give fingerprint or ca, one of the two')
+  if (name !== undefined && ca === undefined) reading.fail(['trust', 'name'], 'a name goes with ca; remove it')
+  return fingerprint === undefined
+    ? { by: 'ca', ca: reading.resolve(ca ?? ''), name }
+    : { by: 'fingerprint', fingerprints: fingerprint }
+}
+
+/** The connections of one entry; what limits it is shared among them. */
+function buildPaths(values: PathValues, index: number, reading: Reading): readonly PathConfig[] {
+  const { remote, connections, local, interface: device, proxy, via, tls, role, weight, quota, rate } = values
+  const at = ['paths', index]
+  if (via !== undefined && (local !== undefined || device !== undefined)) {
+    reading.fail([...at, 'via'], 'via says interface and address by itself; remove local and interface')
+  }
+  if (!tls && !isLoopbackHost(remote.host)) {
+    reading.warn(
+      [...at, 'tls'],
+      'tls: false towards another machine: everything is readable and changeable on the way, and whoever listens in ' +
+        'may join. Only for a link that you trust',
+    )
+  }
+  const name = values.name ?? `path-${index + 1}`
+  return Array.from(
+    { length: connections },
+    (_, i): PathConfig => ({
+      name: connections === 1 ? name : `${name}-${i + 1}`,
+      remote,
+      local,
+      interface: device,
+      proxy,
+      via: via === undefined ? undefined : { interface: via.interface, ip: via.ip, gateway: via.gateway },
+      tls,
+      role,
+      weight: weight / connections,
+      quota: quota === undefined ? undefined : { ...quota, bytes: Math.ceil(quota.bytes / connections) },
+      rate: rate === undefined ? undefined : Math.ceil(rate / connections),
+      connectTimeout: values['connect-timeout'],
+    }),
+  )
+}
+
+function buildService(service: ServiceValues, path: readonly PropertyKey[], reading: Reading): ClientService {
+  const { name, rate } = service
+  const common = { name, service: service.service ?? name, maxStreams: service['max-streams'], rate }
+  switch (service.type) {
+    case 'tcp': {
+      const listen = buildEndpoint(service.listen, [...path, 'listen'], reading)
+      return { ...common, type: 'tcp', listen, target: targetOf(service.target) }
+    }
+    case 'udp': {
+      const { listen, idle, peer } = service
+      return { ...common, type: 'udp', listen, target: targetOf(service.target), idle, peer }
+    }
+    default: {
+      const { type } = service
+      const listen = buildEndpoint(service.listen, [...path, 'listen'], reading)
+      if (!('path' in listen) && !isLoopbackHost(listen.host)) {
+        reading.warn([...path, 'listen'], 'whoever reaches this address may use the proxy; 127.0.0.1 keeps it here')
+      }
+      return { ...common, type, listen }
+    }
+  }
+}
+
+const targetOf = (target: Endpoint | undefined): string => (target === undefined ? '' : formatEndpoint(target))

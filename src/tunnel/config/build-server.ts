@@ -1,0 +1,147 @@
+import { dirname, join } from 'node:path'
+import type { z } from 'zod'
+import { isLoopbackHost } from './addresses.ts'
+import { buildCommon, buildEndpoint } from './build-common.ts'
+import { problemsOf } from './issues.ts'
+import type { Reading } from './reading.ts'
+import { type SERVER, USERS } from './server-schema.ts'
+import { Source } from './source.ts'
+import type { ListenerConfig, ListenerTls, ServerConfig, ServerService, UserConfig } from './types.ts'
+
+type ServerValues = z.output<typeof SERVER>
+type UserValues = z.output<typeof USERS>[number]
+type ServiceValues = ServerValues['services'][number]
+type TlsValues = ServerValues['tls']
+
+/** Turns what the schema has read into the configuration. */
+export function buildServer(values: ServerValues, reading: Reading): ServerConfig {
+  const common = buildCommon(values, reading)
+  const listeners = values.listen.map((listen, i): ListenerConfig => {
+    const { address, tls } = 'address' in listen ? listen : { address: listen, tls: undefined }
+    const listener = {
+      ...address,
+      tls: buildTls(tls ?? values.tls, tls === undefined ? ['tls'] : ['listen', i, 'tls'], reading),
+    }
+    if (listener.tls === false && !isLoopbackHost(address.host)) warnOfClear(['listen', i], reading)
+    return listener
+  })
+  const users = [
+    ...values.users.map((user, i) => buildUser(user, ['users', i], reading)),
+    ...readUsers(values['users-file'], reading),
+  ]
+  const services = values.services.map((service, i) => buildService(service, ['services', i], reading))
+  checkUsers(users, services, reading)
+  const limits = {
+    halfOpen: values.limits['half-open'],
+    handshakeTimeout: values.limits['handshake-timeout'],
+    banAfter: values.limits['ban-after'],
+    banFor: values.limits['ban-for'],
+    maxSessions: values.limits['max-sessions'],
+    maxPaths: values.limits['max-paths'],
+    maxStreams: values.limits['max-streams'],
+  }
+  const { warnings } = reading
+  return { mode: 'server', ...common, listeners, users, allow: values.allow, limits, services, warnings }
+}
+
+function buildTls(tls: TlsValues, path: readonly PropertyKey[], reading: Reading): ListenerTls | false {
+  if (tls === false) return false
+  const { certificate, key } = tls ?? {}
+  const clientCa = tls?.['client-ca']
+  if ((certificate === undefined) !== (key === undefined)) {
+    reading.fail(path, 'certificate and key go together: name both files, or neither')
+  }
+  const files =
+    certificate === undefined || key === undefined
+      ? undefined
+      : { certificate: reading.resolve(certificate), key: reading.resolve(key) }
+  return { certificate: files, clientCa: clientCa === undefined ? undefined : reading.resolve(clientCa) }
+}
+
+const warnOfClear = (path: readonly PropertyKey[], reading: Reading): void =>
+  reading.warn(
+    path,
+    'tls: false on an address that other machines reach: everything is readable and changeable on the way, and whoever ' +
+      'listens in may join. Only for a link that you trust',
+  )
+
+function buildUser(user: UserValues, path: readonly PropertyKey[], reading: Reading): UserConfig {
+  const { name, password, scram, services, rate } = user
+  const file = user['password-file']
+  const given = [password, file, scram].filter((secret) => secret !== undefined).length
+  if (given !== 1) {
+    const now = given === 0 ? 'has no password' : 'has more than one of password, password-file and scram'
+    reading.fail(path, `the user "${name}" ${now}; give one of the three`)
+  }
+  const secret =
+    scram !== undefined
+      ? { scram }
+      : { password: password ?? (file === undefined ? '' : reading.readSecret([...path, 'password-file'], file)) }
+  return {
+    name,
+    secret,
+    services,
+    maxSessions: user['max-sessions'],
+    maxPaths: user['max-paths'],
+    maxStreams: user['max-streams'],
+    rate,
+  }
+}
+
+/** The users of a file of their own; its mistakes carry its name. */
+function readUsers(name: string | undefined, reading: Reading): readonly UserConfig[] {
+  const text = name === undefined ? undefined : reading.read(['users-file'], name)
+  if (name === undefined || text === undefined) return []
+  reading.warnIfOpen(['users-file'], name)
+  const source = new Source(join(dirname(reading.source.file), name), text, reading.origin.env)
+  const result = USERS.safeParse(source.value)
+  reading.problems.push(...source.problems)
+  if (!result.success) {
+    if (source.problems.length === 0 || source.value !== undefined)
+      reading.problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, source, 'server')))
+    return []
+  }
+  const inner = reading.of(source)
+  return result.data.map((user, i) => buildUser(user, [i], inner))
+}
+
+function buildService(service: ServiceValues, path: readonly PropertyKey[], reading: Reading): ServerService {
+  const common = { name: service.name, maxStreams: service['max-streams'], rate: service.rate }
+  switch (service.type) {
+    case 'tcp': {
+      const { type, connect, pool } = service
+      const connectTimeout = service['connect-timeout']
+      const to = buildEndpoint(connect, [...path, 'connect'], reading)
+      return { ...common, type, connect: to, connectTimeout, pool, proxyProtocol: service['proxy-protocol'] }
+    }
+    case 'udp': {
+      const { type, connect, allow, idle, local } = service
+      if (connect === undefined && allow.length === 0) reading.fail(path, 'leads nowhere; say connect, or allow')
+      if (connect !== undefined && allow.length > 0) {
+        reading.fail([...path, 'allow'], 'the service has a connect, so no client may choose; remove one of the two')
+      }
+      return { ...common, type, connect, allow, idle, local }
+    }
+    case 'proxy': {
+      const { type, allow } = service
+      if (allow.some(({ host, ports }) => host === '*' && ports.last > ports.first)) {
+        reading.warn(
+          [...path, 'allow'],
+          'every client may reach whatever this machine reaches, its own services included',
+        )
+      }
+      return { ...common, type, allow, connectTimeout: service['connect-timeout'] }
+    }
+  }
+}
+
+/** Whether users and services know each other. */
+function checkUsers(users: readonly UserConfig[], services: readonly ServerService[], reading: Reading): void {
+  if (users.length === 0 && reading.problems.length === 0) {
+    reading.fail([], 'nobody may connect; add users: [{ name: ada, password: … }], or a users-file')
+  }
+  for (const [i, { name }] of services.entries()) {
+    const isForSomebody = users.some((user) => user.services === undefined || user.services.includes(name))
+    if (!isForSomebody && users.length > 0) reading.warn(['services', i], `no user may open "${name}"`)
+  }
+}

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { NetError } from '../../base/errors.ts'
+import { buildClient } from './build-client.ts'
+import { buildServer } from './build-server.ts'
+import { checkDuplicates } from './checks.ts'
+import { CLIENT } from './client-schema.ts'
+import { freezeDeep } from './freeze.ts'
+import { problemsOf } from './issues.ts'
+import { didYouMean } from './kinds.ts'
+import { ConfigError, type Problem } from './problem.ts'
+import { type Origin, Reading } from './reading.ts'
+import { SERVER } from './server-schema.ts'
+import { type Environment, Source } from './source.ts'
+import type { TunnelConfig } from './types.ts'
+
+/** Where the text of a configuration comes from. */
+export interface ParseOptions {
+  /** Names the file in messages; what it refers to is found beside it. */
+  readonly file: string
+  /** For `${NAME}` in values, and for the folders of state and control sockets. Default: that of the process. */
+  readonly env?: Environment
+  /** Whether the daemon may write to /run. Default: whether this process is root. */
+  readonly isRoot?: boolean
+}
+
+/** Reads a configuration file. @throws ConfigError with everything that is wrong; NetError ERR_CONFIG when it cannot be read */
+export function loadConfig(path: string, options: Omit<ParseOptions, 'file'> = {}): TunnelConfig {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new NetError('ERR_CONFIG', `${path} cannot be read: ${(error as Error).message.split(',')[0]}`)
+  }
+  return parseConfig(text, { ...options, file: path })
+}
+
+/** Reads the text of a configuration. @throws ConfigError with everything that is wrong */
+export function parseConfig(text: string, options: ParseOptions): TunnelConfig {
+  const { file, env = process.env, isRoot = process.getuid?.() === 0 } = options
+  const origin: Origin = { file: resolve(file), env, isRoot }
+  const source = new Source(file, text, env)
+  const reading = new Reading(source, origin)
+  reading.problems.push(...source.problems)
+  const config = source.value === undefined && source.problems.length > 0 ? undefined : read(reading)
+  if (config === undefined || reading.problems.length > 0) throw new ConfigError(withoutEchoes(reading, source))
+  return freezeDeep(config)
+}
+
+/** Without what is wrong with a value only because its text is. */
+function withoutEchoes({ problems }: Reading, source: Source): readonly Problem[] {
+  const at = ({ line, column }: Problem): string => `${line}:${column}`
+  const broken = new Set(source.problems.map(at))
+  return problems.filter(
+    (problem) => problem.file !== source.file || source.problems.includes(problem) || !broken.has(at(problem)),
+  )
+}
+
+function read(reading: Reading): TunnelConfig | undefined {
+  const { value } = reading.source
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    reading.fail([], 'the file holds no keys; gotcp tunnel init writes one to begin with')
+    return undefined
+  }
+  const mode = reading.source.valueAt(['mode'])
+  if (mode !== 'server' && mode !== 'client') {
+    const fix = didYouMean(String(mode), ['server', 'client'])
+    if (mode === undefined) reading.fail([], '"mode" is missing; expected mode: server, or mode: client')
+    else
+      reading.fail(
+        ['mode'],
+        `found ${JSON.stringify(mode)}; expected server or client${fix === undefined ? '' : `; ${fix}`}`,
+      )
+    return undefined
+  }
+  checkDuplicates(reading)
+  return mode === 'server' ? readServer(reading) : readClient(reading)
+}
+
+function readServer(reading: Reading): TunnelConfig | undefined {
+  const result = SERVER.safeParse(reading.source.value)
+  if (result.success) return buildServer(result.data, reading)
+  reading.problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, reading.source, 'server')))
+  return undefined
+}
+
+function readClient(reading: Reading): TunnelConfig | undefined {
+  const result = CLIENT.safeParse(reading.source.value)
+  if (result.success) return buildClient(result.data, reading)
+  reading.problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, reading.source, 'client')))
+  return undefined
+}

@@ -1,0 +1,175 @@
+import { z } from 'zod'
+import { COMMON, SERVICE_LIMITS } from './common-schema.ts'
+import { byType, defaulted, described, type Kind, listOf, mapping, mappingOr, optional, required } from './key.ts'
+import {
+  choice,
+  didYouMean,
+  endpoint,
+  FALSE,
+  FILE,
+  integer,
+  listen,
+  NAME,
+  RATE,
+  remote,
+  SCRAM,
+  SUBNET,
+  TARGET,
+  TEXT,
+  time,
+} from './kinds.ts'
+
+const LISTEN = listen('0.0.0.0:7000')
+const TLS_FALSE: Kind<false> = {
+  ...FALSE,
+  fix: (value) => (/^(true|yes|on)$/i.test(String(value)) ? 'leave the key out: TLS is the default' : undefined),
+}
+
+const SERVER_TLS = mapping({
+  certificate: optional(FILE, 'one of our own, made at first start and kept in `state`', 'Certificate chain, PEM.'),
+  key: optional(FILE, 'goes with `certificate`', 'Its private key, PEM.'),
+  'client-ca': optional(FILE, 'none is asked for', 'Clients must also show a certificate of this authority (PEM).'),
+})
+
+const serverTls = (about: string, fallback: string) =>
+  described(mappingOr(SERVER_TLS, TLS_FALSE).optional(), {
+    about,
+    fallback,
+    expects: 'a mapping, or false: in the clear, for links that you trust',
+    section: SERVER_TLS,
+  })
+
+const LISTENER = mapping({
+  address: required(LISTEN, 'Where to listen; `*:7000` is every address of this machine.'),
+  tls: serverTls('As `tls` of the server, for this address only.', "the server's"),
+})
+
+const POOL = mapping({
+  count: required(integer(1, 1000), 'How many connections to the backend are kept ready.'),
+  keepalive: defaulted(time('0', '1d'), '0', 'When an unused one is replaced by a new one; 0 is never.'),
+})
+
+const SERVICE_NAME = required(NAME, 'What clients call it.')
+const CONNECT_TIMEOUT = defaulted(time('100ms', '5m'), '10s', 'How long a connection to the target may take.')
+
+const TCP = mapping({
+  name: SERVICE_NAME,
+  type: z.literal('tcp'),
+  connect: required(endpoint(remote('127.0.0.1:80')), 'Where the streams lead.'),
+  'connect-timeout': CONNECT_TIMEOUT,
+  pool: described(POOL.optional(), {
+    about: 'Connections to the backend that are made before they are needed.',
+    fallback: 'none',
+    expects: 'a mapping',
+    section: POOL,
+  }),
+  'proxy-protocol': optional(
+    choice('v1', 'v2'),
+    'none',
+    "The PROXY protocol header that tells the backend the client's address.",
+  ),
+  ...SERVICE_LIMITS,
+})
+
+const UDP = mapping({
+  name: SERVICE_NAME,
+  type: z.literal('udp'),
+  connect: optional(remote('127.0.0.1:53'), 'the client says where, within `allow`', 'Where the datagrams go.'),
+  allow: described(listOf(required(TARGET, 'A target.')).default([]), {
+    about: 'Targets that a client may ask for, where `connect` is not given.',
+    fallback: 'none',
+    expects: `a list of ${TARGET.expects}`,
+  }),
+  idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
+  local: optional(listen('192.0.2.1:0'), 'any', 'The address and port that datagrams are sent from; port 0 is any.'),
+  ...SERVICE_LIMITS,
+})
+
+const PROXY = mapping({
+  name: SERVICE_NAME,
+  type: z.literal('proxy'),
+  allow: described(z.array(required(TARGET, 'A target.')), {
+    about: "Targets that the client's `socks5` and `http` listeners may ask for; everything else is refused.",
+    expects: `a list of ${TARGET.expects}`,
+  }),
+  'connect-timeout': CONNECT_TIMEOUT,
+  ...SERVICE_LIMITS,
+})
+
+/** The kinds of services of a server by type. */
+export const SERVER_SERVICES = { tcp: TCP, udp: UDP, proxy: PROXY } as const
+
+const USER = mapping({
+  name: required(TEXT, 'What the client calls itself.'),
+  password: optional(TEXT, 'one of the three', 'The password.'),
+  'password-file': optional(FILE, 'one of the three', 'A file that holds nothing but the password.'),
+  scram: optional(
+    SCRAM,
+    'one of the three',
+    'What proves the password without telling it; `gotcp tunnel passwd` prints it.',
+  ),
+  services: described(listOf(required(NAME, 'A service.')).optional(), {
+    about: 'The services that this user may open.',
+    fallback: 'all',
+    expects: 'a list of names',
+  }),
+  'max-sessions': optional(integer(1, 100_000), "the server's", 'Clients with this name at once.'),
+  'max-paths': optional(integer(1, 64), "the server's", 'Paths of one session.'),
+  'max-streams': optional(integer(1, 1_000_000), "the server's", 'Streams and flows of one session.'),
+  rate: optional(RATE, 'unlimited', 'Bits per second of one session, each way.'),
+})
+
+/** A users-file: a list of users. */
+export const USERS = z.array(USER)
+
+const LIMITS = mapping({
+  'half-open': defaulted(integer(1, 100_000), 256, 'Connections that have not proven who they are, at once.'),
+  'handshake-timeout': defaulted(time('100ms', '5m'), '5s', 'How long they have for it.'),
+  'ban-after': defaulted(integer(1, 1000), 5, 'Wrong proofs from one address before it is turned away.'),
+  'ban-for': defaulted(time('1s', '7d'), '5m', 'For how long it is.'),
+  'max-sessions': defaulted(integer(1, 1_000_000), 1000, 'Clients at once.'),
+  'max-paths': defaulted(integer(1, 64), 16, 'Paths of one session.'),
+  'max-streams': defaulted(integer(1, 1_000_000), 1000, 'Streams and flows of one session.'),
+})
+
+const SERVICE_TYPE: Kind<string> = {
+  ...choice('tcp', 'udp', 'proxy'),
+  fix: (value) =>
+    ['socks5', 'socks', 'http'].includes(String(value))
+      ? 'a client listens so; at the server that is type: proxy'
+      : didYouMean(String(value), ['tcp', 'udp', 'proxy']),
+}
+
+/** A server's file. */
+export const SERVER = mapping({
+  mode: described(z.literal('server'), { about: 'Which end this is.', expects: 'server' }),
+  listen: described(listOf(mappingOr(LISTENER, LISTEN)), {
+    about: 'Where paths come in: addresses, or mappings.',
+    expects: `a list of ${LISTEN.expects}`,
+    section: LISTENER,
+  }),
+  tls: serverTls('How paths are encrypted: TLS 1.3.', 'a certificate of our own, made at first start'),
+  users: described(USERS.default([]), {
+    about: 'Who may connect.',
+    fallback: 'those of `users-file`',
+    expects: 'a list of mappings',
+    section: USER,
+  }),
+  'users-file': optional(FILE, 'none', 'A file of its own with a list of users; it can be kept from other eyes.'),
+  allow: described(listOf(required(SUBNET, 'A network.')).default([]), {
+    about: 'The addresses that paths may come from.',
+    fallback: 'all',
+    expects: `a list of ${SUBNET.expects}`,
+  }),
+  services: described(z.array(byType(SERVER_SERVICES, SERVICE_TYPE)), {
+    about: 'What clients may open, and where it leads.',
+    expects: 'a list of mappings',
+  }),
+  limits: described(LIMITS.default(LIMITS.parse({})), {
+    about: 'What strangers and all users together may use up.',
+    fallback: 'see below',
+    expects: 'a mapping',
+    section: LIMITS,
+  }),
+  ...COMMON,
+})

@@ -1,0 +1,120 @@
+import { type Document, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import { formatKey, type Problem } from './problem.ts'
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+type Path = readonly PropertyKey[]
+
+/** More aliases than this many nodes make a file into a bomb. */
+const MOST_ALIASES = 100
+const VARIABLE = /\$\$\{|\$\{([^}]*)\}/g
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/** A YAML (or JSON) text whose values know the line they stand on. `problems` holds what is wrong with the text itself. */
+export class Source {
+  readonly file: string
+  /** The values, as plain objects; undefined when the text is no YAML. */
+  readonly value: unknown
+  readonly problems: Problem[] = []
+  readonly #document: Document.Parsed
+  readonly #lines = new LineCounter()
+
+  /** Reads a text; every `${NAME}` in a string is replaced by that variable, `$${` is a plain `${`. */
+  constructor(file: string, text: string, env: Environment) {
+    this.file = file
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
+    // What follows a mistake in the syntax is mostly its consequence.
+    const broken = this.#document.errors.find(({ code }) => code !== 'DUPLICATE_KEY')
+    for (const { code, message, pos } of broken === undefined ? this.#document.errors : [broken]) {
+      this.problems.push(this.#at(pos[0], '', yamlProblem(code, message, text.slice(pos[0] - 1, pos[0] + 1) === '${')))
+    }
+    if (broken !== undefined) return
+    this.#interpolate(env)
+    this.value = this.#toPlain()
+  }
+
+  /** A problem with the value at a path; where there is none, with the nearest thing that holds it. */
+  problem(path: Path, text: string): Problem {
+    return this.#at(this.#offset(path), formatKey(path), text)
+  }
+
+  /** A problem with a key of the mapping at a path. */
+  keyProblem(path: Path, key: string, text: string): Problem {
+    return this.#at(this.#keyOffset(path, key), formatKey(path), text)
+  }
+
+  /** The plain value at a path. */
+  valueAt(path: Path): unknown {
+    let value = this.value
+    for (const part of path) {
+      if (value === null || typeof value !== 'object' || !Object.hasOwn(value, part)) return undefined
+      value = (value as Record<PropertyKey, unknown>)[part]
+    }
+    return value
+  }
+
+  #at(offset: number, key: string, text: string): Problem {
+    const { line, col } = this.#lines.linePos(offset)
+    return { file: this.file, line: Math.max(1, line), column: Math.max(1, col), key, text }
+  }
+
+  #offset(path: Path): number {
+    let node: unknown = this.#document.contents
+    let offset = (node as Node | null)?.range?.[0] ?? 0
+    for (const part of path) {
+      const next: unknown = isMap(node) || isSeq(node) ? node.get(part as string | number, true) : undefined
+      if (next === undefined || next === null) return offset
+      node = next
+      offset = (node as Node).range?.[0] ?? offset
+    }
+    return offset
+  }
+
+  #keyOffset(path: Path, key: string): number {
+    const holder = path.length === 0 ? this.#document.contents : this.#document.getIn(path as unknown[], true)
+    const pair = isMap(holder)
+      ? holder.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
+      : null
+    const offset = isPair(pair) ? (pair.key as Node | null)?.range?.[0] : undefined
+    return offset ?? this.#offset(path)
+  }
+
+  #interpolate(env: Environment): void {
+    visit(this.#document, {
+      Scalar: (key, node) => {
+        if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return
+        node.value = node.value.replaceAll(VARIABLE, (whole, name: string | undefined) => {
+          if (name === undefined) return '${'
+          const value = env[name]
+          if (value === undefined) this.problems.push(this.#at(node.range?.[0] ?? 0, '', missingVariable(whole, name)))
+          return value ?? ''
+        })
+      },
+    })
+  }
+
+  #toPlain(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: MOST_ALIASES })
+    } catch (error) {
+      this.problems.push(this.#at(0, '', `cannot be read: ${(error as Error).message}`))
+      return undefined
+    }
+  }
+}
+
+const missingVariable = (whole: string, name: string): string =>
+  VARIABLE_NAME.test(name)
+    ? `the environment has no variable ${name}; set it, or write $\${ for a plain \${`
+    : `${whole} names no variable; write $\${ for a plain \${`
+
+/** What a YAML error means here. */
+function yamlProblem(code: string, message: string, isVariable: boolean): string {
+  const [first = ''] = message.split('\n')
+  if (isVariable) return 'not YAML; between { } and [ ] put a variable in quotes: "${NAME}"'
+  if (code === 'DUPLICATE_KEY') return 'this key is there twice; keep one of the two'
+  if (code === 'TAB_AS_INDENT') return 'a tab where YAML wants spaces; indent with spaces'
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here; a configuration is one: remove the ---'
+  return `not YAML: ${first.replace(/\.$/, '')}`
+}

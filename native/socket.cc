@@ -48,6 +48,13 @@ Napi::Value ReleasePort(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// openStream(ipv6): a TCP socket that is neither bound nor connected; its descriptor, which is the caller's, or -errno.
+Napi::Value OpenStream(const Napi::CallbackInfo& info) {
+  const int family = info[0].As<Napi::Boolean>().Value() ? AF_INET6 : AF_INET;
+  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  return Napi::Number::New(info.Env(), fd >= 0 ? fd : -errno);
+}
+
 // getOption(descriptor, level, name, target): the length written, or -errno
 Napi::Value GetOption(const Napi::CallbackInfo& info) {
   Napi::Uint8Array target = info[3].As<Napi::Uint8Array>();
@@ -72,6 +79,7 @@ void DefineSocket(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Holds());
   exports.Set("holdPort", Napi::Function::New<HoldPort>(env));
   exports.Set("releasePort", Napi::Function::New<ReleasePort>(env));
+  exports.Set("openStream", Napi::Function::New<OpenStream>(env));
   exports.Set("getOption", Napi::Function::New<GetOption>(env));
   exports.Set("setOption", Napi::Function::New<SetOption>(env));
 }

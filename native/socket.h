@@ -1,4 +1,4 @@
-// Kernel sockets that hold a port, and the options of any socket.
+// Kernel sockets that hold a port or wait to be connected, and the options of any socket.
 #ifndef GOTCP_NATIVE_SOCKET_H_
 #define GOTCP_NATIVE_SOCKET_H_
 

@@ -115,6 +115,8 @@ export interface NativeAddon {
   enterNamespace(descriptor: number): number
   holdPort(tcp: boolean, address: number, port: number, reuse: boolean): number
   releasePort(descriptor: number): void
+  /** A TCP socket, neither bound nor connected: its descriptor, which the caller owns. */
+  openStream(ipv6: boolean): number
   getOption(descriptor: number, level: number, name: number, target: Uint8Array): number
   setOption(descriptor: number, level: number, name: number, value: Uint8Array): number
   /** The wall clock, in microseconds since 1970: the one that frames are stamped with. */

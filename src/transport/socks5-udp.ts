@@ -1,7 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { isIPv6, type Socket } from 'node:net'
+import type { Socks5Proxy } from './proxy.ts'
 import { openAssociation, type Socks5Options } from './socks5.ts'
-import type { Socks5Proxy } from './socks5-proxy.ts'
 import { parseUdp, type Socks5Address, udpHeader } from './socks5-wire.ts'
 
 /** Bytes that may wait in our socket; more are dropped, as everywhere on a datagram's way. */

@@ -1,7 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readExactly } from '../../src/transport/read-exactly.ts'
+import { readExactly } from '../../src/transport/read.ts'
 import { addressLength, parseUdp, readAddress, type Socks5Address, udpHeader } from '../../src/transport/socks5-wire.ts'
 
 export interface SocksServerOptions {

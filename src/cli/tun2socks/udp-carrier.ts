@@ -1,5 +1,5 @@
 import type { UdpFlow } from '../../stack/udp-forward.ts'
-import type { Socks5Proxy } from '../../transport/socks5-proxy.ts'
+import type { Socks5Proxy } from '../../transport/proxy.ts'
 import { Socks5Association, udpHeader } from '../../transport/socks5-udp.ts'
 import type { Socks5Address } from '../../transport/socks5-wire.ts'
 import type { Report } from './report.ts'

@@ -28,6 +28,8 @@ export const ERROR_CODES = {
   ERR_PROXY_AUTH: 'the proxy does not know the user name and password, or wants some',
   ERR_PROXY_REFUSED: 'the proxy will not do that',
   ERR_CONFIG: 'the configuration file cannot be used as it stands',
+  ERR_AUTH: 'one side of a tunnel could not prove who it is',
+  ERR_REFUSED: 'the server of a tunnel will not have it, now or at all',
   ERR_CLOSED: 'the stack or the socket is closed',
   ERR_WORKER: 'the thread of the stack has ended by itself',
   ABORT_ERR: 'the operation was aborted by its AbortSignal',

@@ -1,0 +1,227 @@
+import { Counters } from '../../base/counters.ts'
+import { TokenBucket } from '../../base/token-bucket.ts'
+import type { Micros } from '../../base/types.ts'
+import { clock as monotonicClock } from '../../driver/clock.ts'
+import { addressKey } from './address-key.ts'
+import type { Failure } from './handshake-error.ts'
+import { networkMatcher } from './target-rule.ts'
+
+export interface GuardOptions {
+  /** Networks that peers may come from. Default: all. */
+  readonly allow?: readonly string[]
+  /** Handshakes going on at once; beyond that the oldest of them is given up for a new one. Default 1024. */
+  readonly maxHalfOpen?: number
+  /** The same of one address; beyond that new ones are refused. Default 32. */
+  readonly maxHalfOpenPerAddress?: number
+  /** Connections of one address per second, in the long run. Default 10. */
+  readonly rate?: number
+  /** Connections of one address at once after a pause. Default 100. */
+  readonly burst?: number
+  /** Addresses that are remembered; the one that was silent for longest is forgotten for a new one. Default 4096. */
+  readonly maxAddresses?: number
+  readonly clock?: () => Micros
+}
+
+/** How bad each failure is; a ban comes at 20, and one point is forgiven every six seconds. */
+const POINTS: { readonly [failure in Failure]?: number } = {
+  credentials: 4,
+  binding: 4,
+  protocol: 2,
+  version: 1,
+  session: 1,
+  timeout: 1,
+}
+const BAN_POINTS = 20
+const FORGIVEN_PER_MICRO = 1 / 6_000_000
+const FIRST_BAN = 10_000_000
+const LONGEST_BAN = 3_600_000_000
+/** After that long without a new ban the next one is a first one. */
+const PROBATION = 3_600_000_000
+const MICROS_PER_MS = 1000
+
+/** Why a connection is not even greeted; `retryAfter` in milliseconds. */
+export interface Rejection {
+  readonly failure: 'address' | 'busy'
+  readonly retryAfter: number
+}
+
+/** What is known of one address. */
+interface Record {
+  halfOpen: number
+  readonly bucket: TokenBucket
+  points: number
+  pointsAt: Micros
+}
+
+interface Ban {
+  until: Micros
+  /** How long the last one was, in microseconds. */
+  length: number
+}
+
+/** One handshake that is going on, from `admit` to `release`. */
+export class Lease {
+  readonly address: string
+  /** Called when this handshake is given up for a newer one: end it. */
+  onDisplaced: (() => void) | undefined
+  readonly #release: (lease: Lease) => void
+  readonly #fail: (failure: Failure) => void
+  readonly #banned: () => number
+  #isReleased = false
+
+  /** Made by `Guard.admit`. */
+  constructor(
+    address: string,
+    guard: { release: (lease: Lease) => void; fail: (failure: Failure) => void; banned: () => number },
+  ) {
+    this.address = address
+    this.#release = guard.release
+    this.#fail = guard.fail
+    this.#banned = guard.banned
+  }
+
+  /** Milliseconds for which this address may not try a password; 0 when it may. */
+  get bannedFor(): number {
+    return this.#banned()
+  }
+
+  /** Counts a failure, and bans the address when there were too many. */
+  failed(failure: Failure): void {
+    this.#fail(failure)
+  }
+
+  /** The handshake is over, whatever came of it; harmless when repeated. */
+  release(): void {
+    if (this.#isReleased) return
+    this.#isReleased = true
+    this.#release(this)
+  }
+}
+
+/**
+ * What stands before the door: who may knock, how often, how many at once, and who tried too many passwords. Its tables
+ * are bounded: whoever comes from ten thousand addresses makes them forget, not grow.
+ *
+ * A banned address may still join a session that it can prove, which nobody guesses: a neighbour behind the same NAT who
+ * tries passwords ends nobody's session.
+ */
+export class Guard {
+  /** By reason: `admitted`, `address`, `rate`, `half-open`, `displaced`, `ban`, `banned`, and each failure. */
+  readonly counters = new Counters()
+  readonly #isAllowed: (address: string) => boolean
+  readonly #limits: Required<Omit<GuardOptions, 'allow' | 'clock'>>
+  readonly #clock: () => Micros
+  readonly #records = new Map<string, Record>()
+  readonly #bans = new Map<string, Ban>()
+  readonly #leases = new Set<Lease>()
+
+  constructor({ allow, clock = monotonicClock, ...limits }: GuardOptions = {}) {
+    this.#isAllowed = allow === undefined ? () => true : networkMatcher(allow)
+    this.#clock = clock
+    this.#limits = { maxHalfOpen: 1024, maxHalfOpenPerAddress: 32, rate: 10, burst: 100, maxAddresses: 4096, ...limits }
+  }
+
+  /** Handshakes that are going on. */
+  get halfOpen(): number {
+    return this.#leases.size
+  }
+
+  /** Addresses that are remembered, banned ones included: never more than twice `maxAddresses`. */
+  get size(): number {
+    return this.#records.size + this.#bans.size
+  }
+
+  /** Addresses that are banned now. */
+  get banned(): number {
+    const now = this.#clock()
+    let count = 0
+    for (const { until } of this.#bans.values()) if (until > now) count++
+    return count
+  }
+
+  /** To be asked for every connection, best before TLS: a lease, or why not. Whoever gets a lease releases it. */
+  admit(address: string): Lease | Rejection {
+    if (!this.#isAllowed(address)) return this.#reject('address', 'address', 0)
+    const key = addressKey(address)
+    const record = this.#recordOf(key)
+    if (record.halfOpen >= this.#limits.maxHalfOpenPerAddress) return this.#reject('busy', 'half-open', 1000)
+    if (!record.bucket.take(this.#clock())) return this.#reject('busy', 'rate', Math.ceil(1000 / this.#limits.rate))
+    if (this.#leases.size >= this.#limits.maxHalfOpen) this.#displaceOldest()
+    this.counters.count('admitted')
+    record.halfOpen++
+    const lease = new Lease(address, {
+      release: (released) => {
+        record.halfOpen--
+        this.#leases.delete(released)
+      },
+      fail: (failure) => this.#failed(key, record, failure),
+      banned: () => this.#bannedFor(key),
+    })
+    this.#leases.add(lease)
+    return lease
+  }
+
+  #reject(failure: Rejection['failure'], reason: string, retryAfter: number): Rejection {
+    this.counters.count(reason)
+    return { failure, retryAfter }
+  }
+
+  /** The address's record, which counts as the latest used now. */
+  #recordOf(key: string): Record {
+    const { rate, burst, maxAddresses } = this.#limits
+    const record = this.#records.get(key) ?? {
+      halfOpen: 0,
+      bucket: new TokenBucket(rate, burst),
+      points: 0,
+      pointsAt: this.#clock(),
+    }
+    keepLatest(this.#records, key, record, maxAddresses)
+    return record
+  }
+
+  #displaceOldest(): void {
+    for (const oldest of this.#leases) {
+      this.counters.count('displaced')
+      oldest.release()
+      oldest.onDisplaced?.()
+      return
+    }
+  }
+
+  #failed(key: string, record: Record, failure: Failure): void {
+    this.counters.count(failure)
+    const now = this.#clock()
+    const forgiven = (now - record.pointsAt) * FORGIVEN_PER_MICRO
+    record.points = Math.max(0, record.points - forgiven) + (POINTS[failure] ?? 0)
+    record.pointsAt = now
+    if (record.points < BAN_POINTS) return
+    record.points = 0
+    this.#ban(key, now)
+  }
+
+  /** Twice as long as the last one, so that patience does not help. */
+  #ban(key: string, now: Micros): void {
+    const last = this.#bans.get(key)
+    const isRepeated = last !== undefined && now < last.until + PROBATION
+    const length = isRepeated ? Math.min(LONGEST_BAN, last.length * 2) : FIRST_BAN
+    this.counters.count('ban')
+    keepLatest(this.#bans, key, { until: (now + length) as Micros, length }, this.#limits.maxAddresses)
+  }
+
+  #bannedFor(key: string): number {
+    const left = (this.#bans.get(key)?.until ?? 0) - this.#clock()
+    if (left <= 0) return 0
+    return Math.ceil(left / MICROS_PER_MS)
+  }
+}
+
+/** Sets an entry as the latest, and forgets the earliest when there are too many. */
+function keepLatest<V>(map: Map<string, V>, key: string, value: V, limit: number): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size <= limit) return
+  for (const earliest of map.keys()) {
+    map.delete(earliest)
+    return
+  }
+}

@@ -1,0 +1,149 @@
+import type { Duplex } from 'node:stream'
+import type { Guard, Lease } from '../auth/guard.ts'
+import { HandshakeError } from '../auth/handshake-error.ts'
+import { ClientHandshake, type ClientHandshakeOptions, type ClientHandshakeResult } from './client.ts'
+import type { HandshakeEvents } from './events.ts'
+import { writeRefuse } from './messages.ts'
+import { ServerHandshake, type ServerHandshakeOptions, type ServerHandshakeResult } from './server.ts'
+
+/** Milliseconds for the whole handshake, from the connection (or its TLS) to the last proof. */
+export const HANDSHAKE_TIMEOUT = 5000
+/** Milliseconds that a refusal may take to leave. */
+const LINGER = 1000
+
+export interface PerformOptions {
+  /** Milliseconds until it is given up. Default 5000. */
+  readonly timeout?: number
+  /** Gives up with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Calls back after a time in milliseconds, unless what it returns is called before. Default: `setTimeout`. */
+  readonly schedule?: (callback: () => void, delay: number) => () => void
+}
+
+/** What is left when a handshake is complete. */
+export interface Performed<Socket extends Duplex, Result> {
+  /** The same socket, not flowing, without listeners of the handshake but a silent one for 'error'. */
+  readonly socket: Socket
+  /** What came behind the handshake and is the session's; what comes later is still in the socket. */
+  readonly rest: Uint8Array
+  readonly result: Result
+}
+
+export interface ServerPerformOptions extends ServerHandshakeOptions, PerformOptions {
+  readonly guard: Guard
+  /** The peer's address. */
+  readonly address: string
+  /** From `guard.admit`, when it was asked before TLS already. */
+  readonly lease?: Lease
+}
+
+/**
+ * Authenticates or joins on a connection that stands, from which nothing has been read and to which nothing is written
+ * meanwhile. The other side may have ended already when it returns: see `readableEnded`.
+ * @throws {HandshakeError} after the socket is destroyed.
+ */
+export function performClientHandshake<Socket extends Duplex>(
+  socket: Socket,
+  options: ClientHandshakeOptions & PerformOptions,
+): Promise<Performed<Socket, ClientHandshakeResult>> {
+  return perform(socket, (events) => new ClientHandshake(options, events), options)
+}
+
+/**
+ * Takes in whoever proves himself on a connection that stands, and refuses everybody else.
+ * @throws {HandshakeError} when he was refused or went away; the socket ends by itself, and has been told why.
+ */
+export async function performServerHandshake<Socket extends Duplex>(
+  socket: Socket,
+  options: ServerPerformOptions,
+): Promise<Performed<Socket, ServerHandshakeResult>> {
+  const lease = options.lease ?? options.guard.admit(options.address)
+  if ('failure' in lease) {
+    socket.on('error', ignore)
+    socket.write(writeRefuse(lease.failure, lease.retryAfter))
+    endSoon(socket, options)
+    throw new HandshakeError(lease.failure, { retryAfter: lease.retryAfter })
+  }
+  return await perform(
+    socket,
+    (events) => {
+      const machine = new ServerHandshake(options, lease, events)
+      machine.start()
+      return machine
+    },
+    options,
+  )
+}
+
+interface Machine {
+  receive(bytes: Uint8Array): void
+  closed(): void
+  expire(): void
+}
+
+/** Lets a machine have the socket until it is done. */
+function perform<Socket extends Duplex, Result>(
+  socket: Socket,
+  start: (events: HandshakeEvents<Result>) => Machine,
+  options: PerformOptions,
+): Promise<Performed<Socket, Result>> {
+  const { signal, timeout = HANDSHAKE_TIMEOUT, schedule = realSchedule } = options
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    socket.on('error', ignore)
+    const stop = (): void => {
+      isOver = true
+      cancel()
+      socket.off('readable', onReadable).off('end', onClosed).off('close', onClosed)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    const machine = start({
+      send: (bytes) => void (socket.writable && socket.write(bytes)),
+      onDone: (result, rest) => {
+        stop()
+        resolve({ socket, rest, result })
+      },
+      onFailed: (error) => {
+        stop()
+        endSoon(socket, options)
+        reject(error)
+      },
+    })
+    const onReadable = (): void => {
+      while (!isOver) {
+        const chunk = socket.read() as Buffer | null
+        if (chunk === null) return
+        machine.receive(chunk)
+      }
+    }
+    const onClosed = (): void => machine.closed()
+    const onAbort = (): void => {
+      reject(signal?.reason)
+      machine.closed()
+      socket.destroy()
+    }
+    const cancel = schedule(() => machine.expire(), timeout)
+    socket.on('readable', onReadable).on('end', onClosed).on('close', onClosed)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) onAbort()
+    else if (socket.destroyed || socket.readableEnded) onClosed()
+    else onReadable()
+  })
+}
+
+/** Ends the socket once what was written has left; what still comes is nobody's. */
+function endSoon(socket: Duplex, { schedule = realSchedule }: PerformOptions): void {
+  if (socket.destroyed) return
+  socket.once(
+    'close',
+    schedule(() => socket.destroy(), LINGER),
+  )
+  socket.end(() => socket.destroy())
+}
+
+function realSchedule(callback: () => void, delay: number): () => void {
+  const timer = setTimeout(callback, delay)
+  return () => clearTimeout(timer)
+}
+
+const ignore = (): void => undefined

@@ -6,6 +6,7 @@ import { buildServer } from './build-server.ts'
 import { checkDuplicates } from './checks.ts'
 import { CLIENT } from './client-schema.ts'
 import { freezeDeep } from './freeze.ts'
+import { isGota, readGota } from './gota.ts'
 import { problemsOf } from './issues.ts'
 import { didYouMean } from './kinds.ts'
 import { ConfigError, type Problem } from './problem.ts'
@@ -35,14 +36,19 @@ export function loadConfig(path: string, options: Omit<ParseOptions, 'file'> = {
   return parseConfig(text, { ...options, file: path })
 }
 
-/** Reads the text of a configuration. @throws ConfigError with everything that is wrong */
+/** Reads the text of a configuration, Gota's included (`isGota`). @throws ConfigError with everything that is wrong */
 export function parseConfig(text: string, options: ParseOptions): TunnelConfig {
   const { file, env = process.env, isRoot = process.getuid?.() === 0 } = options
   const origin: Origin = { file: resolve(file), env, isRoot }
-  const source = new Source(file, text, env)
+  const literal = new Source(file, text)
+  const isOfGota = isGota(literal.value)
+  const source = isOfGota ? literal : new Source(file, text, env)
   const reading = new Reading(source, origin)
-  reading.problems.push(...source.problems)
-  const config = source.value === undefined && source.problems.length > 0 ? undefined : read(reading)
+  if (source.value === undefined && file.endsWith('.toml'))
+    reading.fail([], 'TOML is not read; write it as YAML or JSON')
+  else reading.problems.push(...source.problems)
+  const isBroken = source.value === undefined && reading.problems.length > 0
+  const config = isBroken ? undefined : isOfGota ? readGota(reading) : read(reading)
   if (config === undefined || reading.problems.length > 0) throw new ConfigError(withoutEchoes(reading, source))
   return freezeDeep(config)
 }

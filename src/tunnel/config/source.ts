@@ -20,8 +20,11 @@ export class Source {
   readonly #document: Document.Parsed
   readonly #lines = new LineCounter()
 
-  /** Reads a text; every `${NAME}` in a string is replaced by that variable, `$${` is a plain `${`. */
-  constructor(file: string, text: string, env: Environment) {
+  /**
+   * Reads a text. Every `${NAME}` in a string is replaced by that variable of `env`, `$${` is a plain `${`; without an
+   * `env` strings stand as they are.
+   */
+  constructor(file: string, text: string, env?: Environment) {
     this.file = file
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
     // What follows a mistake in the syntax is mostly its consequence.
@@ -30,7 +33,7 @@ export class Source {
       this.problems.push(this.#at(pos[0], '', yamlProblem(code, message, text.slice(pos[0] - 1, pos[0] + 1) === '${')))
     }
     if (broken !== undefined) return
-    this.#interpolate(env)
+    if (env !== undefined) this.#interpolate(env)
     this.value = this.#toPlain()
   }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { parseCidr } from '../../base/address.ts'
-import type { Endpoint, HostPort, ProxyConfig, Subnet, TargetRule } from './types.ts'
+import { formatHostPort } from '../../transport/proxy.ts'
+import type { Endpoint, HostPort, Subnet, TargetRule } from './types.ts'
 
 /** A name as resolvers and /etc/hosts have them. */
 const NAME = /^[a-z0-9_]([a-z0-9_.-]{0,252})$/i
@@ -70,49 +71,9 @@ export function parseTarget(text: string): TargetRule | undefined {
   return host === '*' || (isHost(name) && !name.includes('*')) ? { text, host: host.toLowerCase(), ports } : undefined
 }
 
-const SCHEMES: Readonly<Record<string, { scheme: ProxyConfig['scheme']; port: number | undefined }>> = {
-  'socks5:': { scheme: 'socks5', port: 1080 },
-  'socks5h:': { scheme: 'socks5', port: 1080 },
-  'socks:': { scheme: 'socks5', port: 1080 },
-  'http:': { scheme: 'http', port: 8080 },
-  'https:': { scheme: 'https', port: 443 },
-  'tcp:': { scheme: 'tcp', port: undefined },
-}
-
-/** The schemes that `parseProxy` knows. */
-export const PROXY_SCHEMES: readonly string[] = Object.keys(SCHEMES).map((scheme) => scheme.slice(0, -1))
-
-/** `socks5://[user:password@]host[:port]`, `http://…`, `https://…`, `tcp://host:port`. Undefined for anything else. */
-export function parseProxy(text: string): ProxyConfig | undefined {
-  const match = /^([a-z0-9]+:)\/\/(?:([^@/]*)@)?([^@/]+)\/?$/i.exec(text)
-  const known = SCHEMES[match?.[1]?.toLowerCase() ?? '']
-  if (match === null || known === undefined) return undefined
-  const { host, port } = splitHostPort(match[3]!)
-  const number = port === undefined ? known.port : toPort(port, 1)
-  const login = readLogin(match[2])
-  if (number === undefined || !isHost(host) || login === null) return undefined
-  if (known.scheme === 'tcp' && login !== undefined) return undefined
-  return { scheme: known.scheme, host, port: number, login }
-}
-
-/** RFC 1929 §2: name and password of a SOCKS5 proxy have a length of one octet each; RFC 7617 §2: no colon in a name. */
-function readLogin(text: string | undefined): ProxyConfig['login'] | null {
-  if (text === undefined || text === '') return undefined
-  const [name = '', ...rest] = text.split(':')
-  try {
-    const login = { user: decodeURIComponent(name), password: decodeURIComponent(rest.join(':')) }
-    const fits = (part: string): boolean => Buffer.byteLength(part) <= 255
-    return login.user !== '' && fits(login.user) && fits(login.password) ? login : null
-  } catch {
-    return null
-  }
-}
-
 /** For people; `host:port`, brackets around IPv6, `unix:/path`. */
-export function formatEndpoint(endpoint: Endpoint): string {
-  if ('path' in endpoint) return `unix:${endpoint.path}`
-  return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`
-}
+export const formatEndpoint = (endpoint: Endpoint): string =>
+  'path' in endpoint ? `unix:${endpoint.path}` : formatHostPort(endpoint)
 
 /** Whether only this machine reaches it. */
 export const isLoopbackHost = (host: string): boolean =>

@@ -1,18 +1,17 @@
 import { isIP } from 'node:net'
 import { suggest } from '../../base/suggest.ts'
+import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import {
   isHost,
   isInterfaceAddress,
-  PROXY_SCHEMES,
   parseListen,
-  parseProxy,
   parseRemote,
   parseSubnet,
   parseTarget,
   splitHostPort,
 } from './addresses.ts'
 import type { Kind } from './key.ts'
-import type { HostPort, ProxyConfig, QuotaConfig, Subnet, TargetRule } from './types.ts'
+import type { HostPort, QuotaConfig, Subnet, TargetRule } from './types.ts'
 import { parseBytes, parseQuota, parseRate, parseTime } from './units.ts'
 
 const ofText =
@@ -183,14 +182,14 @@ export const INTERFACE: Kind<string> = {
   parse: ofText((text) => (/^[^\s/]{1,15}$/.test(text) && text !== '.' && text !== '..' ? text : undefined)),
 }
 
-export const PROXY: Kind<ProxyConfig> = {
+export const PROXY: Kind<PathProxy> = {
   expects: 'a proxy such as socks5://user:password@host:1080, http://host:8080, https://host or tcp://host:7000',
   parse: ofText(parseProxy),
   fix: (value) => {
     if (typeof value !== 'string') return undefined
     const scheme = /^([a-z0-9]*):\/\//i.exec(value)?.[1]?.toLowerCase()
     if (scheme === undefined) return 'the scheme is missing: socks5://, http://, https:// or tcp://'
-    if (!PROXY_SCHEMES.includes(scheme)) return `${scheme}:// is not known`
+    if (parseProxy(`${scheme}://host`) === undefined) return `${scheme}:// is not known`
     if (scheme === 'tcp') return 'a redirector has a port, and neither user nor password'
     return 'in a name or password write %40 for @, %3A for : and %2F for /'
   },

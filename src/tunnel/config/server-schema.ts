@@ -129,7 +129,7 @@ const LIMITS = mapping({
   'ban-for': defaulted(time('1s', '7d'), '5m', 'For how long it is.'),
   'max-sessions': defaulted(integer(1, 1_000_000), 1000, 'Clients at once.'),
   'max-paths': defaulted(integer(1, 64), 16, 'Paths of one session.'),
-  'max-streams': defaulted(integer(1, 1_000_000), 1000, 'Streams and flows of one session.'),
+  'max-streams': defaulted(integer(1, 1_000_000), 10_000, 'Streams and flows of one session.'),
 })
 
 const SERVICE_TYPE: Kind<string> = {

@@ -1,3 +1,5 @@
+import type { PathProxy } from '../../transport/proxy.ts'
+
 /** A host, by name or address (IPv6 without brackets), and a port: what node:net connects to and listens on. */
 export interface HostPort {
   readonly host: string
@@ -26,13 +28,6 @@ export interface TargetRule {
   readonly host: string | Subnet
   /** Both included. */
   readonly ports: { readonly first: number; readonly last: number }
-}
-
-/** What stands between us and the other end of a path. */
-export interface ProxyConfig extends HostPort {
-  /** `https` is HTTP CONNECT with TLS to the proxy; `tcp` a plain redirector that leads to the remote end by itself. */
-  readonly scheme: 'socks5' | 'http' | 'https' | 'tcp'
-  readonly login: { readonly user: string; readonly password: string } | undefined
 }
 
 export const SCHEDULERS = ['aggregate', 'first-ready', 'min-latency', 'redundant', 'weighted', 'backup'] as const
@@ -242,7 +237,8 @@ export interface PathConfig {
   readonly local: string | undefined
   /** The interface to connect through. */
   readonly interface: string | undefined
-  readonly proxy: ProxyConfig | undefined
+  /** What stands between us and the other end. */
+  readonly proxy: PathProxy | undefined
   readonly via: ViaConfig | undefined
   readonly tls: boolean
   readonly role: PathRole

@@ -55,7 +55,7 @@ describe('parseConfig() of a server', () => {
         banFor: 300_000,
         maxSessions: 1000,
         maxPaths: 16,
-        maxStreams: 1000,
+        maxStreams: 10_000,
       },
       services: [
         {
@@ -179,7 +179,7 @@ scheduler: min-latency
     assert.deepEqual(second?.quota, { bytes: 10_000_000_000, period: 'month' })
     assert.equal(second?.connectTimeout, 2500)
     assert.deepEqual(relay?.proxy, {
-      scheme: 'socks5',
+      kind: 'socks5',
       host: 'proxy',
       port: 1081,
       login: { user: 'u', password: 'p@ss' },

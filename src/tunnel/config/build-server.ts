@@ -70,8 +70,11 @@ function buildUser(user: UserValues, path: readonly PropertyKey[], reading: Read
   const file = user['password-file']
   const given = [password, file, scram].filter((secret) => secret !== undefined).length
   if (given !== 1) {
-    const now = given === 0 ? 'has no password' : 'has more than one of password, password-file and scram'
-    reading.fail(path, `the user "${name}" ${now}; give one of the three`)
+    const now =
+      given === 0
+        ? 'has no password; give one of password, password-file and scram'
+        : 'has more than one of password, password-file and scram; keep one'
+    reading.fail(path, `the user "${name}" ${now}`)
   }
   const secret =
     scram !== undefined

@@ -1,6 +1,7 @@
 import { suggest } from '../../base/suggest.ts'
 import { formatEndpoint, parseListen } from './addresses.ts'
 import type { Reading } from './reading.ts'
+import { textOf } from './scalar.ts'
 
 type Path = readonly PropertyKey[]
 type Mapping = Readonly<Record<string, unknown>>
@@ -61,7 +62,7 @@ function checkListeners(reading: Reading): void {
 
 /** Whether the services that a user may open exist. */
 function checkUserServices(reading: Reading): void {
-  const names = [...mappingsAt(['services'], reading)].map(([, { name }]) => String(name))
+  const names = [...mappingsAt(['services'], reading)].map(([, { name }]) => textOf(name))
   for (const [path, { services }] of mappingsAt(['users'], reading)) {
     for (const [i, name] of (Array.isArray(services) ? services : [services]).entries()) {
       if (typeof name !== 'string' || names.includes(name)) continue

@@ -23,6 +23,7 @@ import {
   time,
   WEIGHT,
 } from './kinds.ts'
+import { textOf } from './scalar.ts'
 import { ROLES } from './types.ts'
 
 const TRUST = mapping({
@@ -131,7 +132,7 @@ const SERVICE_TYPE: Kind<string> = {
       ? 'at the client it is socks5 or http'
       : value === 'socks'
         ? 'write socks5'
-        : didYouMean(String(value), TYPES),
+        : didYouMean(textOf(value), TYPES),
 }
 
 /** A client's file. */

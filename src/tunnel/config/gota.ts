@@ -8,6 +8,7 @@ import { problemsOf } from './issues.ts'
 import { defaulted, type Kind, listOf, mapping, optional, required } from './key.ts'
 import { choice, integer, listen, PROXY, remote, SUBNET, TEXT } from './kinds.ts'
 import type { Reading } from './reading.ts'
+import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
 import type { HostPort, LogLevel, TunnelConfig } from './types.ts'
 
@@ -28,47 +29,51 @@ export function isGota(value: unknown): boolean {
 const completed = (text: unknown): unknown =>
   typeof text === 'string' && /^:\d/.test(text) ? `127.0.0.1${text}` : text
 
-const REMOTE = remote('192.0.2.1:12333')
+const MODE = choice('server', 'client')
+const LISTEN = listen('127.0.0.1:12363')
+const REMOTE = remote('127.0.0.1:8080')
 const DIALED: Kind<HostPort> = { ...REMOTE, parse: (value) => REMOTE.parse(completed(value)) }
 
 /** viper makes text of a number. */
 const LOGIN: Kind<string> = {
   ...TEXT,
-  parse: (value) => (typeof value === 'object' ? undefined : TEXT.parse(String(value))),
+  parse: (value) => (typeof value === 'object' ? undefined : TEXT.parse(textOf(value))),
 }
 
 /** As Go's strconv and YAML 1.1 have it. */
 const SWITCH: Kind<boolean> = {
   expects: 'true or false',
   parse: (value) =>
-    /^(1|t|true|y|yes|on)$/i.test(String(value))
+    /^(1|t|true|y|yes|on)$/i.test(textOf(value))
       ? true
-      : /^(0|f|false|n|no|off)$/i.test(String(value))
+      : /^(0|f|false|n|no|off)$/i.test(textOf(value))
         ? false
         : undefined,
 }
 
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  warning: 'warn',
-  error: 'error',
-  fatal: 'error',
-  panic: 'error',
-}
+const LEVELS: ReadonlyMap<string, LogLevel> = new Map<string, LogLevel>(
+  Object.entries({
+    debug: 'debug',
+    info: 'info',
+    warn: 'warn',
+    warning: 'warn',
+    error: 'error',
+    fatal: 'error',
+    panic: 'error',
+  }),
+)
 /** An unknown level is debug, with Gota as well. */
 const LEVEL: Kind<LogLevel> = {
   expects: 'one of debug, info, warn, error, fatal, panic',
-  parse: (value) => (typeof value === 'string' ? (LEVELS[value.toLowerCase()] ?? 'debug') : undefined),
+  parse: (value) => (typeof value === 'string' ? (LEVELS.get(value.toLowerCase()) ?? 'debug') : undefined),
 }
 
 /** `192.0.2.3:0`: where to connect from. */
 const LOCAL: Kind<string> = {
   expects: 'an address of this machine such as 192.0.2.3:0',
   parse: (value) => {
-    const { host, port } = splitHostPort(String(value))
-    const ip = isIP(String(value)) === 0 ? host : String(value)
+    const { host, port } = splitHostPort(textOf(value))
+    const ip = isIP(textOf(value)) === 0 ? host : textOf(value)
     return isIP(ip) !== 0 && (port === undefined || ip === value || port === '0') ? ip : undefined
   },
   fix: () => 'the port must be 0: several connections cannot share another',
@@ -77,7 +82,7 @@ const LOCAL: Kind<string> = {
 /** Checked here, read later. */
 const PROXY_TEXT: Kind<string> = {
   ...PROXY,
-  parse: (value) => (PROXY.parse(value) === undefined ? undefined : String(value)),
+  parse: (value) => (PROXY.parse(value) === undefined ? undefined : textOf(value)),
 }
 
 const AUTH = mapping({
@@ -90,7 +95,7 @@ const POOL = mapping({
   keepalive: defaulted(integer(0, 86_400), 0, ''),
 })
 const COMMON = {
-  mode: optional(choice('server', 'client'), '', ''),
+  mode: optional(MODE, '', ''),
   log: optional(LEVEL, '', ''),
   auth: AUTH.default(DEFAULT_LOGIN),
   verbose: optional(SWITCH, '', ''),
@@ -105,14 +110,21 @@ const GOTA_SERVER = z.object({
 })
 const GOTA_CLIENT = z.object({
   ...COMMON,
-  listen: required(listen('127.0.0.1:12363'), ''),
+  listen: required(LISTEN, ''),
   tunnel: z.array(
     z.object({ remote: required(DIALED, ''), local: optional(LOCAL, '', ''), proxy: optional(PROXY_TEXT, '', '') }),
   ),
 })
 const KNOWN: ReadonlySet<string> = new Set([...Object.keys(GOTA_SERVER.shape), ...Object.keys(GOTA_CLIENT.shape)])
 /** The keys that viper lets the environment override. */
-const FROM_ENVIRONMENT = ['mode', 'log', 'verbose', 'listen', 'remote', 'fastopen']
+const FROM_ENVIRONMENT: Readonly<Record<string, Kind<unknown>>> = {
+  mode: MODE,
+  log: LEVEL,
+  verbose: SWITCH,
+  listen: LISTEN,
+  remote: DIALED,
+  fastopen: SWITCH,
+}
 
 type Mapping = Readonly<Record<string, unknown>>
 
@@ -125,12 +137,19 @@ function lowered(value: unknown): unknown {
 
 /** The values of the file, with those of the environment before them. */
 function withEnvironment(values: Mapping, reading: Reading): Mapping {
-  const given = FROM_ENVIRONMENT.map((key) => [key, reading.origin.env[key.toUpperCase()]] as const)
-  const overrides = given.filter(([, value]) => value !== undefined && value !== '')
-  for (const [key, value] of overrides) {
-    reading.warn([], `${key.toUpperCase()}=${value} in the environment goes before "${key}" in the file, as with Gota`)
+  const overrides: Record<string, string> = {}
+  for (const [key, kind] of Object.entries(FROM_ENVIRONMENT)) {
+    const variable = key.toUpperCase()
+    const text = reading.origin.env[variable] ?? ''
+    if (text === '') continue
+    if (kind.parse(text) !== undefined) {
+      overrides[key] = text
+      reading.warn([], `${variable}=${text} in the environment goes before "${key}" in the file, as with Gota`)
+    } else if (kind === MODE) {
+      reading.warn([], `MODE=${text} in the environment is neither server nor client; it is ignored`)
+    } else reading.fail([], `${variable} in the environment: found ${JSON.stringify(text)}; expected ${kind.expects}`)
   }
-  return { ...values, ...Object.fromEntries(overrides) }
+  return { ...values, ...overrides }
 }
 
 /** Gota only logs a mode that is not there; what the file says beside it tells which end it is. */

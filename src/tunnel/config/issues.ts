@@ -9,28 +9,32 @@ type Issue = z.core.$ZodIssue
 const SECRET = /^(password|scram|proxy)$/
 
 /** Keys that people write at the wrong end, and what to do instead. */
-const ELSEWHERE: Readonly<Record<'server' | 'client', Readonly<Record<string, string>>>> = {
-  server: {
-    paths: 'paths are the client\'s; a server has "listen"',
-    user: 'a server has a list of "users"',
-    password: 'a server has a list of "users"',
-    trust: 'that is for clients; for a server "tls" says what it shows',
-    'services.listen': 'services listen at the client; here it is "connect"',
-    'services.target': 'the client chooses it; here it is "allow"',
-  },
-  client: {
-    listen: 'a client listens in its "services"',
-    users: 'a client has one "user" and its "password"',
-    'users-file': 'a client has one "user" and its "password-file"',
-    limits: "limits are the server's",
-    allow: 'that is for servers',
-    tls: 'TLS is the default; each of the "paths" may say tls: false, and "trust" how the server is known',
-    remote: 'each of the "paths" has a "remote"',
-    'services.connect': 'services connect at the server; here it is "listen"',
-    'services.pool': 'that is for the server',
-    'services.proxy-protocol': 'that is for the server',
-    'services.allow': 'that is for the server',
-  },
+const ELSEWHERE: Readonly<Record<'server' | 'client', ReadonlyMap<string, string>>> = {
+  server: new Map(
+    Object.entries({
+      paths: 'paths are the client\'s; a server has "listen"',
+      user: 'a server has a list of "users"',
+      password: 'a server has a list of "users"',
+      trust: 'that is for clients; for a server "tls" says what it shows',
+      'services.listen': 'services listen at the client; here it is "connect"',
+      'services.target': 'the client chooses it; here it is "allow"',
+    }),
+  ),
+  client: new Map(
+    Object.entries({
+      listen: 'a client listens in its "services"',
+      users: 'a client has one "user" and its "password"',
+      'users-file': 'a client has one "user" and its "password-file"',
+      limits: "limits are the server's",
+      allow: 'that is for servers',
+      tls: 'TLS is the default; each of the "paths" may say tls: false, and "trust" how the server is known',
+      remote: 'each of the "paths" has a "remote"',
+      'services.connect': 'services connect at the server; here it is "listen"',
+      'services.pool': 'that is for the server',
+      'services.proxy-protocol': 'that is for the server',
+      'services.allow': 'that is for the server',
+    }),
+  ),
 }
 
 /** What stands there, in a few words. */
@@ -39,7 +43,7 @@ function found(value: unknown, path: readonly PropertyKey[]): string {
   if (Array.isArray(value)) return 'found a list'
   if (typeof value === 'object') return 'found a mapping of keys'
   if (path.some((part) => SECRET.test(String(part)))) return `found a ${typeof value} (hidden)`
-  const text = JSON.stringify(value)
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return `found ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`
 }
 
@@ -71,7 +75,7 @@ function unknownKey(
   candidates: readonly string[],
 ): string {
   const place = path.find((part) => typeof part === 'string')
-  const elsewhere = ELSEWHERE[mode][place === undefined ? key : `${String(place)}.${key}`]
+  const elsewhere = ELSEWHERE[mode].get(place === undefined ? key : `${String(place)}.${key}`)
   const near = suggest(key.toLowerCase().replaceAll('_', '-'), candidates)
   const fix =
     elsewhere ??

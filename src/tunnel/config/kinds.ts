@@ -11,6 +11,7 @@ import {
   splitHostPort,
 } from './addresses.ts'
 import type { Kind } from './key.ts'
+import { textOf } from './scalar.ts'
 import type { HostPort, QuotaConfig, Subnet, TargetRule } from './types.ts'
 import { parseBytes, parseQuota, parseRate, parseTime } from './units.ts'
 
@@ -42,21 +43,21 @@ export const NAME: Kind<string> = {
 
 export const BOOLEAN: Kind<boolean> = {
   expects: 'true or false',
-  parse: (value) => (String(value) === 'true' ? true : String(value) === 'false' ? false : undefined),
+  parse: (value) => (textOf(value) === 'true' ? true : textOf(value) === 'false' ? false : undefined),
   fix: (value) =>
-    /^(yes|on)$/i.test(String(value)) ? 'write true' : /^(no|off)$/i.test(String(value)) ? 'write false' : undefined,
+    /^(yes|on)$/i.test(textOf(value)) ? 'write true' : /^(no|off)$/i.test(textOf(value)) ? 'write false' : undefined,
 }
 
 export const FALSE: Kind<false> = {
   expects: 'false, or a mapping of keys',
-  parse: (value) => (String(value) === 'false' ? false : undefined),
+  parse: (value) => (textOf(value) === 'false' ? false : undefined),
 }
 
 /** A whole number within bounds, both included. */
 export const integer = (least: number, most: number): Kind<number> => ({
   expects: `a whole number from ${least} to ${most}`,
   parse: (value) => {
-    const number = /^\d+$/.test(String(value)) ? Number(value) : Number.NaN
+    const number = /^\d+$/.test(textOf(value)) ? Number(value) : Number.NaN
     return number >= least && number <= most ? number : undefined
   },
 })
@@ -65,7 +66,7 @@ export const integer = (least: number, most: number): Kind<number> => ({
 export const WEIGHT: Kind<number> = {
   expects: 'a number above 0, such as 1 or 2.5',
   parse: (value) => {
-    const number = /^\d+(\.\d+)?$/.test(String(value)) ? Number(value) : 0
+    const number = /^\d+(\.\d+)?$/.test(textOf(value)) ? Number(value) : 0
     return number > 0 && number <= 1e6 ? number : undefined
   },
 }
@@ -75,7 +76,7 @@ export const choice = <const C extends string>(...choices: readonly C[]): Kind<C
   expects: `one of ${choices.join(', ')}`,
   choices,
   parse: (value) => choices.find((word) => word === value),
-  fix: (value) => didYouMean(String(value), choices),
+  fix: (value) => didYouMean(textOf(value), choices),
 })
 
 /** `did you mean x?`, where one is near. */
@@ -109,7 +110,7 @@ export const QUOTA: Kind<QuotaConfig> = { expects: 'an amount such as 10G/month 
 
 /** What an address lacks. */
 function fixAddress(value: unknown, example: string): string | undefined {
-  if (typeof value === 'number') return `write the host, too: ${example.replace(/\d+$/, String(value))}`
+  if (typeof value === 'number') return `write the host, too: ${example.replace(/\d+$/, textOf(value))}`
   if (typeof value !== 'string') return undefined
   if (isIP(value) === 6) return `an IPv6 address wants brackets and a port: [${value}]:${example.split(':').at(-1)}`
   const { host, port } = splitHostPort(value)

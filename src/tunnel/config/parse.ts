@@ -11,6 +11,7 @@ import { problemsOf } from './issues.ts'
 import { didYouMean } from './kinds.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { type Origin, Reading } from './reading.ts'
+import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
 import { type Environment, Source } from './source.ts'
 import type { TunnelConfig } from './types.ts'
@@ -44,10 +45,10 @@ export function parseConfig(text: string, options: ParseOptions): TunnelConfig {
   const isOfGota = isGota(literal.value)
   const source = isOfGota ? literal : new Source(file, text, env)
   const reading = new Reading(source, origin)
-  if (source.value === undefined && file.endsWith('.toml'))
-    reading.fail([], 'TOML is not read; write it as YAML or JSON')
+  const isToml = typeof source.value !== 'object' && file.endsWith('.toml')
+  if (isToml) reading.fail([], 'TOML is not read; write it as YAML or JSON')
   else reading.problems.push(...source.problems)
-  const isBroken = source.value === undefined && reading.problems.length > 0
+  const isBroken = isToml || (source.value === undefined && reading.problems.length > 0)
   const config = isBroken ? undefined : isOfGota ? readGota(reading) : read(reading)
   if (config === undefined || reading.problems.length > 0) throw new ConfigError(withoutEchoes(reading, source))
   return freezeDeep(config)
@@ -70,7 +71,7 @@ function read(reading: Reading): TunnelConfig | undefined {
   }
   const mode = reading.source.valueAt(['mode'])
   if (mode !== 'server' && mode !== 'client') {
-    const fix = didYouMean(String(mode), ['server', 'client'])
+    const fix = didYouMean(textOf(mode), ['server', 'client'])
     if (mode === undefined) reading.fail([], '"mode" is missing; expected mode: server, or mode: client')
     else
       reading.fail(

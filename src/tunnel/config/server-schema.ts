@@ -18,11 +18,12 @@ import {
   TEXT,
   time,
 } from './kinds.ts'
+import { textOf } from './scalar.ts'
 
 const LISTEN = listen('0.0.0.0:7000')
 const TLS_FALSE: Kind<false> = {
   ...FALSE,
-  fix: (value) => (/^(true|yes|on)$/i.test(String(value)) ? 'leave the key out: TLS is the default' : undefined),
+  fix: (value) => (/^(true|yes|on)$/i.test(textOf(value)) ? 'leave the key out: TLS is the default' : undefined),
 }
 
 const SERVER_TLS = mapping({
@@ -135,9 +136,9 @@ const LIMITS = mapping({
 const SERVICE_TYPE: Kind<string> = {
   ...choice('tcp', 'udp', 'proxy'),
   fix: (value) =>
-    ['socks5', 'socks', 'http'].includes(String(value))
+    ['socks5', 'socks', 'http'].includes(textOf(value))
       ? 'a client listens so; at the server that is type: proxy'
-      : didYouMean(String(value), ['tcp', 'udp', 'proxy']),
+      : didYouMean(textOf(value), ['tcp', 'udp', 'proxy']),
 }
 
 /** A server's file. */

@@ -1,3 +1,4 @@
+import { textOf } from './scalar.ts'
 import type { QuotaConfig } from './types.ts'
 
 const BINARY = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
@@ -8,7 +9,7 @@ const LONGEST_DAYS = 23
 
 /** A number, or text of a number and a unit. */
 function scaled(value: unknown, units: Readonly<Record<string, number>>): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value))
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(textOf(value))
   const unit = match?.[2]?.toLowerCase() ?? '?'
   if (match === null || !Object.hasOwn(units, unit)) return undefined
   const result = Number(match[1]) * units[unit]!
@@ -38,7 +39,7 @@ export function parseTime(value: unknown): number | undefined {
 
 /** What a provider sells: `10G` and `10G/month`, `500M/day`; units of 1,000, as bills have them. */
 export function parseQuota(value: unknown): QuotaConfig | undefined {
-  const match = /^(.*?)(?:\s*\/\s*(day|month))?$/i.exec(String(value).trim())
+  const match = /^(.*?)(?:\s*\/\s*(day|month))?$/i.exec(textOf(value).trim())
   const bytes = scaled(without(match?.[1], /b$/i), DECIMAL)
   if (bytes === undefined || bytes < 1) return undefined
   return { bytes: Math.round(bytes), period: match?.[2]?.toLowerCase() === 'day' ? 'day' : 'month' }

@@ -1,0 +1,157 @@
+import { addMicros, type Micros } from '../base/types.ts'
+import type { SentRecord } from './carried.ts'
+import { FIRST_CAP, FIRST_RTT, LARGEST_RECORD, LEAST_STALL, RECORD_TIME, SMALLEST_RECORD } from './limits.ts'
+
+/** The least round trip is believed for so long, and then looked for again. */
+const MIN_RTT_WINDOW = 10_000_000
+/** The largest rate is believed for so long, or for ten round trips. */
+const RATE_WINDOW = 1_500_000
+/** Start-up ends when the rate did not grow by a quarter in three rounds (as BBR has it). */
+const GROWTH = 1.25
+const FLAT_ROUNDS = 3
+/** So much more than the path holds is kept in flight: room for it to become faster, and for acknowledgements to be late. */
+const GAIN = 1.25
+const LATENESS = 4_000
+/** Octets of a record while nothing is known. */
+const STARTING_RECORD = 16_384
+const MEGA = 1_000_000
+
+/** What is known of a path: from the acknowledgements of its records alone. */
+export class PathEstimator {
+  /** Smoothed round trip and its variation (RFC 6298 §2), and the least of late; microseconds. */
+  srtt = FIRST_RTT
+  rttvar = FIRST_RTT / 2
+  minRtt = FIRST_RTT
+  /** Octets that have arrived. */
+  delivered = 0
+  deliveredAt: Micros = 0 as Micros
+  #hasRtt = false
+  #minAt = 0
+  #drainUntil = 0
+  #drainMin = Number.POSITIVE_INFINITY
+  /** The largest rates of this window and of the one before, octets per second. */
+  #rate = 0
+  #rateBefore = 0
+  #rateAt = 0
+  #isStarting = true
+  #startCap = FIRST_CAP
+  #fullRate = 0
+  #flatRounds = 0
+  #roundEnd = 0
+
+  /** Octets per second that the path has delivered at its best of late; 0 while nothing is known. */
+  get rate(): number {
+    return Math.max(this.#rate, this.#rateBefore)
+  }
+
+  get isStarting(): boolean {
+    return this.#isStarting
+  }
+
+  /** Octets that may be in flight. */
+  cap(now: Micros): number {
+    if (this.#isStarting) return this.#startCap
+    const { rate } = this
+    if (now < this.#drainUntil) return (rate * this.minRtt * 0.5) / MEGA + SMALLEST_RECORD
+    // Where round trips vary, octets wait behind others that a link below repeats: more must be under way.
+    const jitter = Math.min(4 * this.rttvar, 1.5 * this.minRtt)
+    return (rate * (GAIN * this.minRtt + jitter + LATENESS)) / MEGA + 2 * this.recordSize()
+  }
+
+  /** Octets per second to count on: before the path has shown what it can, what it may have in flight in a round trip. */
+  get speed(): number {
+    return this.#isStarting ? Math.max(this.rate, (this.#startCap * MEGA) / this.minRtt) : this.rate
+  }
+
+  /** Octets that one record should have. */
+  recordSize(): number {
+    const size = Math.floor((this.speed * RECORD_TIME) / MEGA)
+    return Math.max(SMALLEST_RECORD, Math.min(size, this.#isStarting ? STARTING_RECORD : LARGEST_RECORD))
+  }
+
+  /** How long the path may be silent with something in flight. */
+  get stallTime(): number {
+    return Math.max(2 * this.srtt + 4 * this.rttvar, LEAST_STALL)
+  }
+
+  /** When `octets` more would have arrived, in microseconds from now, with `inFlight` before them. */
+  arrival(inFlight: number, octets: number): number {
+    return this.minRtt / 2 + ((inFlight + octets) * MEGA) / this.speed
+  }
+
+  /** RFC 6298 §2, of an acknowledgement that came on the path itself. */
+  onRtt(sample: number, now: Micros): void {
+    const rtt = Math.max(1, sample)
+    if (!this.#hasRtt) {
+      this.#hasRtt = true
+      this.srtt = rtt
+      this.rttvar = rtt / 2
+      this.minRtt = rtt
+      this.#minAt = now
+      return
+    }
+    this.rttvar += (Math.abs(this.srtt - rtt) - this.rttvar) / 4
+    this.srtt += (rtt - this.srtt) / 8
+    this.#onMinimum(rtt, now)
+  }
+
+  /** The newest record that an acknowledgement is about; `octets` is what it said has arrived. */
+  onDelivered(octets: number, newest: SentRecord, now: Micros): void {
+    this.delivered += octets
+    this.deliveredAt = now
+    const took = now - newest.deliveredAt
+    if (took <= 0) return
+    // No rate is measured over less than a round trip: acknowledgements come in bunches.
+    const sample = ((this.delivered - newest.delivered) * MEGA) / Math.max(took, this.minRtt)
+    if (!newest.isIdle || sample > this.rate) this.#onRate(sample, now)
+    if (this.#isStarting) this.#onStartingAck(octets, newest)
+  }
+
+  /** The path was silent and is back: what was known of it is believed no more. */
+  restart(cap: number): void {
+    this.#isStarting = true
+    this.#startCap = cap
+    this.#fullRate = 0
+    this.#flatRounds = 0
+    this.#rateBefore = 0
+    this.#rate /= 4
+  }
+
+  #onMinimum(rtt: number, now: Micros): void {
+    if (now < this.#drainUntil) this.#drainMin = Math.min(this.#drainMin, rtt)
+    else if (this.#drainMin !== Number.POSITIVE_INFINITY) {
+      this.minRtt = Math.min(this.#drainMin, rtt)
+      this.#minAt = now
+      this.#drainMin = Number.POSITIVE_INFINITY
+    }
+    if (rtt <= this.minRtt) {
+      this.minRtt = rtt
+      this.#minAt = now
+    } else if (now - this.#minAt > MIN_RTT_WINDOW && now >= this.#drainUntil) {
+      // For about a round trip little is sent, so that the path's own delay can be seen again.
+      this.#drainUntil = addMicros(now, 2 * this.minRtt)
+      this.#drainMin = rtt
+    }
+  }
+
+  #onRate(sample: number, now: Micros): void {
+    if (now - this.#rateAt > Math.max(RATE_WINDOW, 10 * this.minRtt)) {
+      this.#rateBefore = this.#rate
+      this.#rate = 0
+      this.#rateAt = now
+    }
+    if (sample > this.#rate) this.#rate = sample
+  }
+
+  /** Doubles in a round trip, until that brings nothing. */
+  #onStartingAck(octets: number, newest: SentRecord): void {
+    if (!newest.isIdle) this.#startCap += octets
+    if (newest.delivered < this.#roundEnd) return
+    this.#roundEnd = this.delivered
+    if (newest.isIdle) return
+    if (this.rate >= this.#fullRate * GROWTH) {
+      this.#fullRate = this.rate
+      this.#flatRounds = 0
+    } else if (++this.#flatRounds >= FLAT_ROUNDS) this.#isStarting = false
+  }
+}

@@ -1,0 +1,185 @@
+import { addMicros, type Micros } from '../base/types.ts'
+import type { Carried } from './carried.ts'
+import { ControlFrame, type ControlQueue } from './control.ts'
+import { FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM } from './limits.ts'
+import type { RecordWriter } from './record-writer.ts'
+import { type FlowEvents, type Opening, ResetCode, type SessionFlow } from './stream-types.ts'
+
+/** Numbers of datagrams that are remembered, so that none is delivered twice. */
+const MEMORY = 4096
+
+export interface FlowOwner {
+  readonly control: ControlQueue
+  /** The time of the last poll, near enough for ages. */
+  readonly now: Micros
+  onFlowTouched(flow: Flow): void
+  onFlowGone(flow: Flow): void
+}
+
+/** What became of a flow's datagrams. */
+export interface FlowCounters {
+  sent: number
+  received: number
+  /** Dropped before they were sent: too many waited, or too long. */
+  full: number
+  late: number
+  /** Came again, on another path. */
+  repeated: number
+}
+
+/** Datagrams between a user and the session. */
+export class Flow implements SessionFlow {
+  readonly id: number
+  readonly isOurs: boolean
+  readonly counters: FlowCounters = { sent: 0, received: 0, full: 0, late: 0, repeated: 0 }
+  opening: Opening
+  events: FlowEvents = {}
+  isListed = false
+  isOpened: boolean
+  isGone = false
+  /** What came before its user knew of it; undefined once he does. */
+  early: { bytes: Uint8Array; age: number }[] | undefined
+  readonly #owner: FlowOwner
+  #queue: { bytes: Uint8Array; at: Micros }[] = []
+  #queued = 0
+  #number = 0
+  #highest = -1
+  readonly #seen = new Uint8Array(MEMORY / 8)
+
+  constructor(owner: FlowOwner, { id, isOurs, opening }: { id: number; isOurs: boolean; opening: Opening }) {
+    this.#owner = owner
+    this.id = id
+    this.isOurs = isOurs
+    this.isOpened = isOurs
+    this.early = isOurs ? undefined : []
+    this.opening = opening
+  }
+
+  get service(): string {
+    return this.opening.service
+  }
+  get target(): string {
+    return this.opening.target
+  }
+  get source(): string {
+    return this.opening.source
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0
+  }
+
+  send(bytes: Uint8Array): boolean {
+    if (bytes.length > MAX_DATAGRAM) return false
+    if (this.isGone) return true
+    this.#queue.push({ bytes, at: this.#owner.now })
+    this.#queued += bytes.length
+    while (this.#queued > FLOW_QUEUE) {
+      this.#drop()
+      this.counters.full++
+    }
+    this.#owner.onFlowTouched(this)
+    return true
+  }
+
+  close(code: number = ResetCode.CANCELLED): void {
+    if (this.isGone) return
+    const { control } = this.#owner
+    control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, 0)))
+    this.#end()
+  }
+
+  /** The next datagram that is worth sending, if it has at most `most` octets. */
+  next(most: number, now: Micros): Datagram | undefined {
+    while (this.#queue.length > 0) {
+      const { bytes, at } = this.#queue[0]!
+      if (addMicros(at, FLOW_PATIENCE) < now) {
+        this.#drop()
+        this.counters.late++
+      } else if (bytes.length > most) return undefined
+      else {
+        this.#drop()
+        this.counters.sent++
+        return new Datagram(this, this.#number++, bytes, at)
+      }
+    }
+    return undefined
+  }
+
+  /** Octets of the datagram that is next. */
+  get nextOctets(): number {
+    return this.#queue[0]?.bytes.length ?? 0
+  }
+
+  /** Its user knows of it: he is told what came before. */
+  introduce(): void {
+    const early = this.early ?? []
+    this.early = undefined
+    for (const { bytes, age } of early) this.events.onDatagram?.(bytes, age)
+  }
+
+  /** One came; whether it is new. */
+  isNew(number: number): boolean {
+    if (number <= this.#highest - MEMORY) return this.#repeated()
+    if (number > this.#highest) {
+      const from = Math.max(this.#highest + 1, number - MEMORY + 1)
+      for (let n = from; n <= number; n++) this.#seen[(n % MEMORY) >> 3]! &= ~(1 << (n & 7))
+      this.#highest = number
+    } else if ((this.#seen[(number % MEMORY) >> 3]! & (1 << (number & 7))) !== 0) return this.#repeated()
+    this.#seen[(number % MEMORY) >> 3]! |= 1 << (number & 7)
+    this.counters.received++
+    return true
+  }
+
+  onReset(code: number): void {
+    if (this.isGone) return
+    this.#end()
+    this.events.onClosed?.(code)
+  }
+
+  #end(): void {
+    this.isGone = true
+    this.#queue = []
+    this.#queued = 0
+    this.early = undefined
+    this.#owner.onFlowGone(this)
+  }
+
+  #repeated(): boolean {
+    this.counters.repeated++
+    return false
+  }
+
+  #drop(): void {
+    this.#queued -= this.#queue.shift()!.bytes.length
+  }
+}
+
+/** A datagram in a record: it is sent once on each path that carries it, and never again. */
+class Datagram implements Carried {
+  readonly octets: number
+  copies = 0
+  readonly #flow: Flow
+  readonly #number: number
+  readonly #bytes: Uint8Array
+  readonly #at: Micros
+
+  constructor(flow: Flow, number: number, bytes: Uint8Array, at: Micros) {
+    this.#flow = flow
+    this.#number = number
+    this.#bytes = bytes
+    this.#at = at
+    this.octets = bytes.length + 24
+  }
+
+  get isSettled(): boolean {
+    return this.#flow.isGone
+  }
+
+  write(writer: RecordWriter, now: Micros): void {
+    writer.datagram(this.#flow.id, this.#number, Math.max(0, now - this.#at), this.#bytes)
+  }
+
+  onAcked(): void {}
+  onLost(): void {}
+}

@@ -1,0 +1,47 @@
+import { FLOW_BIT, ID_STEP, SERVER_BIT } from './frame.ts'
+import { MAX_AHEAD } from './limits.ts'
+import { RangeSet } from './ranges.ts'
+
+/** `new`: never seen. `known`: seen before, and perhaps gone. `ours`: only we open such. `far`: too far ahead to be honest. */
+export type IdKind = 'new' | 'known' | 'ours' | 'far'
+
+/** Numbers of streams and flows: ours, and which of the other side's were seen. */
+export class IdSpace {
+  readonly #ownBit: number
+  readonly #next = [0, 0]
+  readonly #seen = [new RangeSet(), new RangeSet()] as const
+
+  constructor(isServer: boolean) {
+    this.#ownBit = isServer ? SERVER_BIT : 0
+  }
+
+  /** A number for a stream or a flow of ours; numbers are never used again. */
+  allocate(isFlow: boolean): number {
+    const index = this.#next[isFlow ? 1 : 0]!++
+    return index * ID_STEP + (isFlow ? FLOW_BIT : 0) + this.#ownBit
+  }
+
+  isOurs(id: number): boolean {
+    return id % 2 === this.#ownBit
+  }
+
+  classify(id: number): IdKind {
+    if (this.isOurs(id)) return 'ours'
+    const seen = this.#seenOf(id)
+    const index = Math.floor(id / ID_STEP)
+    if (seen.has(index)) return 'known'
+    // The first that was not seen is before all gaps.
+    const first = seen.isEmpty || seen.first > 0 ? 0 : seen.firstEnd
+    return index > first + MAX_AHEAD ? 'far' : 'new'
+  }
+
+  /** The other side uses it from now on. */
+  see(id: number): void {
+    const index = Math.floor(id / ID_STEP)
+    this.#seenOf(id).add(index, index + 1)
+  }
+
+  #seenOf(id: number): RangeSet {
+    return this.#seen[id % ID_STEP >= FLOW_BIT ? 1 : 0]
+  }
+}

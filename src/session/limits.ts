@@ -1,0 +1,69 @@
+/**
+ * Every number of the session that is a choice, in one place. Octets unless said otherwise; times in microseconds.
+ */
+
+/** Frames of one record, at most: what a reader must be ready for. */
+export const MAX_RECORD = 131_072
+/** What a sender puts in one record, at most and at least: half of the records' cost is per record, their delay is per octet. */
+export const LARGEST_RECORD = 65_536
+export const SMALLEST_RECORD = 4096
+/** A record takes its path about so long, so that a slow path does not hold much of what others wait for. */
+export const RECORD_TIME = 4_000
+/** A stream gives way to the next after so much, when several have something to send. */
+export const QUANTUM = 16_384
+/** Octets for one path that are handed over in one call. */
+export const FLUSH = 262_144
+/** A payload this small is copied beside its header: one piece less costs more to send than to copy. */
+export const COPY_BELOW = 1024
+
+export const MAX_SERVICE = 255
+export const MAX_TEXT = 512
+export const MAX_DATAGRAM = 65_507
+
+/** A stream begins with this window, and doubles it while its reader keeps up. */
+export const STREAM_WINDOW = 65_536
+export const MAX_STREAM_WINDOW = 16 * 1_048_576
+/** A session's window: what may be on the way or wait for what is missing before it, over all streams. */
+export const SESSION_WINDOW = 1_048_576
+export const MAX_SESSION_WINDOW = 64 * 1_048_576
+/** What readers have not taken yet, over all streams of a session, before it counts against the session's window too. */
+export const MAX_UNREAD = 96 * 1_048_576
+/** All windows of a process together. */
+export const BUDGET = 256 * 1_048_576
+
+/** What a stream's user may write ahead of what is sent, before `write` returns false; it grows while it runs dry. */
+export const WRITE_AHEAD = 65_536
+export const MAX_WRITE_AHEAD = 1_048_576
+
+/** Streams and flows that the other side may have open at once, and how far ahead of a missing one it may number them. */
+export const MAX_STREAMS = 10_000
+export const MAX_AHEAD = 65_536
+/** Frames of a flow that was not opened yet, kept until it is. */
+export const MAX_EARLY_DATAGRAMS = 64
+
+/** Datagrams of a flow that wait: so many octets, and so long. */
+export const FLOW_QUEUE = 524_288
+export const FLOW_PATIENCE = 200_000
+
+/** Paths of a session. */
+export const MAX_PATHS = 16
+
+/** An acknowledgement waits for company at most so long, or until so much came. */
+export const ACK_DELAY = 2_000
+export const ACK_EVERY = 65_536
+
+/** Before anything is known of a path. RFC 6298 would wait a second; here a wrong guess costs a few octets sent twice. */
+export const FIRST_RTT = 100_000
+export const FIRST_CAP = 262_144
+/** A path is stalled when nothing of it was acknowledged for `max(2 srtt + 4 rttvar, this)`. */
+export const LEAST_STALL = 120_000
+/** A stalled path is asked so soon, then half as often each time. */
+export const FIRST_PROBE = 200_000
+export const LAST_PROBE = 5_000_000
+/** A path with nothing to carry is asked whether it lives: while something is open, and while nothing is. */
+export const PING_BUSY = 1_000_000
+export const PING_IDLE = 15_000_000
+
+/** Of the octets sent, this share, and so many besides, may be sent a second time to unblock a window. */
+export const REINJECT_SHARE = 0.03
+export const REINJECT_EXTRA = 262_144

@@ -1,0 +1,347 @@
+import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
+import type { Carried } from './carried.ts'
+import type { ControlQueue } from './control.ts'
+import type { Flow } from './flow.ts'
+import { QUANTUM, REINJECT_EXTRA, REINJECT_SHARE, SESSION_WINDOW } from './limits.ts'
+import type { Path } from './path.ts'
+import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
+import type { SessionCounters } from './session-types.ts'
+import { type Stream, StreamSpan } from './stream.ts'
+
+/** A record with less room than this is full. */
+const LEAST_FRAME = 64
+
+/** What has something to send, and where it goes: composes records and gives each to a path. */
+export class Output {
+  readonly #scheduler: Scheduler
+  readonly #control: ControlQueue
+  readonly #paths: ReadonlySet<Path>
+  readonly #counters: SessionCounters
+  /** What the other side lets us send over all streams, and what was. */
+  readonly #credit = { limit: SESSION_WINDOW, sent: 0 }
+  readonly #streams: Stream[] = []
+  /** They would send, if the other side let us send more over all streams. */
+  readonly #held = new Set<Stream>()
+  readonly #flows: Flow[] = []
+  #hurryAt: Micros = NEVER
+  /** Paths that may carry something now, by role. */
+  #primary: Path[] = []
+  #willing: Path[] = []
+  #hurried = 0
+
+  constructor(scheduler: Scheduler, control: ControlQueue, paths: ReadonlySet<Path>, counters: SessionCounters) {
+    this.#scheduler = scheduler
+    this.#control = control
+    this.#paths = paths
+    this.#counters = counters
+  }
+
+  /** It may have something to send. */
+  list(stream: Stream): void {
+    if (stream.isListed || !stream.sendable) return
+    stream.isListed = true
+    this.#streams.push(stream)
+  }
+
+  /** The other side lets us send more over all streams. */
+  raise(limit: number): void {
+    if (limit <= this.#credit.limit) return
+    this.#credit.limit = limit
+    for (const stream of this.#held) this.list(stream)
+    this.#held.clear()
+  }
+
+  listFlow(flow: Flow): void {
+    if (flow.isListed || flow.isEmpty) return
+    flow.isListed = true
+    this.#flows.push(flow)
+  }
+
+  /** Sends all that may go now, and gives it to the pipes. */
+  run(now: Micros): void {
+    this.#sortPaths()
+    this.#sendCopies(now)
+    this.#sendData(now)
+    if (!this.#control.isEmpty) this.#sendControl(now)
+    this.#hurry(now)
+    this.#sendAcks(now)
+    for (const path of this.#paths) path.flush()
+  }
+
+  /** A record that only asks for its acknowledgement. */
+  ping(path: Path, now: Micros): void {
+    path.writer.begin()
+    path.writer.ping()
+    this.#finish(path, [], true, now)
+  }
+
+  #sortPaths(): void {
+    const open = [...this.#paths].filter((path) => path.isUsable)
+    this.#primary = open.filter(({ role }) => role === 'primary')
+    const secondary = open.filter(({ role }) => role === 'secondary')
+    this.#willing = [...this.#primary, ...secondary]
+    if (this.#willing.length === 0) this.#willing = open.filter(({ role }) => role === 'backup')
+  }
+
+  /** The path for the next record: a secondary one only when no primary one has room. */
+  #pick(octets: number, now: Micros): Path | undefined {
+    const { limit, sent } = this.#credit
+    let flying = 0
+    for (const path of this.#willing) flying += path.inFlight
+    const window = Math.min(limit - sent + flying, this.#streamWindow())
+    if (this.#primary.length > 0) {
+      const path = this.#scheduler.pick({ paths: this.#primary, octets, window, now })
+      if (path !== undefined || this.#primary.some((p) => hasRoom(p, now))) return path
+    }
+    if (this.#willing.length === 0 || this.#willing.length === this.#primary.length) return undefined
+    return this.#scheduler.pick({ paths: this.#willing, octets, window, now })
+  }
+
+  /** The window of the stream that is next. */
+  #streamWindow(): number {
+    const stream = this.#streams[0]
+    return stream === undefined ? Number.POSITIVE_INFINITY : stream.credit - stream.send.acked
+  }
+
+  #sendData(now: Micros): void {
+    for (;;) {
+      const octets = this.#waiting()
+      if (octets === 0) return
+      const path = this.#pick(octets, now)
+      if (path === undefined || !this.#compose(path, now)) return
+    }
+  }
+
+  /** Octets that could go at once, if there were room; a rough figure, 0 only when there are none. */
+  #waiting(): number {
+    while (this.#flows.length > 0 && this.#flows[0]!.isEmpty) this.#flows.shift()!.isListed = false
+    while (this.#streams.length > 0 && !this.#mayGo(this.#streams[0]!)) this.#unlist()
+    const stream = this.#streams[0]
+    const flow = this.#flows[0]
+    return (stream === undefined ? 0 : 1 + stream.send.unsent) + (flow === undefined ? 0 : 1 + flow.nextOctets)
+  }
+
+  /** The first stream has nothing that may go. */
+  #unlist(): void {
+    const stream = this.#streams.shift()!
+    stream.isListed = false
+    if (stream.sendable) this.#held.add(stream)
+  }
+
+  /** The stream has something that both credits allow. */
+  #mayGo(stream: Stream): boolean {
+    if (!stream.sendable) return false
+    return stream.send.hasLost || this.#credit.sent < this.#credit.limit
+  }
+
+  /** One record for `path`; false when nothing was to be sent after all. */
+  #compose(path: Path, now: Micros): boolean {
+    const items: Carried[] = []
+    const most = path.estimator.recordSize()
+    path.writer.begin()
+    this.#writeAcks(path, now)
+    this.#takeControl(path, items)
+    while (path.writer.body + LEAST_FRAME < most) {
+      const item = this.#nextDatagram(most, now) ?? this.#nextSpan(most - path.writer.body)
+      if (item === undefined) break
+      item.write(path.writer, now)
+      items.push(item)
+    }
+    if (this.#scheduler.copies > 0) this.#copy(path, items)
+    return this.#finish(path, items, items.length > 0, now)
+  }
+
+  /** Ends the record; one with nothing in it was never begun. */
+  #finish(path: Path, items: readonly Carried[], isAsking: boolean, now: Micros): boolean {
+    const { writer } = path
+    if (writer.body === 0) {
+      writer.abandon()
+      return false
+    }
+    const octets = writer.finish()
+    path.onSent(octets, items, isAsking, { now, isIdle: this.#waitingLittle() })
+    return items.length > 0
+  }
+
+  #waitingLittle(): boolean {
+    return this.#streams.length === 0 && this.#flows.length === 0
+  }
+
+  #nextDatagram(most: number, now: Micros): Carried | undefined {
+    while (this.#flows.length > 0) {
+      const flow = this.#flows.shift()!
+      flow.isListed = false
+      // One that is longer than a record of this path still goes whole.
+      const datagram = flow.next(Math.max(most, flow.nextOctets), now)
+      this.listFlow(flow)
+      if (datagram === undefined) continue
+      this.#counters.datagramsOut++
+      return datagram
+    }
+    return undefined
+  }
+
+  /** Octets of the stream whose turn it is. */
+  #nextSpan(most: number): StreamSpan | undefined {
+    while (this.#streams.length > 0) {
+      const stream = this.#streams[0]!
+      const credit = this.#credit
+      const before = stream.send.sent
+      const isAlone = this.#streams.length === 1
+      const octets = Math.min(most, isAlone ? most : stream.quantum)
+      const span = this.#mayGo(stream) ? stream.nextSpan(octets, before + credit.limit - credit.sent) : undefined
+      if (span === undefined) {
+        this.#unlist()
+        continue
+      }
+      const fresh = stream.send.sent - before
+      credit.sent += fresh
+      this.#counters.octetsOut += span.to - span.from
+      this.#turn(stream, span.to - span.from)
+      stream.touched()
+      return span
+    }
+    return undefined
+  }
+
+  /** A stream that has had its share gives way. */
+  #turn(stream: Stream, octets: number): void {
+    stream.quantum -= octets
+    if (stream.quantum > 0 || this.#streams.length === 1) return
+    stream.quantum = QUANTUM
+    this.#streams.shift()
+    this.#streams.push(stream)
+  }
+
+  #takeControl(path: Path, items: Carried[]): void {
+    for (let frame = this.#control.shift(); frame !== undefined; frame = this.#control.shift()) {
+      frame.write(path.writer)
+      items.push(frame)
+      if (path.writer.body > 16_384) return
+    }
+  }
+
+  /** Frames that steer go at once, on the fastest path; no cap holds them. */
+  #sendControl(now: Micros): void {
+    const path = this.#fastest()
+    if (path === undefined) return
+    while (!this.#control.isEmpty) {
+      const items: Carried[] = []
+      path.writer.begin()
+      this.#writeAcks(path, now)
+      this.#takeControl(path, items)
+      if (this.#scheduler.copies > 0) this.#copy(path, items)
+      this.#finish(path, items, items.length > 0, now)
+    }
+  }
+
+  #fastest(): Path | undefined {
+    let best: Path | undefined
+    const usable = this.#willing.length > 0 ? this.#willing : [...this.#paths].filter((path) => path.isUsable)
+    for (const path of usable) if (best === undefined || path.estimator.srtt < best.estimator.srtt) best = path
+    return best
+  }
+
+  /** What a record carries goes on the other paths as well. */
+  #copy(path: Path, items: readonly Carried[]): void {
+    let left = this.#scheduler.copies
+    for (const other of this.#willing) {
+      if (other === path || left-- <= 0) continue
+      for (const item of items) other.addCopy(item)
+    }
+  }
+
+  #sendCopies(now: Micros): void {
+    for (const path of this.#paths) {
+      while (path.isUsable && path.hasCopies && hasRoom(path, now)) this.#composeCopies(path, now)
+    }
+  }
+
+  #composeCopies(path: Path, now: Micros): void {
+    const items: Carried[] = []
+    path.writer.begin()
+    this.#writeAcks(path, now)
+    while (path.writer.body < path.estimator.recordSize()) {
+      const item = path.nextCopy()
+      if (item === undefined) break
+      item.write(path.writer, now)
+      items.push(item)
+      path.counters.reinjected += item.octets
+    }
+    this.#finish(path, items, items.length > 0, now)
+  }
+
+  /**
+   * A stream that may not send because the receiver waits for octets that a slow path has: those go once more on a path
+   * that is sooner there, within a budget.
+   */
+  #hurry(now: Micros): void {
+    this.#hurryAt = NEVER
+    if (this.#willing.length < 2) return
+    for (const path of this.#willing) {
+      const record = path.oldest
+      if (record === undefined || record.isGivenUp) continue
+      const span = record.items.find((item) => item instanceof StreamSpan && this.#holdsUp(item))
+      if (span === undefined) continue
+      const { srtt, rttvar } = path.estimator
+      const at = addMicros(record.sentAt, 1.5 * srtt + 4 * rttvar)
+      if (at > now) this.#hurryAt = earliest(this.#hurryAt, at)
+      else this.#hurryOn(span as StreamSpan, path, now)
+    }
+    this.#sendCopies(now)
+  }
+
+  #hurryOn(span: StreamSpan, path: Path, now: Micros): void {
+    if (this.#hurried + span.octets > this.#counters.octetsOut * REINJECT_SHARE + REINJECT_EXTRA) return
+    const other = this.#sooner(path, now)
+    if (other === undefined) return
+    span.isHurried = true
+    this.#hurried += span.octets
+    other.addCopy(span)
+  }
+
+  /** Everything else of its stream waits for this span. */
+  #holdsUp({ stream, from, to, isHurried }: StreamSpan): boolean {
+    const { send, credit } = stream
+    if (isHurried || stream.isOver || from > send.acked || to <= send.acked) return false
+    const isFull = send.sent - send.acked > (credit - send.acked) / 2
+    return isFull || this.#credit.sent >= this.#credit.limit
+  }
+
+  #sooner(path: Path, now: Micros): Path | undefined {
+    const there = path.estimator.srtt
+    return this.#willing.find((other) => other !== path && hasRoom(other, now) && other.estimator.srtt < there)
+  }
+
+  /** Acknowledgements that this record may carry: of its own path, and of paths that are slower. */
+  #writeAcks(carrier: Path, now: Micros): void {
+    for (const path of this.#paths) {
+      if (path === carrier || carrier.estimator.srtt <= path.estimator.srtt) path.writeAck(carrier, now)
+    }
+  }
+
+  #sendAcks(now: Micros): void {
+    const fastest = this.#fastest()
+    for (const path of this.#paths) {
+      const isDue = path.ackAt <= now
+      const carrier = fastest ?? path
+      if (isDue && carrier !== path) this.#sendAck(path, carrier, now)
+      if ((isDue && carrier === path) || path.ackHereAt <= now) this.#sendAck(path, path, now)
+    }
+  }
+
+  #sendAck(path: Path, carrier: Path, now: Micros): void {
+    if (carrier.state === 'closed') return
+    carrier.writer.begin()
+    path.writeAck(carrier, now)
+    this.#writeAcks(carrier, now)
+    this.#finish(carrier, [], false, now)
+  }
+
+  /** When an acknowledgement is due, or something late is to be sent once more. */
+  pollAt(): Micros {
+    let at = this.#hurryAt
+    for (const path of this.#paths) at = earliest(at, earliest(path.ackAt, path.ackHereAt))
+    return at
+  }
+}

@@ -1,0 +1,27 @@
+import type { Path } from './path.ts'
+
+/** Paths that are gone, of which acknowledgements may still come. */
+const REMEMBERED = 16
+
+/** The paths of a session, those that just went included. */
+export class PathBook {
+  readonly open = new Set<Path>()
+  readonly #byId = new Map<number, Path>()
+  readonly #gone: Path[] = []
+
+  add(path: Path): void {
+    this.open.add(path)
+    this.#byId.set(path.id, path)
+  }
+
+  remove(path: Path): void {
+    this.open.delete(path)
+    this.#gone.unshift(path)
+    for (const old of this.#gone.splice(REMEMBERED)) this.#byId.delete(old.id)
+  }
+
+  /** The path of that number, or undefined when it never was, or long ago. */
+  find(id: number): Path | undefined {
+    return this.#byId.get(id)
+  }
+}

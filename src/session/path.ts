@@ -1,0 +1,334 @@
+import { addMicros, type Micros, NEVER } from '../base/types.ts'
+import { type Carried, lose, type SentRecord } from './carried.ts'
+import { PathEstimator } from './estimator.ts'
+import type { PathRole } from './frame.ts'
+import { ACK_DELAY, ACK_EVERY, FIRST_PROBE, FLUSH, LAST_PROBE, SMALLEST_RECORD } from './limits.ts'
+import type { PathInput, Pipe } from './pipe.ts'
+import { RecordWriter } from './record-writer.ts'
+
+/** Copies that wait before those that are not needed any more are thrown away. */
+const MANY_COPIES = 512
+/** Records whose times are remembered. */
+const SENT_TIMES = 1024
+
+/** `stalled`: nothing was acknowledged for too long, and others carry what it had. `closing`: it will be ended. */
+export type PathState = 'open' | 'stalled' | 'closing' | 'closed'
+
+export interface PathOptions {
+  /** Agreed by both sides, and never used again in this session. */
+  readonly id: number
+  readonly pipe: Pipe
+  /** For people. */
+  readonly name?: string
+  readonly role?: PathRole
+  /** Its share under `weighted`. Default 1. */
+  readonly weight?: number
+}
+
+/** What happened on a path, for status and metrics; octets and times in microseconds. */
+export interface PathCounters {
+  octetsOut: number
+  octetsIn: number
+  recordsOut: number
+  recordsIn: number
+  /** Of `octetsOut`: sent because another path was late or gone. */
+  reinjected: number
+  stalls: number
+}
+
+/** One path of a session: what is on its way there, what came from there, and what is known of it. */
+export class Path implements PathInput {
+  readonly id: number
+  readonly name: string
+  readonly pipe: Pipe
+  readonly estimator = new PathEstimator()
+  readonly counters: PathCounters = {
+    octetsOut: 0,
+    octetsIn: 0,
+    recordsOut: 0,
+    recordsIn: 0,
+    reinjected: 0,
+    stalls: 0,
+  }
+  readonly writer = new RecordWriter()
+  role: PathRole
+  weight: number
+  state: PathState = 'open'
+  /** Why it ended. */
+  reason = ''
+  /** Octets of records that ask for acknowledgement and have none. */
+  inFlight = 0
+  /** The pipe takes more. */
+  isWritable = true
+  /** Octets that came and were not looked at. */
+  inbox: Uint8Array[] = []
+  /** What another path is late with, or carries too. */
+  #copies: Carried[] = []
+  /** Of the weighted scheduler. */
+  debt = 0
+  stalledAt: Micros = NEVER
+  heardAt: Micros
+  /** When its round trip was last asked for or told; NEVER before the first time. */
+  pingedAt: Micros = NEVER
+  readonly #onWork: (path: Path) => void
+  readonly #sent: SentRecord[] = []
+  /** When each of the last records was sent, and up to which of them round trips were measured. */
+  readonly #sentTimes = new Float64Array(SENT_TIMES)
+  #timed = 0
+  #head = 0
+  /** When the peer last acknowledged something, or something went out with nothing before it. */
+  #progressAt: Micros
+  /** Records that came, octets of them since the last acknowledgement, and when that is due. */
+  #received = 0
+  /** Up to the last of them that asks for one. */
+  #asked = 0
+  #receivedAt: Micros = 0 as Micros
+  #unackedOctets = 0
+  #ackAt: Micros = NEVER
+  /** What was last said on any path, and on this one. */
+  #acked = 0
+  #ackedHere = 0
+  #ackedHereAt: Micros = 0 as Micros
+  #probeAt: Micros = NEVER
+  #probeGap = FIRST_PROBE
+
+  constructor(options: PathOptions, now: Micros, onWork: (path: Path) => void) {
+    this.id = options.id
+    this.pipe = options.pipe
+    this.name = options.name ?? `path ${options.id}`
+    this.role = options.role ?? 'primary'
+    this.weight = options.weight ?? 1
+    this.estimator.deliveredAt = now
+    this.heardAt = now
+    this.#progressAt = now
+    this.#onWork = onWork
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    if (this.state === 'closed') return
+    this.inbox.push(bytes)
+    this.#onWork(this)
+  }
+
+  onWritable(): void {
+    this.isWritable = true
+    this.#onWork(this)
+  }
+
+  onClosed(reason: string): void {
+    if (this.state === 'closed') return
+    this.reason = reason
+    this.state = 'closed'
+    this.#onWork(this)
+  }
+
+  /** Whether new data may be put on it. */
+  get isUsable(): boolean {
+    return this.state === 'open'
+  }
+
+  /** Octets that fit on it now. */
+  room(now: Micros): number {
+    if (!this.isWritable || this.writer.octets >= FLUSH) return 0
+    return this.estimator.cap(now) - this.inFlight
+  }
+
+  /** Records that were sent. */
+  get sentCount(): number {
+    return this.counters.recordsOut
+  }
+
+  /** The oldest record that has no acknowledgement and was not given up. */
+  get oldest(): SentRecord | undefined {
+    return this.#sent[this.#head]
+  }
+
+  /** It carries this as well, as soon as it has room. */
+  addCopy(item: Carried): void {
+    item.copies++
+    this.#copies.push(item)
+    if (this.#copies.length % MANY_COPIES === 0) this.#copies = this.#copies.filter((copy) => !copy.isSettled)
+  }
+
+  /** The next copy that is still needed. */
+  nextCopy(): Carried | undefined {
+    for (let item = this.#copies.shift(); item !== undefined; item = this.#copies.shift()) {
+      item.copies--
+      if (!item.isSettled) return item
+    }
+    return undefined
+  }
+
+  get hasCopies(): boolean {
+    return this.#copies.length > 0
+  }
+
+  /** Hands the record that the writer has just finished to memory; it goes with the next `flush`. */
+  onSent(
+    octets: number,
+    items: readonly Carried[],
+    isAsking: boolean,
+    { now, isIdle }: { now: Micros; isIdle: boolean },
+  ) {
+    const number = this.counters.recordsOut++
+    this.#sentTimes[number % SENT_TIMES] = now
+    this.counters.octetsOut += octets
+    if (!isAsking) return
+    const { estimator } = this
+    if (this.inFlight === 0) {
+      this.#progressAt = now
+      estimator.deliveredAt = now
+    }
+    this.inFlight += octets
+    for (const item of items) item.copies++
+    const { delivered, deliveredAt } = estimator
+    this.#sent.push({ number, octets, sentAt: now, delivered, deliveredAt, isIdle, items, isGivenUp: false })
+  }
+
+  /** Gives the pipe what was written. */
+  flush(): void {
+    if (this.writer.octets === 0) return
+    const pieces = this.writer.take()
+    if (this.state === 'closed') return
+    this.isWritable = this.pipe.write(pieces)
+  }
+
+  /** The peer has `count` of our records; false when we never sent so many. */
+  onAck(count: number, delay: number, isHere: boolean, now: Micros): boolean {
+    if (count > this.counters.recordsOut) return false
+    if (isHere) this.#onOwnAck(count, delay, now)
+    let newest: SentRecord | undefined
+    let octets = 0
+    while (this.#head < this.#sent.length && this.#sent[this.#head]!.number < count) {
+      newest = this.#sent[this.#head]!
+      this.#sent[this.#head++] = NONE
+      octets += newest.octets
+      for (const item of newest.items) item.onAcked()
+    }
+    if (newest === undefined) return true
+    this.#compact()
+    this.inFlight -= octets
+    this.#progressAt = now
+    this.estimator.onDelivered(octets, newest, now)
+    if (this.state === 'stalled') this.#recover()
+    return true
+  }
+
+  /** A record came. */
+  onRecord(octets: number, isAsking: boolean, now: Micros): void {
+    this.#received++
+    this.counters.recordsIn++
+    this.#receivedAt = now
+    if (!isAsking) return
+    this.#asked = this.#received
+    this.#unackedOctets += octets
+    if (this.#unackedOctets >= ACK_EVERY) this.#ackAt = now
+    else if (this.#ackAt === NEVER) this.#ackAt = addMicros(now, ACK_DELAY)
+  }
+
+  /** The peer wants to know at once. */
+  askAck(now: Micros): void {
+    this.#ackAt = now
+    this.#ackedHereAt = 0 as Micros
+  }
+
+  /** When an acknowledgement of what came here is due, on whatever path. */
+  get ackAt(): Micros {
+    return this.#ackAt
+  }
+
+  /** When one should go on this very path: once in half a round trip, so that nobody takes it for dead for another's sake. */
+  get ackHereAt(): Micros {
+    if (this.#asked <= this.#ackedHere || this.state === 'closed') return NEVER
+    return addMicros(this.#ackedHereAt, this.estimator.srtt / 2)
+  }
+
+  /** Puts the acknowledgement of what came on this path in a record of `carrier`, when there is news. */
+  writeAck(carrier: Path, now: Micros): void {
+    const isHere = carrier === this
+    if (this.#asked <= (isHere ? this.#ackedHere : this.#acked)) return
+    carrier.writer.ack(this.id, this.#received, now - this.#receivedAt)
+    this.#acked = this.#received
+    this.#unackedOctets = 0
+    this.#ackAt = NEVER
+    if (isHere) {
+      this.#ackedHere = this.#received
+      this.#ackedHereAt = now
+    }
+  }
+
+  /** Records that came, to be told when the path is gone. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** When silence with something in flight becomes a stall, or a stalled path is asked again. */
+  get watchAt(): Micros {
+    if (this.state === 'stalled') return this.#probeAt
+    if (this.state !== 'open' || this.inFlight === 0) return NEVER
+    return addMicros(this.#progressAt, this.estimator.stallTime)
+  }
+
+  /** It was silent for too long: it carries nothing more, until it speaks again. */
+  stall(now: Micros): void {
+    this.state = 'stalled'
+    this.stalledAt = now
+    this.counters.stalls++
+    this.#probeGap = FIRST_PROBE
+    this.#probeAt = addMicros(now, this.#probeGap)
+    this.giveUp()
+  }
+
+  /** Asks a stalled path; the caller writes the record. */
+  probed(now: Micros): void {
+    this.#probeGap = Math.min(2 * this.#probeGap, LAST_PROBE)
+    this.#probeAt = addMicros(now, this.#probeGap)
+  }
+
+  /** All that is on its way here may be lost. */
+  giveUp(): void {
+    for (let i = this.#head; i < this.#sent.length; i++) {
+      const record = this.#sent[i]!
+      if (record.isGivenUp) continue
+      record.isGivenUp = true
+      for (const item of record.items) lose(item)
+    }
+    for (const item of this.#copies.splice(0)) lose(item)
+  }
+
+  /** Only what came back on the path itself tells its round trip; most is acknowledged sooner, on a faster one. */
+  #onOwnAck(count: number, delay: number, now: Micros): void {
+    if (count <= this.#timed || this.counters.recordsOut - count >= SENT_TIMES) return
+    this.#timed = count
+    this.estimator.onRtt(now - this.#sentTimes[(count - 1) % SENT_TIMES]! - delay, now)
+    this.pingedAt = now
+  }
+
+  #recover(): void {
+    this.state = 'open'
+    this.stalledAt = NEVER
+    this.#probeAt = NEVER
+    this.estimator.restart(10 * SMALLEST_RECORD)
+  }
+
+  #compact(): void {
+    if (this.#head === this.#sent.length) {
+      this.#sent.length = 0
+      this.#head = 0
+    } else if (this.#head > 256) {
+      this.#sent.splice(0, this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+const NONE: SentRecord = {
+  number: 0,
+  octets: 0,
+  sentAt: 0 as Micros,
+  delivered: 0,
+  deliveredAt: 0 as Micros,
+  isIdle: true,
+  items: [],
+  isGivenUp: true,
+}

@@ -1,0 +1,39 @@
+import type { Micros } from '../base/types.ts'
+
+/** Lets a window grow by so many octets: the one that is limited asks whoever has the memory. */
+export type Allow = (octets: number) => number
+
+/**
+ * How much the other side may send: a window that doubles while it is used up within two round trips, up to its limit.
+ * New credit is told when half of the window has been.
+ */
+export class ReceiveWindow {
+  /** The octet that the other side may not pass. */
+  limit: number
+  #size: number
+  readonly #most: number
+  readonly #allow: Allow
+  #toldAt: Micros = 0 as Micros
+
+  constructor(size: number, most: number, allow: Allow = (octets) => octets) {
+    this.limit = size
+    this.#size = size
+    this.#most = Math.max(size, most)
+    this.#allow = allow
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** So much has been done with; whether there is new credit to tell. */
+  onDone(done: number, rtt: number, now: Micros): boolean {
+    if (this.limit - done > this.#size / 2) return false
+    if (now - this.#toldAt < 2 * rtt && this.#size < this.#most) {
+      this.#size += this.#allow(Math.min(this.#size, this.#most - this.#size))
+    }
+    this.#toldAt = now
+    this.limit = done + this.#size
+    return true
+  }
+}

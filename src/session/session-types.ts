@@ -1,0 +1,39 @@
+import type { Budget } from './budget.ts'
+import type { SchedulerName } from './schedulers/by-name.ts'
+
+export type SessionRole = 'client' | 'server'
+
+export interface SessionOptions {
+  readonly role: SessionRole
+  /** Default `aggregate`. */
+  readonly scheduler?: SchedulerName
+  /** What may be under way to us in all, at most, octets. Default 64 MiB. */
+  readonly window?: number
+  /** The same for one stream. Default 16 MiB. */
+  readonly streamWindow?: number
+  /** Streams and flows that the other side may have open at once. Default 10,000. */
+  readonly maxStreams?: number
+  /** Memory that windows of all sessions share. Default: one of its own. */
+  readonly budget?: Budget
+  /** Called when `poll` should be called soon: octets came (`isUrgent`), or a user did something. */
+  readonly onWork?: (isUrgent: boolean) => void
+}
+
+/** What a session counts; octets of streams are payload. */
+export interface SessionCounters {
+  streamsOpened: number
+  streamsAccepted: number
+  streamsRefused: number
+  octetsOut: number
+  octetsIn: number
+  /** Arrived twice: on two paths, or after a path was given up too early. */
+  repeatedIn: number
+  datagramsOut: number
+  datagramsIn: number
+  datagramsDropped: number
+  /** Paths that were ended because what came on them was no session's. */
+  faults: number
+}
+
+/** What happened to a path. */
+export type PathEvent = 'stalled' | 'recovered' | 'closed'

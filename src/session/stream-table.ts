@@ -1,0 +1,125 @@
+import { Flow, type FlowOwner } from './flow.ts'
+import { FLOW_BIT, ID_STEP } from './frame.ts'
+import { IdSpace } from './id-space.ts'
+import { MAX_EARLY_DATAGRAMS, MAX_SERVICE, MAX_TEXT, STREAM_WINDOW } from './limits.ts'
+import { ReceiveWindow } from './receive-window.ts'
+import { Stream, type StreamOwner } from './stream.ts'
+import { type Opening, ResetCode } from './stream-types.ts'
+
+const UNKNOWN: Opening = { service: '', target: '', source: '' }
+const encoder = new TextEncoder()
+
+export interface TableLimits {
+  readonly isServer: boolean
+  readonly streamWindow: number
+  readonly maxStreams: number
+}
+
+export const isFlowId = (id: number): boolean => id % ID_STEP >= FLOW_BIT
+
+/** The streams and flows of a session by their numbers, and whether a number may be what it claims to be. */
+export class StreamTable {
+  readonly streams = new Map<number, Stream>()
+  readonly flows = new Map<number, Flow>()
+  readonly #owner: StreamOwner & FlowOwner
+  readonly #limits: TableLimits
+  readonly #ids: IdSpace
+  /** Of those above, what the other side opened. */
+  #theirs = 0
+
+  constructor(owner: StreamOwner & FlowOwner, limits: TableLimits) {
+    this.#owner = owner
+    this.#limits = limits
+    this.#ids = new IdSpace(limits.isServer)
+  }
+
+  get isEmpty(): boolean {
+    return this.streams.size === 0 && this.flows.size === 0
+  }
+
+  /** A stream of ours. @throws {RangeError} for texts that are too long. */
+  openStream(opening: Opening): Stream {
+    checkOpening(opening)
+    return this.#addStream(this.#ids.allocate(false), true, opening)
+  }
+
+  /** A flow of ours. @throws {RangeError} for texts that are too long. */
+  openFlow(opening: Opening): Flow {
+    checkOpening(opening)
+    return this.#addFlow(this.#ids.allocate(true), true, opening)
+  }
+
+  /** The stream of that number, which begins now if the other side may begin it; undefined when it is gone. */
+  stream(id: number): Stream | undefined | 'fault' {
+    const found = this.streams.get(id)
+    if (found !== undefined) return found
+    const kind = this.#begin(id)
+    return kind === 'new' ? this.#addStream(id, false, UNKNOWN) : kind
+  }
+
+  /** The same for a flow. */
+  flow(id: number): Flow | undefined | 'fault' {
+    const found = this.flows.get(id)
+    if (found !== undefined) return found
+    const kind = this.#begin(id)
+    return kind === 'new' ? this.#addFlow(id, false, UNKNOWN) : kind
+  }
+
+  forgetStream(stream: Stream): void {
+    if (this.streams.delete(stream.id) && !stream.isOurs) this.#theirs--
+  }
+
+  forgetFlow(flow: Flow): void {
+    if (this.flows.delete(flow.id) && !flow.isOurs) this.#theirs--
+  }
+
+  /** More than the other side may have open. */
+  get isFull(): boolean {
+    return this.#theirs > this.#limits.maxStreams
+  }
+
+  #begin(id: number): 'new' | 'fault' | undefined {
+    const kind = this.#ids.classify(id)
+    // One of ours that is not there is gone.
+    if (kind === 'known' || kind === 'ours') return undefined
+    if (kind === 'far') return 'fault'
+    this.#ids.see(id)
+    this.#theirs++
+    return 'new'
+  }
+
+  #addStream(id: number, isOurs: boolean, opening: Opening): Stream {
+    const window = new ReceiveWindow(STREAM_WINDOW, this.#limits.streamWindow)
+    const stream = new Stream(this.#owner, { id, isOurs, opening, window, credit: STREAM_WINDOW })
+    this.streams.set(id, stream)
+    return stream
+  }
+
+  #addFlow(id: number, isOurs: boolean, opening: Opening): Flow {
+    const flow = new Flow(this.#owner, { id, isOurs, opening })
+    this.flows.set(id, flow)
+    return flow
+  }
+}
+
+/** A datagram before it is known what its flow is: some are kept. */
+export function keepEarly(flow: Flow, bytes: Uint8Array, age: number): void {
+  if (flow.early !== undefined && flow.early.length < MAX_EARLY_DATAGRAMS) flow.early.push({ bytes, age })
+}
+
+/** Ends a stream or flow that the other side may not open. */
+export const refuse = (one: Stream | Flow): void =>
+  one instanceof Stream ? one.reset(ResetCode.LIMIT) : one.close(ResetCode.LIMIT)
+
+/** The texts of an opening as they travel. */
+export const encodeOpening = ({ service, target, source }: Opening): Uint8Array[] =>
+  [service, target, source].map((text) => encoder.encode(text))
+
+function checkOpening(opening: Opening): void {
+  const [service, target, source] = encodeOpening(opening) as [Uint8Array, Uint8Array, Uint8Array]
+  if (service.length === 0 || service.length > MAX_SERVICE) {
+    throw new RangeError(`A service's name has 1 to ${MAX_SERVICE} octets, "${opening.service}" has ${service.length}`)
+  }
+  const longest = Math.max(target.length, source.length)
+  if (longest > MAX_TEXT) throw new RangeError(`Target and source have at most ${MAX_TEXT} octets, not ${longest}`)
+}

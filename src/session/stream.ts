@@ -1,0 +1,340 @@
+import type { Micros } from '../base/types.ts'
+import type { Carried } from './carried.ts'
+import { ControlFrame, type ControlQueue } from './control.ts'
+import { MAX_WRITE_AHEAD, QUANTUM, WRITE_AHEAD } from './limits.ts'
+import { Reassembly } from './reassembly.ts'
+import type { ReceiveWindow } from './receive-window.ts'
+import type { RecordWriter } from './record-writer.ts'
+import { SendQueue } from './send-queue.ts'
+import { type Opening, ResetCode, type SessionStream, type StreamEvents } from './stream-types.ts'
+
+/** What a stream asks of its session. */
+export interface StreamOwner {
+  readonly control: ControlQueue
+  /** Something is to be sent, or somebody to be told: poll soon. */
+  onTouched(stream: Stream): void
+  /** Octets were taken out of what waits for its reader. */
+  onTaken(octets: number): void
+  /** Both directions are done: forget it. */
+  onGone(stream: Stream): void
+}
+
+export interface StreamInit {
+  readonly id: number
+  readonly isOurs: boolean
+  readonly opening: Opening
+  readonly window: ReceiveWindow
+  /** What the other side lets us send at first. */
+  readonly credit: number
+}
+
+/** A stream between its user and the session: what is to be sent, what came, and how it ends. */
+export class Stream implements SessionStream {
+  readonly id: number
+  readonly isOurs: boolean
+  readonly send = new SendQueue()
+  readonly receive = new Reassembly()
+  readonly window: ReceiveWindow
+  opening: Opening
+  events: StreamEvents = {}
+  /** The octet that we may not pass, as the other side said. */
+  credit: number
+  /** It stands among those that have something to send; it stands among those whose users are to be told. */
+  isListed = false
+  isTouched = false
+  /** Octets it may send before it gives way. */
+  quantum = QUANTUM
+  /** The other side has said what it is: before that, only octets of it came. */
+  isOpened: boolean
+  readonly #owner: StreamOwner
+  #ahead = WRITE_AHEAD
+  #wantsWritable = false
+  #isAccepted = false
+  #isStopped = false
+  #isStopSent = false
+  #isReset = false
+  #isResetHeard = false
+  #isGone = false
+  /** What the user is to be told, in this order. */
+  #tellAccepted = false
+  #tellReadable = false
+  #tellStopped = -1
+  #tellReset = -1
+
+  constructor(owner: StreamOwner, { id, isOurs, opening, window, credit }: StreamInit) {
+    this.#owner = owner
+    this.id = id
+    this.isOurs = isOurs
+    this.isOpened = isOurs
+    this.opening = opening
+    this.window = window
+    this.credit = credit
+  }
+
+  get service(): string {
+    return this.opening.service
+  }
+  get target(): string {
+    return this.opening.target
+  }
+  get source(): string {
+    return this.opening.source
+  }
+
+  get isEnded(): boolean {
+    return this.receive.isEnded
+  }
+
+  /** Nothing more goes either way, in good order or not. */
+  get isOver(): boolean {
+    return this.#isReset || this.#isGone
+  }
+
+  accept(): void {
+    if (this.isOurs || this.#isAccepted || this.isOver) return
+    this.#isAccepted = true
+    this.#owner.control.push(new ControlFrame(this.#owner.control, (writer) => writer.accept(this.id)))
+    this.#touch()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.isOver || this.#isStopped || this.send.isEnded) return true
+    this.send.write(bytes)
+    this.#touch()
+    if (this.send.unsent < this.#ahead) return true
+    this.#wantsWritable = true
+    return false
+  }
+
+  end(): void {
+    if (this.isOver || this.send.isEnded) return
+    this.send.isEnded = true
+    this.#touch()
+  }
+
+  read(): Uint8Array | undefined {
+    const bytes = this.receive.take()
+    if (bytes !== undefined) this.#owner.onTaken(bytes.length)
+    if (bytes !== undefined || this.isEnded) this.#touch()
+    return bytes
+  }
+
+  stop(code: number): void {
+    if (this.isOver || this.#isStopSent || this.isEnded) return
+    this.#isStopSent = true
+    const { control } = this.#owner
+    control.push(new ControlFrame(control, (writer) => writer.stop(this.id, code)))
+    this.#discard()
+    this.#touch()
+  }
+
+  reset(code: number): void {
+    if (this.isOver) return
+    this.#resetNow(code)
+    this.#touch()
+  }
+
+  /** Octets that may go now. */
+  get sendable(): boolean {
+    if (this.isOver) return false
+    return this.send.hasLost || Math.min(this.credit, this.send.written) > this.send.sent
+  }
+
+  /** It would send if the other side let it. */
+  get isBlocked(): boolean {
+    return !this.isOver && this.send.unsent > 0 && this.credit <= this.send.sent
+  }
+
+  /** The next frame's worth, at most `most` octets of payload and no new octet beyond `credit`. */
+  nextSpan(most: number, credit: number): StreamSpan | undefined {
+    const { send } = this
+    const from = send.nextFrom()
+    const to = send.nextTo(most, Math.min(credit, this.credit))
+    if (to === from && !(send.isEnded && to === send.written)) return undefined
+    const isEnd = send.take(from, to)
+    return new StreamSpan(this, from, to, isEnd)
+  }
+
+  onAccepted(): void {
+    if (!this.isOurs || this.#isAccepted) return
+    this.#isAccepted = true
+    this.#tellAccepted = true
+    this.#touch()
+  }
+
+  onCredit(limit: number): void {
+    if (limit > this.credit) this.credit = limit
+  }
+
+  /** Octets came; false when they contradict what was said before. */
+  onOctets(offset: number, bytes: Uint8Array, isEnd: boolean): boolean {
+    const { receive } = this
+    if (offset + bytes.length > this.window.limit) return false
+    if (!receive.insert(offset, bytes, isEnd)) return false
+    if (this.#isStopSent || this.isOver) this.#discard()
+    else if (receive.hasReady || receive.isEnded) this.#tellReadable = true
+    return true
+  }
+
+  /** The reader has taken something: tell the other side, when it is worth it. */
+  renewCredit(rtt: number, now: Micros): void {
+    if (this.receive.end !== undefined || this.isOver) return
+    if (!this.window.onDone(this.receive.read, rtt, now)) return
+    const { control } = this.#owner
+    const { limit } = this.window
+    // A later one says more.
+    const isObsolete = (): boolean => this.isOver || this.window.limit > limit
+    control.push(new ControlFrame(control, (writer) => writer.streamCredit(this.id, limit), { isObsolete }))
+  }
+
+  onStop(code: number): void {
+    if (this.isOver || this.#isStopped) return
+    this.#isStopped = true
+    this.#tellStopped = code
+    // Nobody wants what is left; the end, where we are, completes our direction.
+    this.send.clear()
+    this.send.isEnded = true
+    this.#touch()
+  }
+
+  onReset(code: number): void {
+    this.#isResetHeard = true
+    if (!this.#isReset) {
+      this.#resetNow(ResetCode.CANCELLED)
+      this.#tellReset = code
+    }
+    this.#touch()
+  }
+
+  /** The session has ended. */
+  onSessionEnd(code: number): void {
+    if (this.isOver) return
+    this.#isReset = true
+    this.#isGone = true
+    this.#letGo()
+    this.#tellReset = code
+  }
+
+  /** Tells the user what is new; after this nothing is. */
+  tell(): void {
+    const { events } = this
+    if (this.#tellAccepted) {
+      this.#tellAccepted = false
+      events.onAccepted?.()
+    }
+    if (this.#tellReadable) {
+      this.#tellReadable = false
+      if (!this.isOver) events.onReadable?.()
+    }
+    if (this.#tellStopped >= 0) {
+      const code = this.#tellStopped
+      this.#tellStopped = -1
+      if (!this.isOver) events.onStopped?.(code)
+    }
+    if (this.#tellReset >= 0) {
+      const code = this.#tellReset
+      this.#tellReset = -1
+      events.onReset?.(code)
+    }
+    if (this.#wantsWritable && this.send.unsent < this.#ahead / 2 && !this.isOver) {
+      this.#wantsWritable = false
+      this.#stretch()
+      events.onWritable?.()
+    }
+    this.#finish()
+  }
+
+  /** Something of it went out, arrived or was lost. */
+  touched(): void {
+    this.#touch()
+  }
+
+  /** Runs dry while it may send: its user may write further ahead. Is held up: it need not. */
+  #stretch(): void {
+    if (this.send.unsent === 0) this.#ahead = Math.min(2 * this.#ahead, MAX_WRITE_AHEAD)
+    else if (this.isBlocked) this.#ahead = Math.max(this.#ahead / 2, WRITE_AHEAD)
+  }
+
+  #resetNow(code: number): void {
+    this.#isReset = true
+    const { control } = this.#owner
+    const finalOffset = this.send.sent
+    control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, finalOffset)))
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    this.send.clear()
+    this.#discard()
+  }
+
+  #discard(): void {
+    const before = this.receive.read
+    this.receive.discard()
+    this.#owner.onTaken(this.receive.read - before)
+  }
+
+  /** Both directions are done. */
+  #finish(): void {
+    if (this.#isGone) return
+    // Where all of the other side's octets came, it may have forgotten the stream already, and answer nothing.
+    const isHeard = this.#isResetHeard || this.receive.next === this.receive.end
+    const isDone = this.#isReset ? isHeard : this.send.isDone && this.receive.isEnded
+    if (!isDone) return
+    this.#isGone = true
+    this.#owner.onGone(this)
+    if (!this.#isReset) this.events.onClosed?.()
+  }
+
+  #touch(): void {
+    this.#owner.onTouched(this)
+  }
+}
+
+/** Octets of a stream in one record. */
+export class StreamSpan implements Carried {
+  readonly stream: Stream
+  readonly from: number
+  readonly to: number
+  readonly isEnd: boolean
+  /** It was put on another path already, because the receiver's window waits for it. */
+  isHurried = false
+  copies = 0
+
+  constructor(stream: Stream, from: number, to: number, isEnd: boolean) {
+    this.stream = stream
+    this.from = from
+    this.to = to
+    this.isEnd = isEnd
+  }
+
+  get octets(): number {
+    return this.to - this.from + 16
+  }
+
+  get isSettled(): boolean {
+    const { stream } = this
+    if (stream.isOver) return true
+    return this.to <= stream.send.acked && (!this.isEnd || stream.send.isEndAcked)
+  }
+
+  write(writer: RecordWriter): void {
+    const { send } = this.stream
+    // What is acknowledged already is gone from memory.
+    const from = Math.min(this.to, Math.max(this.from, send.acked))
+    writer.stream(this.stream.id, from, this.to - from, this.isEnd)
+    send.pieces(from, this.to, (piece) => writer.payload(piece))
+  }
+
+  onAcked(): void {
+    const { stream } = this
+    if (stream.isOver) return
+    stream.send.onAcked(this.from, this.to, this.isEnd)
+    if (stream.send.isDone) stream.touched()
+  }
+
+  onLost(): void {
+    const { stream } = this
+    if (!stream.isOver && stream.send.onLost(this.from, this.to, this.isEnd)) stream.touched()
+  }
+}

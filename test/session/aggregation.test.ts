@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { seededRng } from '../../src/base/rng.ts'
+import type { SessionOptions } from '../../src/session/session-types.ts'
+import { MBIT, SessionPair } from './pair.ts'
+import { type Drained, drain, fill } from './traffic.ts'
+
+const MIB = 1_048_576
+
+/** Mbit/s, round trip in ms, share of packets lost below. */
+type Line = readonly [mbit: number, rtt: number, loss?: number]
+
+interface Outcome {
+  readonly mbit: number
+  readonly got: Drained
+}
+
+/** Carries `octets` over the lines; the rate from the first octet to the last acknowledgement. */
+function transfer(lines: readonly Line[], octets: number, options: Partial<SessionOptions>): Outcome {
+  const pair = new SessionPair({ client: options, server: options })
+  lines.forEach(([mbit, rtt, loss = 0], i) => {
+    pair.addPath({ rate: mbit * MBIT, delay: rtt * 500, loss, rng: seededRng(i + 1) })
+  })
+  let got: Drained | undefined
+  let doneAt = 0
+  pair.server.onStream = (stream) => {
+    got = drain(stream, () => pair.now)
+    stream.end()
+  }
+  const stream = pair.client.openStream({ service: 'bulk', target: '', source: '' })
+  stream.events = {
+    onClosed: () => {
+      doneAt = pair.now
+    },
+  }
+  fill(stream, octets)
+  for (let seconds = 1; doneAt === 0 && seconds < 120; seconds++) pair.run(seconds)
+  assert.ok(got?.isSound, 'every octet is the right one')
+  assert.equal(got.octets, octets)
+  return { mbit: (octets * 8) / doneAt, got }
+}
+
+const large = { window: 8 * MIB, streamWindow: 8 * MIB }
+const small = { window: MIB, streamWindow: MIB }
+
+describe('aggregate, with a window of 8 MiB, reaches of the sum of the lines', () => {
+  const cells: readonly [share: number, lines: readonly Line[]][] = [
+    [
+      0.95,
+      [
+        [50, 20],
+        [50, 20],
+      ],
+    ],
+    [
+      0.95,
+      [
+        [50, 20],
+        [50, 20],
+        [50, 20],
+      ],
+    ],
+    [
+      0.95,
+      [
+        [25, 20],
+        [25, 20],
+        [25, 20],
+        [25, 20],
+      ],
+    ],
+    [
+      0.92,
+      [
+        [50, 20],
+        [50, 100],
+      ],
+    ],
+    [
+      0.92,
+      [
+        [50, 20],
+        [10, 200],
+      ],
+    ],
+    [
+      0.92,
+      [
+        [20, 20],
+        [5, 300],
+      ],
+    ],
+    [
+      0.92,
+      [
+        [80, 10],
+        [20, 80, 0.001],
+      ],
+    ],
+    [
+      0.92,
+      [
+        [50, 20, 0.01],
+        [50, 20, 0.01],
+      ],
+    ],
+  ]
+  for (const [share, lines] of cells) {
+    it(`${100 * share} % over ${lines.map(([mbit, rtt]) => `${mbit} Mbit/s ${rtt} ms`).join(' + ')}`, () => {
+      const sum = lines.reduce((total, [mbit]) => total + mbit, 0)
+      const { mbit } = transfer(lines, sum * 1.2 * MIB, large)
+      assert.ok(mbit >= share * sum, `${mbit.toFixed(1)} of ${sum} Mbit/s`)
+    })
+  }
+})
+
+describe('aggregate, with a window of 1 MiB, is not below the best line alone', () => {
+  const cells: readonly (readonly Line[])[] = [
+    [
+      [50, 20],
+      [50, 100],
+    ],
+    [
+      [50, 20],
+      [10, 200],
+    ],
+    [
+      [20, 20],
+      [5, 300],
+    ],
+  ]
+  for (const lines of cells) {
+    it(lines.map(([mbit, rtt]) => `${mbit} Mbit/s ${rtt} ms`).join(' + '), () => {
+      const octets = lines[0]![0] * 1.2 * MIB
+      const both = transfer(lines, octets, small)
+      const alone = transfer(lines.slice(0, 1), octets, small)
+      // Before a slow line is known, what it was given may hold the others up for once.
+      assert.ok(both.mbit >= 0.98 * alone.mbit, `${both.mbit.toFixed(1)} against ${alone.mbit.toFixed(1)} Mbit/s`)
+    })
+  }
+})
+
+describe('two runs', () => {
+  it('are the same to the octet', () => {
+    const lines: readonly Line[] = [
+      [50, 20, 0.01],
+      [10, 200],
+    ]
+    const [first, second] = [transfer(lines, 8 * MIB, large), transfer(lines, 8 * MIB, large)]
+    assert.deepEqual(first, second)
+  })
+})

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { MBIT, SessionPair } from './pair.ts'
+import { type Drained, drain, fill } from './traffic.ts'
+
+const LINE = { rate: 50 * MBIT, delay: 10_000 }
+
+/** A transfer over two equal lines, on which a test does what it wants. */
+function transfer(octets: number, options: ConstructorParameters<typeof SessionPair>[0] = {}) {
+  const pair = new SessionPair(options)
+  pair.addPath(LINE)
+  pair.addPath(LINE)
+  const state: { got: Drained | undefined; isClosed: boolean } = { got: undefined, isClosed: false }
+  pair.server.onStream = (stream) => {
+    state.got = drain(stream, () => pair.now)
+    stream.end()
+  }
+  const stream = pair.client.openStream({ service: 'bulk', target: '', source: '' })
+  stream.events = {
+    onClosed: () => {
+      state.isClosed = true
+    },
+  }
+  fill(stream, octets)
+  return { pair, state }
+}
+
+const silence = (pair: SessionPair, index: number): void => {
+  pair.paths[index]!.there.silence()
+  pair.paths[index]!.back.silence()
+}
+
+describe('a path that falls silent under bulk', () => {
+  it('leaves no gap of more than 300 ms, and nothing lost or doubled', () => {
+    const { pair, state } = transfer(40_000_000)
+    pair.at(2, () => silence(pair, 0))
+    pair.run(15)
+    assert.ok(state.isClosed)
+    assert.ok(state.got!.isSound)
+    assert.equal(state.got!.octets, 40_000_000)
+    assert.ok(state.got!.longestGap <= 300_000, `${state.got!.longestGap} µs`)
+  })
+
+  it('carries again when it is back', () => {
+    const { pair, state } = transfer(60_000_000)
+    pair.at(1, () => silence(pair, 0))
+    let before = 0
+    pair.at(4, (now) => {
+      before = pair.paths[0]!.client.counters.octetsOut
+      pair.paths[0]!.there.resume(now)
+      pair.paths[0]!.back.resume(now)
+    })
+    pair.run(6)
+    assert.equal(pair.paths[0]!.client.state, 'open')
+    assert.ok(pair.paths[0]!.client.counters.octetsOut > before + 1_000_000)
+    pair.run(20)
+    assert.ok(state.isClosed && state.got!.isSound)
+  })
+
+  it('is left when only one direction is silent', () => {
+    const { pair, state } = transfer(40_000_000)
+    pair.at(2, () => pair.paths[0]!.back.silence())
+    pair.run(20)
+    assert.ok(state.isClosed && state.got!.isSound)
+  })
+})
+
+describe('redundant', () => {
+  it('shows no gap of more than 30 ms when a path falls silent', () => {
+    const redundant = { scheduler: 'redundant' } as const
+    const { pair, state } = transfer(12_000_000, { client: redundant, server: redundant })
+    pair.at(1, () => {
+      // What came before is how windows open.
+      state.got!.longestGap = 0
+      silence(pair, 0)
+    })
+    pair.run(10)
+    assert.ok(state.isClosed && state.got!.isSound)
+    assert.ok(state.got!.longestGap <= 30_000, `${state.got!.longestGap} µs`)
+  })
+})
+
+describe('all paths gone', () => {
+  it('freezes streams, which go on when a new path comes', () => {
+    const { pair, state } = transfer(30_000_000)
+    pair.at(1, () => {
+      for (const { client, server } of pair.paths) {
+        pair.client.dropPath(client, 'cut')
+        pair.server.dropPath(server, 'cut')
+      }
+    })
+    pair.run(31)
+    const { octets } = state.got!
+    assert.ok(octets > 0 && octets < 30_000_000)
+    pair.addPath(LINE)
+    pair.run(40)
+    assert.ok(state.isClosed && state.got!.isSound)
+    assert.equal(state.got!.octets, 30_000_000)
+  })
+})

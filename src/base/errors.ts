@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   ERR_CONFIG: 'the configuration file cannot be used as it stands',
   ERR_AUTH: 'one side of a tunnel could not prove who it is',
   ERR_REFUSED: 'the server of a tunnel will not have it, now or at all',
+  ERR_CERTIFICATE: 'the certificate of the peer is not one that is trusted',
   ERR_CLOSED: 'the stack or the socket is closed',
   ERR_WORKER: 'the thread of the stack has ended by itself',
   ABORT_ERR: 'the operation was aborted by its AbortSignal',

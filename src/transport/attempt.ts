@@ -60,10 +60,15 @@ export class Attempt {
     this.#waits = { code, what }
   }
 
-  /** Destroys the socket should the attempt fail, and swallows what it says of itself then. */
-  hold<T extends Duplex>(socket: T): T {
+  /**
+   * Destroys the socket should the attempt fail, and swallows what it says of itself then. With `beneath` in place of that
+   * one, which TLS has been laid over: it goes with it. Destroyed by itself, it would take OpenSSL's memory away from a
+   * call of OpenSSL that has not returned yet.
+   */
+  hold<T extends Duplex>(socket: T, beneath?: Duplex): T {
     // Whoever owns it later learns of errors by 'close', or listens himself.
     socket.on('error', () => undefined)
+    if (beneath !== undefined) this.#held.delete(beneath)
     this.#held.add(socket)
     if (this.signal.aborted) socket.destroy(this.signal.reason)
     return socket

@@ -41,7 +41,8 @@ export function secureProxy(
     const { host } = proxy
     const secureContext = ca === undefined ? contextOfSystem() : contextWith(ca)
     const name = isIP(host) === 0 ? { servername: host } : {}
-    return secured(attempt.hold(connect({ socket, host, secureContext, ALPNProtocols: ['http/1.1'], ...name })), proxy)
+    const secure = connect({ socket, host, secureContext, ALPNProtocols: ['http/1.1'], ...name })
+    return secured(attempt.hold(secure, socket), proxy)
   })
 }
 

@@ -4,11 +4,11 @@ import type { Micros } from '../../base/types.ts'
 import { clock as monotonicClock } from '../../driver/clock.ts'
 import { addressKey } from './address-key.ts'
 import type { Failure } from './handshake-error.ts'
-import { networkMatcher } from './target-rule.ts'
+import { type Network, networkMatcher } from './target-rule.ts'
 
 export interface GuardOptions {
   /** Networks that peers may come from. Default: all. */
-  readonly allow?: readonly string[]
+  readonly allow?: readonly (string | Network)[]
   /** Handshakes going on at once; beyond that the oldest of them is given up for a new one. Default 1024. */
   readonly maxHalfOpen?: number
   /** The same of one address; beyond that new ones are refused. Default 32. */
@@ -17,27 +17,40 @@ export interface GuardOptions {
   readonly rate?: number
   /** Connections of one address at once after a pause. Default 100. */
   readonly burst?: number
+  /** Wrong passwords of one address before it is banned. Default 5. */
+  readonly banAfter?: number
+  /** Milliseconds of the first ban; each further one is twice as long, to an hour. Default 10,000. */
+  readonly banFor?: number
   /** Addresses that are remembered; the one that was silent for longest is forgotten for a new one. Default 4096. */
   readonly maxAddresses?: number
   readonly clock?: () => Micros
 }
 
-/** How bad each failure is; a ban comes at 20, and one point is forgiven every six seconds. */
+const WRONG_PASSWORD = 4
+/** How bad each failure is; one point is forgiven every six seconds. */
 const POINTS: { readonly [failure in Failure]?: number } = {
-  credentials: 4,
-  binding: 4,
+  credentials: WRONG_PASSWORD,
+  binding: WRONG_PASSWORD,
   protocol: 2,
   version: 1,
   session: 1,
   timeout: 1,
 }
-const BAN_POINTS = 20
 const FORGIVEN_PER_MICRO = 1 / 6_000_000
-const FIRST_BAN = 10_000_000
 const LONGEST_BAN = 3_600_000_000
 /** After that long without a new ban the next one is a first one. */
 const PROBATION = 3_600_000_000
 const MICROS_PER_MS = 1000
+
+const DEFAULTS = {
+  maxHalfOpen: 1024,
+  maxHalfOpenPerAddress: 32,
+  rate: 10,
+  burst: 100,
+  banAfter: 5,
+  banFor: 10_000,
+  maxAddresses: 4096,
+}
 
 /** Why a connection is not even greeted; `retryAfter` in milliseconds. */
 export interface Rejection {
@@ -118,7 +131,7 @@ export class Guard {
   constructor({ allow, clock = monotonicClock, ...limits }: GuardOptions = {}) {
     this.#isAllowed = allow === undefined ? () => true : networkMatcher(allow)
     this.#clock = clock
-    this.#limits = { maxHalfOpen: 1024, maxHalfOpenPerAddress: 32, rate: 10, burst: 100, maxAddresses: 4096, ...limits }
+    this.#limits = { ...DEFAULTS, ...limits }
   }
 
   /** Handshakes that are going on. */
@@ -194,7 +207,7 @@ export class Guard {
     const forgiven = (now - record.pointsAt) * FORGIVEN_PER_MICRO
     record.points = Math.max(0, record.points - forgiven) + (POINTS[failure] ?? 0)
     record.pointsAt = now
-    if (record.points < BAN_POINTS) return
+    if (record.points < this.#limits.banAfter * WRONG_PASSWORD) return
     record.points = 0
     this.#ban(key, now)
   }
@@ -203,7 +216,7 @@ export class Guard {
   #ban(key: string, now: Micros): void {
     const last = this.#bans.get(key)
     const isRepeated = last !== undefined && now < last.until + PROBATION
-    const length = isRepeated ? Math.min(LONGEST_BAN, last.length * 2) : FIRST_BAN
+    const length = isRepeated ? Math.min(LONGEST_BAN, last.length * 2) : this.#limits.banFor * MICROS_PER_MS
     this.counters.count('ban')
     keepLatest(this.#bans, key, { until: (now + length) as Micros, length }, this.#limits.maxAddresses)
   }

@@ -48,12 +48,23 @@ export class HandshakeError extends NetError {
   /** The other side said so; otherwise it was found here. */
   readonly isFromPeer: boolean
 
-  constructor(failure: Failure, about: { retryAfter?: number; isFromPeer?: boolean; detail?: string } = {}) {
+  constructor(
+    failure: Failure,
+    about: { retryAfter?: number; isFromPeer?: boolean; detail?: string; cause?: unknown } = {},
+  ) {
     const { code, text } = FAILURES[failure]
     const said = about.isFromPeer ? `the server says that ${text}` : text
     super(code, `Cannot begin the session: ${said}${about.detail === undefined ? '' : `: ${about.detail}`}`)
     this.failure = failure
     this.retryAfter = about.retryAfter ?? 0
     this.isFromPeer = about.isFromPeer ?? false
+    if (about.cause !== undefined) this.cause = about.cause
+  }
+
+  /** Whatever was thrown in the middle of a handshake, as the end of that handshake and of nothing else. */
+  static of(error: unknown): HandshakeError {
+    if (error instanceof HandshakeError) return error
+    const failure = error instanceof NetError && error.code === 'EBUSY' ? 'busy' : 'protocol'
+    return new HandshakeError(failure, { detail: error instanceof Error ? error.message : String(error), cause: error })
   }
 }

@@ -17,7 +17,7 @@ export const MAX_PASSWORD = 1024
 
 /** Derivations at once: the rest of the thread pool is for files and names. */
 const MAX_AT_ONCE = 2
-const MAX_WAITING = 4096
+const MAX_WAITING = 256
 
 /** What a server keeps of a password (RFC 5802 §3): enough to check it and to prove itself, not to log in with. */
 export interface ScramKeys {
@@ -53,7 +53,7 @@ const pbkdf2Async = promisify(pbkdf2)
 
 /**
  * All keys of a password, computed outside of the event loop and a few at a time.
- * @throws {NetError} EINVAL when the password cannot be used, EBUSY when thousands wait already.
+ * @throws {NetError} EINVAL when the password cannot be used, EBUSY when hundreds wait already.
  */
 export async function deriveKeys(password: string, salt: Uint8Array, iterations: number): Promise<ClientKeys> {
   const prepared = preparePassword(password)

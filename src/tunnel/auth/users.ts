@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { Counters } from '../../base/counters.ts'
 import { NetError } from '../../base/errors.ts'
 import type { Opening } from '../../session/stream-types.ts'
+import { globMatcher } from './glob.ts'
 import { saslPrep } from './saslprep.ts'
 import { DEFAULT_ITERATIONS, deriveKeys, hmac, parseScramKeys, SALT_OCTETS, type ScramKeys } from './scram-keys.ts'
-import { globMatcher, parseTarget, type Target, targetRule } from './target-rule.ts'
+import { parseTarget, type Target, targetRule } from './target-rule.ts'
 
 /** A user as a configuration names him: with a password, or with what `hashPassword` made of one. */
 export interface UserOptions {
@@ -50,6 +51,9 @@ export interface UserStoreOptions {
   readonly iterations?: number
 }
 
+/** Users whose passwords are worked on at once. */
+const AT_ONCE = 16
+
 interface Entry {
   readonly user: User
   readonly keys: ScramKeys
@@ -85,9 +89,12 @@ export class UserStore {
   /** Takes other users from now on, all at once, or none when one of them makes no sense. @throws {NetError} EINVAL. */
   async replace(users: readonly UserOptions[]): Promise<void> {
     const entries = new Map<string, Entry>()
-    for (const entry of await Promise.all(users.map((options) => this.#entryOf(options)))) {
-      if (entries.has(entry.user.name)) throw invalid(entry.user.name, 'it is there twice')
-      entries.set(entry.user.name, entry)
+    for (let at = 0; at < users.length; at += AT_ONCE) {
+      const some = users.slice(at, at + AT_ONCE).map((options) => this.#entryOf(options))
+      for (const entry of await Promise.all(some)) {
+        if (entries.has(entry.user.name)) throw invalid(entry.user.name, 'it is there twice')
+        entries.set(entry.user.name, entry)
+      }
     }
     this.#entries = entries
     this.#looks = [...entries.values()].map(({ keys }) => ({

@@ -1,18 +1,28 @@
 import { HandshakeError } from '../auth/handshake-error.ts'
-import { HEADER_OCTETS, MAX_MESSAGE } from './messages.ts'
+import { HEADER_OCTETS, MAX_MESSAGE, type MessageType } from './messages.ts'
 
 /** Cuts what comes into messages, however it was cut on the way. Holds less than two messages. */
 export class MessageReader {
   #held: Buffer = Buffer.alloc(0)
 
-  /** Takes what came. @throws {HandshakeError} `protocol` as soon as a message claims to be longer than is allowed. */
+  /** Takes what came. */
   push(bytes: Uint8Array): void {
     const more = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#held = this.#held.length === 0 ? more : Buffer.concat([this.#held, more])
   }
 
-  /** The next whole message, with its header; undefined when there is none yet. */
-  next(): Buffer | undefined {
+  /**
+   * The next whole message, with its header; undefined when there is none yet.
+   * @throws {HandshakeError} `protocol` at the first octet of another than the expected ones, and at the header of one that
+   * claims to be too long: nobody waits for what is refused anyhow
+   */
+  next(expected: readonly MessageType[]): Buffer | undefined {
+    const type = this.#held[0]
+    if (type !== undefined && !(expected as readonly number[]).includes(type)) {
+      throw new HandshakeError('protocol', {
+        detail: `a message of type ${type}, and ${expected.join(' or ')} is expected`,
+      })
+    }
     if (this.#held.length < HEADER_OCTETS) return undefined
     const length = HEADER_OCTETS + this.#held.readUInt16BE(1)
     if (length > MAX_MESSAGE) {

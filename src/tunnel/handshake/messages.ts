@@ -209,7 +209,7 @@ function readText(bytes: Buffer): string {
 const u16 = (value: number): Buffer => Buffer.from([(value >>> 8) & 0xff, value & 0xff])
 const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
+  bytes.writeUInt32BE(Math.min(value, 0xffff_ffff))
   return bytes
 }
 

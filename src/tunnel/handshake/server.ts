@@ -47,7 +47,13 @@ export interface ServerHandshakeResult {
   readonly features: number
 }
 
-type State = 'hello' | 'wish' | 'proof' | 'over'
+/** What the client may say in each state. */
+const EXPECTED = {
+  hello: [MessageType.HELLO],
+  wish: [MessageType.AUTH, MessageType.JOIN],
+  proof: [MessageType.PROOF],
+  over: [],
+} as const satisfies Record<string, readonly MessageType[]>
 
 /** Of sessions that do not exist: nobody knows it. */
 const UNKNOWN = new SessionSecret(randomBytes(HASH_OCTETS))
@@ -60,7 +66,7 @@ export class ServerHandshake {
   readonly #reader = new MessageReader()
   readonly #transcript: Transcript
   readonly #random: (octets: number) => Uint8Array
-  #state: State = 'hello'
+  #state: keyof typeof EXPECTED = 'hello'
   #features = 0
   #scram: ScramServer | undefined
   #instance: Uint8Array = Buffer.alloc(0)
@@ -92,12 +98,12 @@ export class ServerHandshake {
     try {
       this.#reader.push(bytes)
       while (!this.#isOver()) {
-        const message = this.#reader.next()
+        const message = this.#reader.next(EXPECTED[this.#state])
         if (message === undefined) return
         this.#onMessage(message)
       }
     } catch (error) {
-      this.#fail(error instanceof HandshakeError ? error : new HandshakeError('protocol', { detail: String(error) }))
+      this.#fail(HandshakeError.of(error))
     }
   }
 
@@ -118,17 +124,16 @@ export class ServerHandshake {
   #onMessage(message: Buffer): void {
     const body = message.subarray(HEADER_OCTETS)
     const type = message[0]
-    if (type === MessageType.HELLO && this.#state === 'hello') this.#onHello(message, body)
-    else if (type === MessageType.AUTH && this.#state === 'wish') this.#onAuth(message, body)
-    else if (type === MessageType.JOIN && this.#state === 'wish') this.#onJoin(message, body)
-    else if (type === MessageType.PROOF && this.#state === 'proof') this.#onProof(message, body)
-    else throw protocolError(`unexpected message: type ${type} in state ${this.#state}`)
+    if (type === MessageType.HELLO) this.#onHello(message, body)
+    else if (type === MessageType.AUTH) this.#onAuth(message, body)
+    else if (type === MessageType.JOIN) this.#onJoin(message, body)
+    else this.#onProof(message, body)
   }
 
   #onHello(message: Buffer, body: Buffer): void {
     const hello = readHello(body)
     if (hello.version !== VERSION) throw new HandshakeError('version', { detail: `it wants ${hello.version}` })
-    this.#features = hello.features & (this.#options.features ?? 0)
+    this.#features = (hello.features & (this.#options.features ?? 0)) >>> 0
     this.#transcript.add(message)
     this.#state = 'wish'
   }
@@ -197,7 +202,7 @@ export class ServerHandshake {
 
   /** Whoever speaks before the answer has not checked who we are; nobody of ours does. */
   #expectNothingMore(): void {
-    if (this.#reader.length > 0) throw protocolError('octets before the answer')
+    if (this.#reader.length > 0) throw new HandshakeError('protocol', { detail: 'octets before the answer' })
   }
 
   #prove(message: Buffer, secret: SessionSecret): void {
@@ -222,13 +227,12 @@ export class ServerHandshake {
   }
 }
 
-/** The user's own limits, and never more than the server's. */
+/** The user's own limits, never more than the server's, nor than the wire can say. */
 function limitsOf({ maxPaths, maxStreams }: User, limits: SessionLimits): SessionLimits {
   return {
-    ...limits,
-    maxPaths: Math.min(maxPaths ?? limits.maxPaths, limits.maxPaths),
-    maxStreams: Math.min(maxStreams ?? limits.maxStreams, limits.maxStreams),
+    maxPaths: Math.min(maxPaths ?? limits.maxPaths, limits.maxPaths, 0xffff),
+    maxStreams: Math.min(maxStreams ?? limits.maxStreams, limits.maxStreams, 0xffff_ffff),
+    freezeTime: Math.min(limits.freezeTime, 0xffff_ffff),
+    credit: Math.min(limits.credit, 0xffff_ffff),
   }
 }
-
-const protocolError = (detail: string): HandshakeError => new HandshakeError('protocol', { detail })

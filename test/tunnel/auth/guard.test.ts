@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { addressKey } from '../../../src/tunnel/auth/address-key.ts'
+import { Guard, type GuardOptions, type Lease, type Rejection } from '../../../src/tunnel/auth/guard.ts'
+import { ManualClock } from '../handshake/ends.ts'
+
+function world(options: GuardOptions = {}): { guard: Guard; clock: ManualClock } {
+  const clock = new ManualClock()
+  return { guard: new Guard({ clock: clock.now, ...options }), clock }
+}
+
+function admitted(lease: Lease | Rejection): Lease {
+  assert.ok(!('failure' in lease), JSON.stringify(lease))
+  return lease
+}
+
+/** One handshake that fails. */
+function failOnce(
+  guard: Guard,
+  address: string,
+  failure: 'credentials' | 'session' | 'protocol' = 'credentials',
+): void {
+  const lease = admitted(guard.admit(address))
+  lease.failed(failure)
+  lease.release()
+}
+
+const bannedFor = (guard: Guard, address: string): number => {
+  const lease = admitted(guard.admit(address))
+  const left = lease.bannedFor
+  lease.release()
+  return left
+}
+
+describe('Guard', () => {
+  it('bans an address after five wrong passwords, and each time for longer', () => {
+    const { guard, clock } = world()
+    for (const seconds of [10, 20, 40]) {
+      for (let i = 0; i < 4; i++) failOnce(guard, '192.0.2.1')
+      assert.equal(bannedFor(guard, '192.0.2.1'), 0)
+      failOnce(guard, '192.0.2.1')
+      assert.equal(bannedFor(guard, '192.0.2.1'), seconds * 1000)
+      assert.equal(bannedFor(guard, '192.0.2.2'), 0)
+      assert.equal(guard.banned, 1)
+      clock.advance(seconds * 1000)
+      assert.equal(guard.banned, 0)
+    }
+    assert.equal(guard.counters.get('ban'), 3)
+    assert.equal(guard.counters.get('credentials'), 15)
+  })
+
+  it('never bans for longer than an hour, and begins anew after a good hour', () => {
+    const { guard, clock } = world()
+    let longest = 0
+    for (let i = 0; i < 20; i++) {
+      for (let failures = 0; failures < 5; failures++) failOnce(guard, '192.0.2.1')
+      const left = bannedFor(guard, '192.0.2.1')
+      longest = Math.max(longest, left)
+      clock.advance(left)
+    }
+    assert.equal(longest, 3_600_000)
+    clock.advance(3_600_001)
+    for (let i = 0; i < 5; i++) failOnce(guard, '192.0.2.1')
+    assert.equal(bannedFor(guard, '192.0.2.1'), 10_000)
+  })
+
+  it('forgives with time', () => {
+    const { guard, clock } = world()
+    for (let i = 0; i < 50; i++) {
+      failOnce(guard, '192.0.2.1')
+      clock.advance(24_001)
+    }
+    assert.equal(guard.counters.get('ban'), 0)
+  })
+
+  it('is patient with sessions that have expired', () => {
+    const { guard } = world()
+    for (let i = 0; i < 16; i++) failOnce(guard, '192.0.2.1', 'session')
+    assert.equal(guard.counters.get('ban'), 0)
+  })
+
+  it('takes as many connections of one address as the rate allows', () => {
+    const { guard, clock } = world({ rate: 2, burst: 3 })
+    const open = (): string => {
+      const lease = guard.admit('192.0.2.1')
+      if ('failure' in lease) return lease.failure
+      lease.release()
+      return 'admitted'
+    }
+    assert.deepEqual([open(), open(), open(), open()], ['admitted', 'admitted', 'admitted', 'busy'])
+    clock.advance(1000)
+    assert.deepEqual([open(), open(), open()], ['admitted', 'admitted', 'busy'])
+    assert.equal(guard.counters.get('rate'), 2)
+  })
+
+  it('takes only so many handshakes of one address at once', () => {
+    const { guard } = world({ maxHalfOpenPerAddress: 2 })
+    const [first] = [admitted(guard.admit('192.0.2.1')), admitted(guard.admit('192.0.2.1'))]
+    assert.deepEqual(guard.admit('192.0.2.1'), { failure: 'busy', retryAfter: 1000 })
+    first!.release()
+    first!.release()
+    admitted(guard.admit('192.0.2.1'))
+    assert.equal('failure' in guard.admit('192.0.2.1'), true)
+    assert.equal(guard.counters.get('half-open'), 2)
+  })
+
+  it('gives up the oldest handshake for the newest', () => {
+    const { guard } = world({ maxHalfOpen: 2 })
+    const displaced: string[] = []
+    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) {
+      admitted(guard.admit(address)).onDisplaced = () => displaced.push(address)
+    }
+    assert.deepEqual(displaced, ['192.0.2.1'])
+    assert.equal(guard.halfOpen, 2)
+    assert.equal(guard.counters.get('displaced'), 1)
+  })
+
+  it('does not grow under 10,000 addresses', () => {
+    const { guard } = world({ maxAddresses: 500, maxHalfOpen: 100 })
+    for (let i = 0; i < 10_000; i++) {
+      const lease = admitted(guard.admit(`10.0.${i >> 8}.${i & 255}`))
+      for (let failures = 0; failures < 5; failures++) lease.failed('credentials')
+    }
+    assert.ok(guard.size <= 1000)
+    assert.equal(guard.halfOpen, 100)
+    assert.equal(guard.banned, 500)
+  })
+
+  it('takes only addresses that are allowed', () => {
+    const { guard } = world({ allow: ['10.0.0.0/8', { address: '2001:db8::', prefix: 32, family: 'ipv6' }] })
+    for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8::1']) admitted(guard.admit(address)).release()
+    for (const address of ['11.1.2.3', '::ffff:11.1.2.3', '2001:db9::1', 'fe80::1%eth0', '']) {
+      assert.deepEqual(guard.admit(address), { failure: 'address', retryAfter: 0 })
+    }
+    assert.equal(guard.counters.get('address'), 5)
+    assert.throws(() => world({ allow: ['10.0.0.0/33'] }), /network/)
+  })
+})
+
+describe('addressKey()', () => {
+  it('takes a network of IPv6 for one address, and an IPv4 address for itself', () => {
+    for (const [address, key] of [
+      ['192.0.2.1', '192.0.2.1'],
+      ['::ffff:192.0.2.1', '192.0.2.1'],
+      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+      ['2001:0db8:1:2::9', '2001:db8:1:2::/64'],
+      ['2001:db8::9', '2001:db8:0:0::/64'],
+      ['::1', '0:0:0:0::/64'],
+      ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+      ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+      ['unix', 'unix'],
+    ] as const) {
+      assert.equal(addressKey(address), key)
+    }
+  })
+})

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs'
+import { lstat, unlink } from 'node:fs/promises'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { type ErrorCode, NetError } from '../../base/errors.ts'
+import { type Endpoint, formatEndpoint, formatHostPort } from './endpoint.ts'
+import { SOCKET_BUFFER } from './splice.ts'
+
+/** A peer that says nothing for so long is asked by its kernel whether it is still there, in milliseconds. */
+export const KEEP_ALIVE = 120_000
+
+/** Listens, and words what goes wrong. */
+export class Listener {
+  /** What cannot be undone has happened after it listened, such as too many open files; it listens on. */
+  onError: ((error: Error) => void) | undefined = undefined
+  readonly #server: Server
+  readonly #endpoint: Endpoint
+
+  private constructor(server: Server, endpoint: Endpoint) {
+    this.#server = server
+    this.#endpoint = endpoint
+    server.on('error', (error) => this.onError?.(error))
+  }
+
+  /**
+   * Listens on a port, or on a Unix socket, whose path may be there if no one listens on it any more. The connections
+   * are half-open by choice.
+   * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EPERM, or EINVAL where the path leads nowhere or to something else.
+   */
+  static async open(endpoint: Endpoint, onConnection: (socket: Socket) => void): Promise<Listener> {
+    const options = {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE,
+      highWaterMark: SOCKET_BUFFER,
+    }
+    const server = createServer(options, onConnection)
+    try {
+      await listen(server, endpoint)
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      if (!('path' in endpoint) || !isTaken || !(await isStale(endpoint.path))) throw cannotListen(error, endpoint)
+      await unlink(endpoint.path).catch(() => undefined)
+      await listen(server, endpoint).catch((again: unknown) => {
+        throw cannotListen(again, endpoint)
+      })
+    }
+    return new Listener(server, endpoint)
+  }
+
+  /** Where it listens, with the port that was found where 0 was asked for. */
+  get address(): string {
+    const bound = this.#server.address()
+    if (bound === null || typeof bound === 'string') return formatEndpoint(this.#endpoint)
+    return formatHostPort(bound.address, bound.port)
+  }
+
+  /** Takes no more connections. Resolves when those that it took have ended, which is not its doing. */
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()))
+  }
+}
+
+function listen(server: Server, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(endpoint, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** Whether there is a socket that nobody listens on: its process ended without taking it away. */
+async function isStale(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined || !found.isSocket()) return false
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(false)
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'))
+  })
+}
+
+/** By the system's code: ours, and what to do. */
+const LISTEN_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  EADDRINUSE: ['EADDRINUSE', 'something listens there already. Stop it, or choose another'],
+  EADDRNOTAVAIL: ['EADDRNOTAVAIL', 'no interface of this machine has that address'],
+  ENOTFOUND: ['EADDRNOTAVAIL', 'the name is not known'],
+  EACCES: ['EPERM', 'permission denied. Ports below 1024 and foreign directories need root'],
+  EPERM: ['EPERM', 'permission denied'],
+  ENOENT: ['EINVAL', 'the directory does not exist'],
+  ENOTDIR: ['EINVAL', 'a part of the path is no directory'],
+  EMFILE: ['ENOBUFS', 'this process has too many open files'],
+}
+
+/** Words why a service does not listen. */
+export function cannotListen(error: unknown, endpoint: Endpoint): NetError {
+  const { code: said = '', message } = error as NodeJS.ErrnoException
+  // libuv says EACCES of a Unix socket whose directory does not exist.
+  const code = 'path' in endpoint && said === 'EACCES' && !existsSync(dirname(endpoint.path)) ? 'ENOENT' : said
+  const [ours, why] = LISTEN_ERRORS[code] ?? ['EINVAL', message]
+  const where = 'path' in endpoint ? {} : { address: endpoint.host, port: endpoint.port }
+  return new NetError(ours, `Cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { syscall: 'listen', ...where })
+}

@@ -1,0 +1,147 @@
+import { NetError } from '../../base/errors.ts'
+import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
+import type { AnsweringService, CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
+import { TcpBackend, type TcpBackendOptions } from './tcp-backend.ts'
+import { TcpForward, type TcpForwardOptions } from './tcp-forward.ts'
+
+/** A service, by what it does: with `listen` it asks, with `connect` or `allow` it answers. */
+export type ServiceDefinition =
+  | ({ readonly type: 'tcp' } & TcpForwardOptions)
+  | ({ readonly type: 'tcp' } & TcpBackendOptions)
+
+export interface ServiceHooks {
+  /** Whether the other side of `host` may have that; asked for each stream and each flow. Default: yes. */
+  readonly authorize?: (opening: Opening, kind: 'stream' | 'flow', host: StreamHost) => boolean
+  /** Hears what goes wrong in a service, for those that do not have an `onProblem` of their own. */
+  readonly onProblem?: (name: string, error: Error) => void
+}
+
+/** Openings that were turned away before any service heard of them. */
+export interface Refusals {
+  unknown: number
+  forbidden: number
+}
+
+/**
+ * The services of this side: those that ask open their streams on the session that was attached last, those that answer
+ * do so for every session that is attached.
+ */
+export class Services {
+  readonly refusals: Refusals = { unknown: 0, forbidden: 0 }
+  readonly #hooks: ServiceHooks
+  readonly #asking = new Map<string, Service>()
+  readonly #answering = new Map<string, AnsweringService>()
+  readonly #hosts: StreamHost[] = []
+
+  constructor(hooks: ServiceHooks) {
+    this.#hooks = hooks
+  }
+
+  /** Lets a session be served, and streams be opened on it. */
+  attach(host: StreamHost): void {
+    this.#hosts.push(host)
+    host.onStream = (stream) => {
+      const service = this.#answererOf(stream, 'stream', host)
+      if (service?.onStream === undefined) stream.reset(ResetCode.FORBIDDEN)
+      else service.onStream(stream)
+    }
+    host.onFlow = (flow) => {
+      const service = this.#answererOf(flow, 'flow', host)
+      if (service?.onFlow === undefined) flow.close(ResetCode.FORBIDDEN)
+      else service.onFlow(flow)
+    }
+  }
+
+  /** Opens nothing more on a session and takes nothing more from it; what is open stays. */
+  detach(host: StreamHost): void {
+    const at = this.#hosts.indexOf(host)
+    if (at < 0) return
+    this.#hosts.splice(at, 1)
+    host.onStream = undefined
+    host.onFlow = undefined
+  }
+
+  /**
+   * Adds one; the others notice nothing.
+   * @throws {NetError} EINVAL for a name that is taken or an option that makes no sense, or why it cannot listen.
+   */
+  async add(definition: ServiceDefinition): Promise<Service> {
+    const { name } = definition
+    if ((isAsking(definition) ? this.#asking : this.#answering).has(name)) {
+      throw new NetError('EINVAL', `Cannot add the service "${name}": there is one of that name`)
+    }
+    const { onProblem } = this.#hooks
+    const complete: ServiceDefinition =
+      onProblem === undefined ? definition : { onProblem: (error) => onProblem(name, error), ...definition }
+    if (isAsking(complete)) {
+      const service = await openAsking(complete, () => this.#hosts.at(-1))
+      this.#asking.set(name, service)
+      return service
+    }
+    const service = openAnswering(complete)
+    this.#answering.set(name, service)
+    return service
+  }
+
+  /** Removes those of that name; the streams of others go on. */
+  async remove(name: string, options?: CloseOptions): Promise<void> {
+    const found = [this.#asking.get(name), this.#answering.get(name)]
+    this.#asking.delete(name)
+    this.#answering.delete(name)
+    await Promise.all(found.map((service) => service?.close(options)))
+  }
+
+  /** What each is, and what it has counted. */
+  status(): ServiceStatus[] {
+    return [...this.#asking.values(), ...this.#answering.values()].map((service) => service.status())
+  }
+
+  /** Takes nothing new; resolves when nothing of any service is left. */
+  async close(options?: CloseOptions): Promise<void> {
+    const all = [...this.#asking.values(), ...this.#answering.values()]
+    await Promise.all(all.map((service) => service.close(options)))
+    for (const host of [...this.#hosts]) this.detach(host)
+    this.#asking.clear()
+    this.#answering.clear()
+  }
+
+  #answererOf(opening: Opening, kind: 'stream' | 'flow', host: StreamHost): AnsweringService | undefined {
+    const service = this.#answering.get(opening.service)
+    if (service === undefined) this.refusals.unknown++
+    else if (this.#hooks.authorize?.(opening, kind, host) === false) this.refusals.forbidden++
+    else return service
+    return undefined
+  }
+}
+
+/**
+ * Opens services for a session, or for sessions that are attached later.
+ * @throws {NetError} as `Services.add`; then none is open.
+ */
+export async function openServices(
+  host: StreamHost | undefined,
+  definitions: readonly ServiceDefinition[],
+  hooks: ServiceHooks = {},
+): Promise<Services> {
+  const services = new Services(hooks)
+  try {
+    for (const definition of definitions) await services.add(definition)
+  } catch (error) {
+    await services.close()
+    throw error
+  }
+  if (host !== undefined) services.attach(host)
+  return services
+}
+
+type AskingDefinition = Extract<ServiceDefinition, { readonly listen: string }>
+
+const isAsking = (definition: ServiceDefinition): definition is AskingDefinition => 'listen' in definition
+
+function openAsking(definition: AskingDefinition, host: HostSource): Promise<Service> {
+  return TcpForward.open(definition, host)
+}
+
+function openAnswering(definition: Exclude<ServiceDefinition, AskingDefinition>): AnsweringService {
+  return new TcpBackend(definition)
+}

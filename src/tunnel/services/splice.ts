@@ -1,0 +1,165 @@
+import type { Socket } from 'node:net'
+import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
+import { resetCodeOf } from './reset-reason.ts'
+import type { Octets } from './tally.ts'
+
+/**
+ * Octets that a socket of ours holds before it makes its source wait, each way: what one stalled reader costs beyond
+ * the window of its stream, and what one system call can carry.
+ */
+export const SOCKET_BUFFER = 64 * 1024
+
+export interface SpliceOptions {
+  /** Counts what goes from the socket into the stream. */
+  readonly fromSocket: Octets
+  /** Counts what goes from the stream into the socket. */
+  readonly fromStream: Octets
+  /** Both are gone; `code` when that was before their time, whoever began it. Called once. */
+  readonly onEnd: (code: number | undefined) => void
+}
+
+/** Ends a connection with a reset where it can have one: a Unix socket has none. */
+export function abort(socket: Socket): void {
+  // A connection by TCP has a port at its other end; `resetAndDestroy` throws for anything else.
+  if (socket.remotePort === undefined) socket.destroy()
+  // libuv refuses a reset while the end is on its way to the kernel, and would leave the descriptor open.
+  else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
+    socket.once('finish', () => socket.resetAndDestroy())
+  } else socket.resetAndDestroy()
+}
+
+/**
+ * Joins a socket and a stream until both directions have ended: the end of each is handed on behind the last octet,
+ * each side waits for the other, and what breaks one resets the other. No octet is copied. The socket must be
+ * half-open by choice (`allowHalfOpen`), and nobody else listens to it.
+ */
+export class Splice implements StreamEvents {
+  readonly #socket: Socket
+  readonly #stream: SessionStream
+  readonly #options: SpliceOptions
+  /** The other side reads no more: what the socket says is thrown away. */
+  #isStopped = false
+  #isAccepted = false
+  #hasEndedSocket = false
+  #isSocketGone = false
+  #isStreamGone = false
+  #isOver = false
+
+  constructor(socket: Socket, stream: SessionStream, options: SpliceOptions) {
+    this.#socket = socket
+    this.#stream = stream
+    this.#options = options
+    stream.events = this
+    socket
+      .on('data', this.#onData)
+      .on('end', this.#onEnd)
+      .on('drain', this.#pump)
+      // What it was, 'close' says.
+      .on('error', ignore)
+      .on('close', this.#onClose)
+    if (socket.destroyed) queueMicrotask(this.#onClose)
+    else {
+      socket.resume()
+      this.#pump()
+    }
+  }
+
+  /** The other side has reached what lies beyond it. */
+  get isAccepted(): boolean {
+    return this.#isAccepted
+  }
+
+  /** Resets both. */
+  abort(code: ResetCode): void {
+    if (this.#isOver) return
+    this.#stream.reset(code)
+    this.#breakOff(code)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#isStopped) return
+    this.#options.fromSocket.octets += chunk.length
+    if (!this.#stream.write(chunk)) this.#socket.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    if (!this.#isOver) this.#stream.end()
+  }
+
+  onAccepted(): void {
+    this.#isAccepted = true
+  }
+
+  onWritable(): void {
+    this.#socket.resume()
+  }
+
+  onReadable(): void {
+    if (!this.#socket.writableNeedDrain) this.#pump()
+  }
+
+  /** Hands on what has come, as much as the socket takes at once, in one system call. */
+  readonly #pump = (): void => {
+    const socket = this.#socket
+    const stream = this.#stream
+    if (this.#isOver || this.#hasEndedSocket) return
+    socket.cork()
+    for (let chunk = stream.read(); chunk !== undefined; chunk = stream.read()) {
+      this.#options.fromStream.octets += chunk.length
+      if (!socket.write(chunk)) break
+    }
+    socket.uncork()
+    if (!stream.isEnded) return
+    this.#hasEndedSocket = true
+    socket.end()
+    if (this.#isStopped) this.abort(ResetCode.CANCELLED)
+  }
+
+  onReset(code: number): void {
+    this.#breakOff(code)
+  }
+
+  onStopped(code: number): void {
+    this.#isStopped = true
+    this.#stream.end()
+    // Whoever sends what nobody reads learns so as from any closed socket: once there is nothing more to give him.
+    if (this.#hasEndedSocket) this.abort(code as ResetCode)
+    else this.#socket.resume()
+  }
+
+  onClosed(): void {
+    this.#isStreamGone = true
+    this.#settle()
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#isOver) return
+    const { errored, readableEnded, writableFinished } = this.#socket
+    this.#isSocketGone = true
+    if (errored === null && readableEnded && writableFinished) {
+      this.#settle()
+      return
+    }
+    const code = resetCodeOf(errored)
+    this.#stream.reset(code)
+    this.#finish(code)
+  }
+
+  #breakOff(code: number): void {
+    if (this.#isOver) return
+    if (!this.#isSocketGone) abort(this.#socket)
+    this.#finish(code)
+  }
+
+  #settle(): void {
+    if (this.#isSocketGone && this.#isStreamGone) this.#finish(undefined)
+  }
+
+  #finish(code: number | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#options.onEnd(code)
+  }
+}
+
+const ignore = (): void => undefined

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net'
+import { ResetCode } from '../../session/stream-types.ts'
+import { formatHostPort, parseEndpoint } from './endpoint.ts'
+import { joinAsking } from './join.ts'
+import { Listener } from './listener.ts'
+import { OpenSet } from './open-set.ts'
+import type { CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
+import { abort } from './splice.ts'
+import { Tally } from './tally.ts'
+
+export interface TcpForwardOptions {
+  readonly name: string
+  /** `host:port`, `[IPv6]:port` or `unix:/path`. */
+  readonly listen: string
+  /** Connections at once; those above are reset. Default 10,000. */
+  readonly maxConnections?: number
+  /** Hears what goes wrong while it listens. */
+  readonly onProblem?: (error: Error) => void
+}
+
+export const DEFAULT_MAX_CONNECTIONS = 10_000
+
+/** Where a connection comes from, as `Opening.source` says it; empty for a Unix socket. */
+export const sourceOf = ({ remoteAddress, remotePort }: Socket): string =>
+  remoteAddress === undefined || remotePort === undefined ? '' : formatHostPort(remoteAddress, remotePort)
+
+/**
+ * Listens here, and leads each connection through the session to where the other side's service of that name connects.
+ * What a connection says goes out at once, without waiting for the other side to have reached anything.
+ */
+export class TcpForward implements Service {
+  readonly name: string
+  readonly #host: HostSource
+  readonly #most: number
+  readonly #ledger = { tally: new Tally(), open: new OpenSet() }
+  #listener!: Listener
+
+  private constructor(options: TcpForwardOptions, host: HostSource) {
+    this.name = options.name
+    this.#host = host
+    this.#most = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
+  }
+
+  /** @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen. */
+  static async open(options: TcpForwardOptions, host: HostSource): Promise<TcpForward> {
+    const forward = new TcpForward(options, host)
+    const endpoint = parseEndpoint(options.listen, `"listen" of the service "${options.name}"`)
+    forward.#listener = await Listener.open(endpoint, (socket) => forward.#onConnection(socket))
+    forward.#listener.onError = options.onProblem
+    return forward
+  }
+
+  /** Where it listens, with the port that was found. */
+  get address(): string {
+    return this.#listener.address
+  }
+
+  status(): ServiceStatus {
+    const { name, address: listening } = this
+    return { name, kind: 'tcp-listen', listening, target: undefined, ...this.#ledger.tally.toJSON() }
+  }
+
+  async close({ drain = 0 }: CloseOptions = {}): Promise<void> {
+    const closed = this.#listener.close()
+    await this.#ledger.open.drain(drain, ResetCode.CLOSED)
+    await closed
+  }
+
+  #onConnection(socket: Socket): void {
+    const { tally, open } = this.#ledger
+    const host = open.size < this.#most ? this.#host() : undefined
+    if (host === undefined) {
+      tally.refuse(open.size < this.#most ? ResetCode.CLOSED : ResetCode.LIMIT)
+      socket.on('error', () => undefined)
+      abort(socket)
+      return
+    }
+    tally.begin()
+    joinAsking(socket, host.openStream({ service: this.name, target: '', source: sourceOf(socket) }), this.#ledger)
+  }
+}

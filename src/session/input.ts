@@ -2,7 +2,7 @@ import type { Micros } from '../base/types.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import type { PathRole } from './frame.ts'
-import { MAX_UNREAD, SESSION_WINDOW } from './limits.ts'
+import { MAX_UNREAD } from './limits.ts'
 import type { Output } from './output.ts'
 import type { Path } from './path.ts'
 import type { PathBook } from './path-book.ts'
@@ -53,11 +53,11 @@ export class Input implements FrameSink {
   #inOrder = 0
   #read = 0
 
-  constructor(parts: InputParts, events: InputEvents, window: { most: number; allow: Allow; now: Micros }) {
+  constructor(parts: InputParts, events: InputEvents, window: { first: number; most: number; allow: Allow; now: Micros }) {
     this.#parts = parts
     this.#events = events
     this.now = window.now
-    this.#window = new ReceiveWindow(SESSION_WINDOW, window.most, window.allow)
+    this.#window = new ReceiveWindow(window.first, window.most, window.allow)
   }
 
   /** What was wrong with what came since the last call. */

@@ -2,7 +2,7 @@ import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
 import type { Carried } from './carried.ts'
 import type { ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
-import { QUANTUM, REINJECT_EXTRA, REINJECT_SHARE, SESSION_WINDOW } from './limits.ts'
+import { QUANTUM, REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
 import type { Path } from './path.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 import type { SessionCounters } from './session-types.ts'
@@ -18,7 +18,7 @@ export class Output {
   readonly #paths: ReadonlySet<Path>
   readonly #counters: SessionCounters
   /** What the other side lets us send over all streams, and what was. */
-  readonly #credit = { limit: SESSION_WINDOW, sent: 0 }
+  readonly #credit = { limit: 0, sent: 0 }
   readonly #streams: Stream[] = []
   /** They would send, if the other side let us send more over all streams. */
   readonly #held = new Set<Stream>()

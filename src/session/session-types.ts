@@ -9,6 +9,10 @@ export interface SessionOptions {
   readonly scheduler?: SchedulerName
   /** What may be under way to us in all, at most, octets. Default 64 MiB. */
   readonly window?: number
+  /** The same at the beginning, as the other side was told when the session began. Default 1 MiB. */
+  readonly firstWindow?: number
+  /** What the other side told us then: octets that we may send before it says more. Default 1 MiB. */
+  readonly credit?: number
   /** The same for one stream. Default 16 MiB. */
   readonly streamWindow?: number
   /** Streams and flows that the other side may have open at once. Default 10,000. */

@@ -70,7 +70,8 @@ export class Session implements StreamHost, Pollable {
     this.#now = now
     this.#onWork = options.onWork ?? (() => undefined)
     this.#budget = options.budget ?? new Budget()
-    this.#taken = this.#budget.take(SESSION_WINDOW)
+    const first = options.firstWindow ?? SESSION_WINDOW
+    this.#taken = this.#budget.take(first)
     this.#table = new StreamTable(this.#owner(), {
       isServer: options.role === 'server',
       streamWindow: options.streamWindow ?? MAX_STREAM_WINDOW,
@@ -78,6 +79,7 @@ export class Session implements StreamHost, Pollable {
     })
     const scheduler = SCHEDULERS[options.scheduler ?? 'aggregate']()
     this.#output = new Output(scheduler, this.#control, this.#book.open, this.counters)
+    this.#output.raise(options.credit ?? SESSION_WINDOW)
     const parts = {
       table: this.#table,
       output: this.#output,
@@ -92,7 +94,7 @@ export class Session implements StreamHost, Pollable {
       onClose: (code: number, reason: string) => this.#onClose(code, reason),
     }
     const most = options.window ?? MAX_SESSION_WINDOW
-    this.#input = new Input(parts, events, { most, allow: (octets) => this.#grow(octets), now })
+    this.#input = new Input(parts, events, { first, most, allow: (octets) => this.#grow(octets), now })
   }
 
   get paths(): readonly Path[] {

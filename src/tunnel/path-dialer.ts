@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
+import type { Identity } from '../transport/certificate.ts'
+import { dialPath } from '../transport/dial.ts'
+import { formatHostPort } from '../transport/proxy.ts'
+import { secureClient, type Trust } from '../transport/tls.ts'
+import type { ClientConfig, PathConfig } from './config/types.ts'
+
+export interface DialLimits {
+  readonly signal: AbortSignal
+  /** Milliseconds for all of it. */
+  readonly timeout: number
+}
+
+/** Makes connections to the server: whichever way a path goes, with TLS unless it does without. */
+export class PathDialer {
+  readonly #config: Pick<ClientConfig, 'trust' | 'certificate'>
+
+  constructor(config: Pick<ClientConfig, 'trust' | 'certificate'>) {
+    this.#config = config
+  }
+
+  /** @throws {NetError} that says which hop failed, and why. */
+  async dial(path: PathConfig, { signal, timeout }: DialLimits): Promise<Duplex> {
+    const { host, port } = path.remote
+    const { local, interface: device, proxy, via } = path
+    const began = performance.now()
+    const socket = await dialPath({ host, port, local, interface: device, proxy, via, signal, timeout })
+    if (!path.tls) return socket
+    const left = Math.max(1, timeout - (performance.now() - began))
+    return await secureClient(socket, {
+      trust: await this.#trust(host),
+      peer: formatHostPort(path.remote),
+      identity: await this.#identity(),
+      signal,
+      timeout: left,
+    })
+  }
+
+  async #trust(host: string): Promise<Trust> {
+    const { trust } = this.#config
+    if (trust.by === 'password') return { channel: true }
+    if (trust.by === 'fingerprint') return { fingerprints: trust.fingerprints }
+    return { ca: await readFile(trust.ca), name: trust.name ?? host }
+  }
+
+  /** Read anew each time: certificates are renewed while daemons run. */
+  async #identity(): Promise<Identity | undefined> {
+    const { certificate } = this.#config
+    if (certificate === undefined) return undefined
+    const [pem, key] = await Promise.all([readFile(certificate.certificate, 'utf8'), readFile(certificate.key, 'utf8')])
+    return { certificate: pem, key }
+  }
+}

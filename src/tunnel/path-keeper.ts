@@ -1,0 +1,214 @@
+import type { Path } from '../session/path.ts'
+import type { PathEvent } from '../session/session-types.ts'
+import { Backoff } from './backoff.ts'
+import type { ClientLink, Entered } from './client-link.ts'
+import type { PathConfig, PathRole } from './config/types.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Log } from './log.ts'
+import type { PathDialer } from './path-dialer.ts'
+
+/** A stalled path is given so long, in milliseconds, before another connection is tried beside it. */
+const REPLACE_AFTER = 500
+/** Once a path has been up, an attempt that is not through by then is given up for a new one: what was sent first may be lost. */
+const LEAST_ATTEMPT = 1500
+const ROUND_TRIPS = 10
+/** A path that was up so long begins its pauses anew. */
+const STEADY = 5000
+
+/** `connecting`: an attempt is going on. `waiting`: the next one is due later. `stalled`: it is there, and silent. */
+export type KeeperState = 'connecting' | 'waiting' | 'up' | 'stalled' | 'stopped'
+
+/** Keeps one path of the configuration alive: connects, connects again, and replaces what has fallen silent. */
+export class PathKeeper {
+  readonly config: PathConfig
+  /** Why the last attempt failed; undefined after one that did not. */
+  lastError: Error | undefined = undefined
+  /** Attempts, and paths that came of them. */
+  attempts = 0
+  connections = 0
+  role: PathRole
+  weight: number
+  readonly #link: ClientLink
+  readonly #dialer: PathDialer
+  readonly #log: Log
+  readonly #backoff = new Backoff()
+  #current: Entered | undefined = undefined
+  #since = 0
+  #nextAt = 0
+  /** The attempt that is going on; at most one. */
+  #attempt: AbortController | undefined = undefined
+  #timer: NodeJS.Timeout | undefined = undefined
+  #isStopped = false
+  /** Microseconds; what attempts are measured by. */
+  #rtt = 0
+
+  constructor(config: PathConfig, parts: { link: ClientLink; dialer: PathDialer; log: Log }) {
+    this.config = config
+    this.role = config.role
+    this.weight = config.weight
+    this.#link = parts.link
+    this.#dialer = parts.dialer
+    this.#log = parts.log
+  }
+
+  get name(): string {
+    return this.config.name
+  }
+
+  get state(): KeeperState {
+    if (this.#isStopped) return 'stopped'
+    if (this.#current?.path.state === 'open') return 'up'
+    if (this.#current !== undefined) return 'stalled'
+    return this.#attempt === undefined ? 'waiting' : 'connecting'
+  }
+
+  /** The path as the session has it; undefined while there is none. */
+  get path(): Path | undefined {
+    return this.#current?.path
+  }
+
+  get live(): LiveSession | undefined {
+    return this.#current?.live
+  }
+
+  /** Milliseconds since it came up, or until the next attempt. */
+  get upFor(): number {
+    return this.#current === undefined ? 0 : performance.now() - this.#since
+  }
+
+  get retryIn(): number {
+    return this.#timer === undefined ? 0 : Math.max(0, this.#nextAt - performance.now())
+  }
+
+  start(): void {
+    this.#try()
+  }
+
+  /** Tries at once, if it waits: something has changed. */
+  hurry(): void {
+    if (this.#timer === undefined || this.#current !== undefined) return
+    this.#backoff.reset()
+    this.#try()
+  }
+
+  /** Ends the path in good order, and begins no other. */
+  stop(reason: string): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    this.#attempt?.abort(new Error(reason))
+    const current = this.#current
+    if (current !== undefined) current.live.session.removePath(current.path)
+  }
+
+  /** What the path is for from now on. */
+  setRole(role: PathRole): void {
+    this.role = role
+    if (this.#current !== undefined) this.#current.live.session.setRole(this.#current.path, role)
+  }
+
+  setWeight(weight: number): void {
+    this.weight = weight
+    if (this.#current !== undefined) this.#current.path.weight = weight
+  }
+
+  /** The session tells what happened to a path; whether it was this one's. */
+  onPath(path: Path, event: PathEvent): boolean {
+    if (this.#current?.path !== path) return false
+    if (event === 'stalled') {
+      this.#log.warn('path is silent', { path: this.name, rtt_ms: milliseconds(path.estimator.srtt) })
+      this.#later(REPLACE_AFTER)
+    } else if (event === 'recovered') {
+      this.#log.info('path is back', { path: this.name })
+      this.#cancel()
+    } else this.#lose(path.reason)
+    return true
+  }
+
+  /** The session is over, and the path with it. */
+  onSessionEnd(): void {
+    if (this.#current !== undefined) this.#lose('the session is over')
+  }
+
+  #lose(reason: string): void {
+    const steady = this.upFor > STEADY
+    this.#current = undefined
+    if (this.#isStopped) return
+    this.#log.warn('path is gone', { path: this.name, reason })
+    if (steady) this.#backoff.reset()
+    if (this.#attempt === undefined) this.#later(steady ? 0 : this.#backoff.next())
+  }
+
+  #later(pause: number): void {
+    clearTimeout(this.#timer)
+    this.#nextAt = performance.now() + pause
+    this.#timer = setTimeout(() => this.#try(), pause)
+  }
+
+  /** What is there is well again: nothing else is needed. */
+  #cancel(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#attempt?.abort(new Error('the path is back'))
+  }
+
+  #try(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#isStopped || this.#attempt !== undefined) return
+    const attempt = new AbortController()
+    this.#attempt = attempt
+    this.attempts++
+    this.#connect(attempt.signal).then(
+      (entered) => this.#onEntered(attempt, entered),
+      (error: Error) => this.#onFailed(attempt, error),
+    )
+  }
+
+  async #connect(signal: AbortSignal): Promise<Entered> {
+    const timeout = this.#timeout()
+    const socket = await this.#dialer.dial(this.config, { signal, timeout })
+    return await this.#link.enter(socket, this.name, signal)
+  }
+
+  #timeout(): number {
+    const { connectTimeout } = this.config
+    if (this.#rtt === 0) return connectTimeout
+    return Math.min(connectTimeout, Math.max(LEAST_ATTEMPT, ROUND_TRIPS * milliseconds(this.#rtt)))
+  }
+
+  #onEntered(attempt: AbortController, entered: Entered): void {
+    this.#attempt = undefined
+    const { path, live } = entered
+    const old = this.#current
+    if (this.#isStopped || attempt.signal.aborted) {
+      live.session.removePath(path)
+      return
+    }
+    this.#current = entered
+    this.#since = performance.now()
+    this.connections++
+    this.lastError = undefined
+    path.weight = this.weight
+    if (this.role !== 'primary') live.session.setRole(path, this.role)
+    if (old !== undefined) old.live.session.dropPath(old.path, 'replaced by a new connection')
+    this.#log.info('path is up', { path: this.name, id: path.id })
+  }
+
+  #onFailed(attempt: AbortController, error: Error): void {
+    this.#attempt = undefined
+    if (attempt.signal.aborted) return
+    this.lastError = error
+    this.#rtt = Math.max(this.#rtt, this.path?.estimator.srtt ?? 0)
+    const pause = Math.max(this.#backoff.next(), retryAfter(error))
+    this.#log.warn('cannot connect a path', { path: this.name, why: error.message, retry_ms: Math.round(pause) })
+    this.#later(pause)
+  }
+}
+
+const milliseconds = (micros: number): number => Math.round(micros / 100) / 10
+
+/** What the server asked for, or what makes sense where trying again changes nothing by itself. */
+function retryAfter(error: Error): number {
+  const { retryAfter: asked = 0, code } = error as { retryAfter?: number; code?: string }
+  return Math.max(asked, code === 'ERR_AUTH' || code === 'ERR_CERTIFICATE' ? 10_000 : 0)
+}

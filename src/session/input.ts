@@ -53,7 +53,11 @@ export class Input implements FrameSink {
   #inOrder = 0
   #read = 0
 
-  constructor(parts: InputParts, events: InputEvents, window: { first: number; most: number; allow: Allow; now: Micros }) {
+  constructor(
+    parts: InputParts,
+    events: InputEvents,
+    window: { first: number; most: number; allow: Allow; now: Micros },
+  ) {
     this.#parts = parts
     this.#events = events
     this.now = window.now

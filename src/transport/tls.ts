@@ -15,12 +15,12 @@ import { fingerprintOf, type Identity } from './certificate.ts'
 
 /**
  * Why a client believes that it speaks with its server:
- * - the server's certificate has this fingerprint (`parseFingerprint`), whoever signed it and whatever name it bears
+ * - the server's certificate has one of these fingerprints (`parseFingerprint`), whoever signed it and whatever name it bears
  * - an authority of `ca` (PEM) signed it, and it is of `name`
  * - `channel`: it does not, yet. What follows must prove the server by `channelBinding`, as SCRAM-SHA-256-PLUS does
  */
 export type Trust =
-  | { readonly fingerprint: string }
+  | { readonly fingerprints: readonly string[] }
   | { readonly ca: string | Buffer; readonly name: string }
   | { readonly channel: true }
 
@@ -122,10 +122,10 @@ function secured(secure: TLSSocket, peer: string): Promise<void> {
 }
 
 function checkFingerprint(secure: TLSSocket, { trust, peer }: SecureClientOptions): void {
-  if (!('fingerprint' in trust)) return
+  if (!('fingerprints' in trust)) return
   const found = fingerprintOf(secure.getPeerCertificate().raw)
-  if (found === trust.fingerprint) return
-  const why = `the server's certificate is ${found}, and ${trust.fingerprint} is trusted`
+  if (trust.fingerprints.includes(found)) return
+  const why = `the server's certificate is ${found}, and ${trust.fingerprints.join(' or ')} is trusted`
   throw new NetError('ERR_CERTIFICATE', `Cannot trust ${peer}: ${why}`, { syscall: 'connect' })
 }
 

@@ -117,10 +117,10 @@ describe('TLS from end to end', () => {
 
   it('trusts a fingerprint, and no other', async () => {
     const fingerprint = fingerprintOf((await testIdentity()).certificate)
-    await channel({ trust: { fingerprint } })
+    await channel({ trust: { fingerprints: [fingerprint] } })
     const other = await named('127.0.0.1')
     assert.equal(
-      await fails({ trust: { fingerprint } }, { identity: other }),
+      await fails({ trust: { fingerprints: [fingerprint] } }, { identity: other }),
       `Cannot trust ${PEER}: the server's certificate is ${fingerprintOf(other.certificate)}, ` +
         `and ${fingerprint} is trusted (ERR_CERTIFICATE)`,
     )

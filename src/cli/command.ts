@@ -79,7 +79,7 @@ export interface Example {
   readonly says: string
 }
 
-export const GROUPS = ['Network', 'Transfer', 'Lab', 'Help'] as const
+export const GROUPS = ['Network', 'Transfer', 'Tunnel', 'Lab', 'Help'] as const
 
 /** One command: the data that help, completion and docs/cli.md are made of, and the function that does it. */
 export interface Command<F extends Flags = Flags> {

@@ -7,6 +7,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown
   tcpserver: () => import('./tcpserver.ts'),
   bench: () => import('./bench.ts'),
   tun2socks: () => import('./tun2socks.ts'),
+  tunnel: () => import('./tunnel.ts'),
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
   impair: () => import('./impair.ts'),

@@ -25,7 +25,10 @@ export function buildClient(values: ClientValues, reading: Reading): ClientConfi
     certificate:
       certificate === undefined
         ? undefined
-        : { certificate: reading.resolve(certificate.certificate), key: reading.resolve(certificate.key) },
+        : {
+            certificate: reading.resolveFile(['certificate', 'certificate'], certificate.certificate),
+            key: reading.resolveFile(['certificate', 'key'], certificate.key),
+          },
     paths,
     services,
     warnings: reading.warnings,
@@ -50,7 +53,7 @@ function buildTrust(trust: ClientValues['trust'], reading: Reading): TrustConfig
     reading.fail(['trust'], 'give fingerprint or ca, one of the two')
   if (name !== undefined && ca === undefined) reading.fail(['trust', 'name'], 'a name goes with ca; remove it')
   return fingerprint === undefined
-    ? { by: 'ca', ca: reading.resolve(ca ?? ''), name }
+    ? { by: 'ca', ca: ca === undefined ? '' : reading.resolveFile(['trust', 'ca'], ca), name }
     : { by: 'fingerprint', fingerprints: fingerprint }
 }
 

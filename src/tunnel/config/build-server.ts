@@ -54,8 +54,14 @@ function buildTls(tls: TlsValues, path: readonly PropertyKey[], reading: Reading
   const files =
     certificate === undefined || key === undefined
       ? undefined
-      : { certificate: reading.resolve(certificate), key: reading.resolve(key) }
-  return { certificate: files, clientCa: clientCa === undefined ? undefined : reading.resolve(clientCa) }
+      : {
+          certificate: reading.resolveFile([...path, 'certificate'], certificate),
+          key: reading.resolveFile([...path, 'key'], key),
+        }
+  return {
+    certificate: files,
+    clientCa: clientCa === undefined ? undefined : reading.resolveFile([...path, 'client-ca'], clientCa),
+  }
 }
 
 const warnOfClear = (path: readonly PropertyKey[], reading: Reading): void =>

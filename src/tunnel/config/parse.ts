@@ -10,7 +10,7 @@ import { isGota, readGota } from './gota.ts'
 import { problemsOf } from './issues.ts'
 import { didYouMean } from './kinds.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { type Origin, Reading } from './reading.ts'
+import { cannotRead, type Origin, Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
 import { type Environment, Source } from './source.ts'
@@ -32,7 +32,7 @@ export function loadConfig(path: string, options: Omit<ParseOptions, 'file'> = {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new NetError('ERR_CONFIG', `${path} cannot be read: ${(error as Error).message.split(',')[0]}`)
+    throw new NetError('ERR_CONFIG', cannotRead(path, error))
   }
   return parseConfig(text, { ...options, file: path })
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { formatProblem, inOrder, type Problem } from './problem.ts'
 import type { Environment, Source } from './source.ts'
@@ -49,13 +49,24 @@ export class Reading {
     return resolve(dirname(this.origin.file), path)
   }
 
+  /** The absolute path of a file that must be there; a mistake is noted when it cannot be read. */
+  resolveFile(path: readonly PropertyKey[], name: string): string {
+    const file = this.resolve(name)
+    try {
+      accessSync(file, constants.R_OK)
+    } catch (error) {
+      this.fail(path, cannotRead(file, error))
+    }
+    return file
+  }
+
   /** The text of another file that the value at a path names; undefined, with a mistake noted, when it cannot be read. */
   read(path: readonly PropertyKey[], name: string): string | undefined {
     const file = this.resolve(name)
     try {
       return readFileSync(file, 'utf8')
     } catch (error) {
-      this.fail(path, `${file} cannot be read: ${(error as Error).message.split(',')[0]}`)
+      this.fail(path, cannotRead(file, error))
       return undefined
     }
   }
@@ -78,3 +89,7 @@ export class Reading {
     if ((mode & 0o004) !== 0) this.warn(path, `everybody on this machine may read ${file}; chmod o-r ${file}`)
   }
 }
+
+/** What the system says of a file, without the call that said it. */
+export const cannotRead = (file: string, error: unknown): string =>
+  `${file} cannot be read: ${(error as Error).message.split(',')[0]}`

@@ -112,11 +112,15 @@ describe('a mistake is named by line, column, key, what is there, what is expect
       '3:51: users[0].services[0]: there is no service "wbe"; did you mean "web"?',
     ],
     'half of a certificate': [
-      server('tls: { certificate: cert.pem }'),
+      server('tls: { certificate: LICENSE }'),
       '6:6: tls: certificate and key go together: name both files, or neither',
     ],
+    'a file that is not there': [
+      client('trust: { ca: /no/such/ca.pem }'),
+      '7:14: trust.ca: /no/such/ca.pem cannot be read: ENOENT: no such file or directory',
+    ],
     'two ways to know a server': [
-      client(`trust: { ca: ca.pem, fingerprint: "sha256:${'0'.repeat(64)}" }`),
+      client(`trust: { ca: LICENSE, fingerprint: "sha256:${'0'.repeat(64)}" }`),
       '7:8: trust: give fingerprint or ca, one of the two',
     ],
     'a socket whose path the kernel does not take': [

@@ -76,7 +76,7 @@ describe('parseConfig() of a server', () => {
   it('reads every kind of service, listener and user', () => {
     const config = read(`mode: server
 listen: ["*:7000", "[::1]:7001", { address: "127.0.0.1:7002", tls: false }]
-tls: { certificate: cert.pem, key: /etc/key.pem, client-ca: ca.pem }
+tls: { certificate: package.json, key: ${join(process.cwd(), 'LICENSE')}, client-ca: README.md }
 users:
   - { name: ada, password: "1234", services: web, rate: 100M, max-paths: 3 }
   - name: bob
@@ -93,8 +93,8 @@ metrics: 127.0.0.1:9100
 state: kept
 `) as ServerConfig
     const tls = {
-      certificate: { certificate: join(process.cwd(), 'cert.pem'), key: '/etc/key.pem' },
-      clientCa: join(process.cwd(), 'ca.pem'),
+      certificate: { certificate: join(process.cwd(), 'package.json'), key: join(process.cwd(), 'LICENSE') },
+      clientCa: join(process.cwd(), 'README.md'),
     }
     assert.deepEqual(config.listeners, [
       { host: '::', port: 7000, tls },
@@ -211,8 +211,8 @@ scheduler: min-latency
 
   it('reads the other ways to know a server', () => {
     assert.deepEqual(readClient('').trust, { by: 'password' })
-    const { trust } = readClient('trust: { ca: /etc/ca.pem, name: vpn.example.org }')
-    assert.deepEqual(trust, { by: 'ca', ca: '/etc/ca.pem', name: 'vpn.example.org' })
+    const { trust } = readClient('trust: { ca: LICENSE, name: vpn.example.org }')
+    assert.deepEqual(trust, { by: 'ca', ca: join(process.cwd(), 'LICENSE'), name: 'vpn.example.org' })
   })
 })
 

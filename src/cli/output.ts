@@ -133,6 +133,12 @@ export class Output {
     this.#write(this.#stderr, line + '\n')
   }
 
+  /** A question, at the end of which the answer is typed. */
+  ask(question: string): void {
+    this.clearProgress()
+    this.#write(this.#stderr, question)
+  }
+
   warn(line: string): void {
     this.note(`${this.paint('yellow', 'warning:', 'stderr')} ${line}`)
   }

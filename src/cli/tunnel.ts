@@ -2,9 +2,10 @@ import { type Command, defineCommand } from './command.ts'
 import { UsageError } from './exit.ts'
 import { check } from './tunnel/check.ts'
 import { init } from './tunnel/init.ts'
+import { passwd } from './tunnel/passwd.ts'
 
 /** Each is a file of its own, and begins to work where it is listed here. */
-const SUBCOMMANDS: readonly Command[] = [check, init]
+const SUBCOMMANDS: readonly Command[] = [check, init, passwd]
 
 export const command = defineCommand({
   name: 'tunnel',

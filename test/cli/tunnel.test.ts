@@ -2,13 +2,43 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { after, describe, it } from 'node:test'
+import { run } from '../../src/cli/run.ts'
+import { deriveKeys, parseScramKeys } from '../../src/tunnel/auth/scram-keys.ts'
 import { loadConfig } from '../../src/tunnel/config/index.ts'
-import { gotcp } from './world.ts'
+import { gotcp, type Outcome } from './world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gotcp-cli-tunnel-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 const at = (name: string): string => join(folder, name)
+
+/** Runs a command line with a stdin of its own; `until` waits for what it says on stderr. */
+function gotcpOn(stdin: Readable, ...argv: readonly string[]) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const said = { stdout: '', stderr: '' }
+  const watchers = new Set<() => void>()
+  stdout.on('data', (chunk) => (said.stdout += chunk))
+  stderr.on('data', (chunk) => {
+    said.stderr += chunk
+    for (const watcher of watchers) watcher()
+  })
+  const outcome = run({ argv, env: {}, stdin, stdout, stderr }).then((code): Outcome => ({ code, ...said }))
+  const until = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve) => {
+      const watcher = (): void => {
+        if (!pattern.test(said.stderr)) return
+        watchers.delete(watcher)
+        resolve()
+      }
+      watchers.add(watcher)
+      watcher()
+    })
+  return { outcome, until }
+}
+
+const gotcpReading = (text: string, ...argv: readonly string[]): Promise<Outcome> =>
+  gotcpOn(Readable.from([Buffer.from(text)]), ...argv).outcome
 
 describe('gotcp tunnel init', () => {
   it('writes two files that check accepts, that belong together, and that others may not read', async () => {
@@ -168,5 +198,60 @@ describe('gotcp tunnel', () => {
     const { code, stderr } = await gotcp('tunnel')
     assert.equal(code, 2)
     assert.match(stderr, /^gotcp: tunnel needs one of check, init/)
+  })
+})
+
+describe('gotcp tunnel passwd', () => {
+  it('turns the first line of stdin into what a user of a server may have', async () => {
+    const { code, stdout } = await gotcpReading('hunter2\nmore\n', 'tunnel', 'passwd', '--iterations', '4096')
+    assert.equal(code, 0)
+    assert.match(stdout, /^SCRAM-SHA-256\$4096:\S+\n$/)
+    const keys = parseScramKeys(stdout)
+    assert.ok(keys !== undefined)
+    const { storedKey, serverKey } = await deriveKeys('hunter2', keys.salt, 4096)
+    assert.deepEqual([keys.storedKey, keys.serverKey], [storedKey, serverKey])
+    writeFileSync(
+      at('scram.yaml'),
+      `mode: server\nlisten: "127.0.0.1:1"\nusers: [{ name: ada, scram: "${stdout.trim()}" }]\nservices: []\n`,
+    )
+    assert.equal((await gotcp('tunnel', 'check', at('scram.yaml'))).code, 0)
+  })
+
+  it('refuses an empty password, and too little work', async () => {
+    const empty = await gotcpReading('', 'tunnel', 'passwd')
+    assert.deepEqual([empty.code, empty.stdout], [2, ''])
+    assert.match(empty.stderr, /the password is empty/)
+    const easy = await gotcpReading('x\n', 'tunnel', 'passwd', '--iterations', '1000')
+    assert.match(easy.stderr, /--iterations: "1000" is not a whole number from 4096 to 10000000/)
+  })
+
+  it('asks twice on a terminal, and shows nothing of it', async () => {
+    const modes: boolean[] = []
+    const terminal = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (mode: boolean) => modes.push(mode) })
+    const said = gotcpOn(terminal, 'tunnel', 'passwd', '--iterations', '4096')
+    terminal.write('hunterx\x7f2\r')
+    await said.until(/again: /)
+    terminal.write('wrong\x15hunter2\r')
+    const { code, stdout, stderr } = await said.outcome
+    assert.equal(code, 0, stderr)
+    assert.doesNotMatch(stdout + stderr, /hunter/)
+    assert.equal(stderr, 'password: \nagain: \n')
+    assert.deepEqual(modes, [true, false, true, false])
+    const keys = parseScramKeys(stdout)
+    assert.deepEqual(keys?.storedKey, (await deriveKeys('hunter2', keys!.salt, 4096)).storedKey)
+  })
+
+  it('ends at Ctrl-C, and when the two differ', async () => {
+    const terminal = () => Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined })
+    const one = terminal()
+    const interrupted = gotcpOn(one, 'tunnel', 'passwd')
+    one.write('hun\x03')
+    assert.equal((await interrupted.outcome).code, 130)
+    const other = terminal()
+    const different = gotcpOn(other, 'tunnel', 'passwd')
+    other.write('a\r')
+    await different.until(/again: /)
+    other.write('b\r')
+    assert.match((await different.outcome).stderr, /the two differ; try again/)
   })
 })

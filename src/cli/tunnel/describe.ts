@@ -38,7 +38,7 @@ function limits(of: { readonly rate: number | undefined; readonly maxStreams: nu
 }
 
 function serverRows(config: ServerConfig): readonly Row[] {
-  const from = config.allow.map((net) => `${net.address}/${net.prefix}`).join(', ')
+  const from = config.allow.join(', ')
   return [
     ...labelled('listens', config.listeners.map(listenerLine)),
     ['takes', from === '' ? 'paths from every address' : `paths from ${from} only`],
@@ -58,11 +58,12 @@ function listenerLine(listener: ListenerConfig): string {
 
 function userLine(user: UserConfig): string {
   const services = user.services === undefined ? 'all services' : user.services.join(', ') || 'no service'
+  const at = user.targets === undefined ? '' : ` to ${user.targets.join(', ')}`
   const counts = [
     ...(user.maxSessions === undefined ? [] : [plural(user.maxSessions, 'session')]),
     ...(user.maxPaths === undefined ? [] : [plural(user.maxPaths, 'path')]),
   ]
-  return `${user.name}: ${services}${counts.length === 0 ? '' : `; ${counts.join(', ')}`}${limits(user)}`
+  return `${user.name}: ${services}${at}${counts.length === 0 ? '' : `; ${counts.join(', ')}`}${limits(user)}`
 }
 
 function serverServiceLine(service: ServerService): string {
@@ -82,8 +83,7 @@ function serverServiceLine(service: ServerService): string {
   }
 }
 
-const targets = (rules: readonly { readonly text: string }[]): string =>
-  `what the client asks for of ${rules.map(({ text }) => text).join(', ') || 'nothing'}`
+const targets = (rules: readonly string[]): string => `what the client asks for of ${rules.join(', ') || 'nothing'}`
 
 function clientRows(config: ClientConfig): readonly Row[] {
   const { trust } = config
@@ -99,6 +99,10 @@ function clientRows(config: ClientConfig): readonly Row[] {
   ]
 }
 
+/** As bills have it: `10 GB`. */
+const decimal = (bytes: number): string =>
+  bytes >= 1e9 ? `${Number((bytes / 1e9).toPrecision(3))} GB` : `${Number((bytes / 1e6).toPrecision(3))} MB`
+
 function pathLine(path: PathConfig): string {
   const { name, remote, local, proxy, via, tls, role, quota, rate } = path
   const words = [
@@ -109,7 +113,7 @@ function pathLine(path: PathConfig): string {
     ...(tls ? [] : ['in the clear']),
     ...(role === 'primary' ? [] : [role]),
     ...(rate === undefined ? [] : [`at most ${formatRate(rate)}`]),
-    ...(quota === undefined ? [] : [`${formatBytes(quota.bytes)} a ${quota.period}`]),
+    ...(quota === undefined ? [] : [`${decimal(quota.bytes)} a ${quota.period}`]),
   ]
   return `${name}: to ${formatHostPort(remote)}${words.map((word) => `, ${word}`).join('')}`
 }

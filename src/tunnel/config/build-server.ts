@@ -1,12 +1,13 @@
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
+import { globMatcher } from '../auth/target-rule.ts'
 import { isLoopbackHost } from './addresses.ts'
 import { buildCommon, buildEndpoint } from './build-common.ts'
 import { problemsOf } from './issues.ts'
 import type { Reading } from './reading.ts'
 import { type SERVER, USERS } from './server-schema.ts'
 import { Source } from './source.ts'
-import type { ListenerConfig, ListenerTls, ServerConfig, ServerService, UserConfig } from './types.ts'
+import type { ListenerConfig, ListenerTls, ServerConfig, ServerLimits, ServerService, UserConfig } from './types.ts'
 
 type ServerValues = z.output<typeof SERVER>
 type UserValues = z.output<typeof USERS>[number]
@@ -31,18 +32,22 @@ export function buildServer(values: ServerValues, reading: Reading): ServerConfi
   ]
   const services = values.services.map((service, i) => buildService(service, ['services', i], reading))
   checkUsers(users, services, reading)
-  const limits = {
-    halfOpen: values.limits['half-open'],
-    handshakeTimeout: values.limits['handshake-timeout'],
-    banAfter: values.limits['ban-after'],
-    banFor: values.limits['ban-for'],
-    maxSessions: values.limits['max-sessions'],
-    maxPaths: values.limits['max-paths'],
-    maxStreams: values.limits['max-streams'],
-  }
+  const limits = buildLimits(values.limits)
   const { warnings } = reading
   return { mode: 'server', ...common, listeners, users, allow: values.allow, limits, services, warnings }
 }
+
+const buildLimits = (limits: ServerValues['limits']): ServerLimits => ({
+  halfOpen: limits['half-open'],
+  halfOpenPerAddress: limits['half-open-per-address'],
+  handshakeTimeout: limits['handshake-timeout'],
+  connectionRate: limits['connection-rate'],
+  connectionBurst: limits['connection-burst'],
+  maxSessions: limits['max-sessions'],
+  maxSessionsPerUser: limits['max-sessions-per-user'],
+  maxPaths: limits['max-paths'],
+  maxStreams: limits['max-streams'],
+})
 
 function buildTls(tls: TlsValues, path: readonly PropertyKey[], reading: Reading): ListenerTls | false {
   if (tls === false) return false
@@ -72,7 +77,7 @@ const warnOfClear = (path: readonly PropertyKey[], reading: Reading): void =>
   )
 
 function buildUser(user: UserValues, path: readonly PropertyKey[], reading: Reading): UserConfig {
-  const { name, password, scram, services, rate } = user
+  const { name, password, scram, services, targets, rate } = user
   const file = user['password-file']
   const given = [password, file, scram].filter((secret) => secret !== undefined).length
   if (given !== 1) {
@@ -90,6 +95,7 @@ function buildUser(user: UserValues, path: readonly PropertyKey[], reading: Read
     name,
     secret,
     services,
+    targets,
     maxSessions: user['max-sessions'],
     maxPaths: user['max-paths'],
     maxStreams: user['max-streams'],
@@ -133,7 +139,7 @@ function buildService(service: ServiceValues, path: readonly PropertyKey[], read
     }
     case 'proxy': {
       const { type, allow } = service
-      if (allow.some(({ host, ports }) => host === '*' && ports.last > ports.first)) {
+      if (allow.some((rule) => /^\*(:\*|:\d+-\d+)?$/.test(rule))) {
         reading.warn(
           [...path, 'allow'],
           'every client may reach whatever this machine reaches, its own services included',
@@ -150,7 +156,9 @@ function checkUsers(users: readonly UserConfig[], services: readonly ServerServi
     reading.fail([], 'nobody may connect; add users: [{ name: ada, password: … }], or a users-file')
   }
   for (const [i, { name }] of services.entries()) {
-    const isForSomebody = users.some((user) => user.services === undefined || user.services.includes(name))
+    const isForSomebody = users.some(
+      (user) => user.services === undefined || user.services.some((pattern) => globMatcher(pattern)(name)),
+    )
     if (!isForSomebody && users.length > 0) reading.warn(['services', i], `no user may open "${name}"`)
   }
 }

@@ -1,4 +1,5 @@
 import { suggest } from '../../base/suggest.ts'
+import { globMatcher } from '../auth/target-rule.ts'
 import { formatEndpoint, parseListen } from './addresses.ts'
 import type { Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
@@ -65,7 +66,7 @@ function checkUserServices(reading: Reading): void {
   const names = [...mappingsAt(['services'], reading)].map(([, { name }]) => textOf(name))
   for (const [path, { services }] of mappingsAt(['users'], reading)) {
     for (const [i, name] of (Array.isArray(services) ? services : [services]).entries()) {
-      if (typeof name !== 'string' || names.includes(name)) continue
+      if (typeof name !== 'string' || names.some(globMatcher(name))) continue
       const near = suggest(name, names)
       const place = [...path, 'services', ...(Array.isArray(services) ? [i] : [])]
       const fix = near === undefined ? '' : `; did you mean "${near}"?`

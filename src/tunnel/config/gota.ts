@@ -6,7 +6,7 @@ import { buildServer } from './build-server.ts'
 import { CLIENT } from './client-schema.ts'
 import { problemsOf } from './issues.ts'
 import { defaulted, type Kind, listOf, mapping, optional, required } from './key.ts'
-import { choice, integer, listen, PROXY, remote, SUBNET, TEXT } from './kinds.ts'
+import { choice, integer, listen, NETWORK, PROXY, remote, TEXT } from './kinds.ts'
 import type { Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
@@ -105,7 +105,7 @@ const GOTA_SERVER = z.object({
   ...COMMON,
   remote: required(DIALED, ''),
   tunnel: z.array(z.object({ listen: required(listen('127.0.0.1:12333'), '') })),
-  whiteips: listOf(required(SUBNET, '')).default([]),
+  whiteips: listOf(required(NETWORK, '')).default([]),
   pool: POOL.default({ enable: false, count: 10, keepalive: 0 }),
 })
 const GOTA_CLIENT = z.object({
@@ -204,7 +204,7 @@ function readServer(values: Mapping, reading: Reading): TunnelConfig | undefined
     log: log ?? 'debug',
     listen: tunnel.map((entry) => formatEndpoint(entry.listen)),
     users: [{ name: auth.username, password: auth.password }],
-    allow: whiteips.map(({ address, prefix }) => `${address}/${prefix}`),
+    allow: whiteips,
     services: [enable ? { ...service, pool: { count, keepalive } } : service],
   }
   const config = validate(SERVER, native, reading, 'server')

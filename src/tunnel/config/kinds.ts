@@ -1,18 +1,12 @@
 import { isIP } from 'node:net'
 import { suggest } from '../../base/suggest.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
-import {
-  isHost,
-  isInterfaceAddress,
-  parseListen,
-  parseRemote,
-  parseSubnet,
-  parseTarget,
-  splitHostPort,
-} from './addresses.ts'
+import { parseScramKeys } from '../auth/scram-keys.ts'
+import { networkMatcher, targetRule } from '../auth/target-rule.ts'
+import { isHost, isInterfaceAddress, parseListen, parseRemote, splitHostPort } from './addresses.ts'
 import type { Kind } from './key.ts'
 import { textOf } from './scalar.ts'
-import type { HostPort, QuotaConfig, Subnet, TargetRule } from './types.ts'
+import type { HostPort, QuotaConfig } from './types.ts'
 import { parseBytes, parseQuota, parseRate, parseTime } from './units.ts'
 
 const ofText =
@@ -33,6 +27,13 @@ export const TEXT: Kind<string> = {
 }
 
 export const FILE: Kind<string> = { ...TEXT, expects: 'a file name' }
+
+/** Names with `*` for anything and `?` for any character. */
+export const PATTERN: Kind<string> = {
+  expects: 'a name, in which * stands for anything',
+  parse: ofText((text) => (/^[a-z0-9._*?-]{1,64}$/i.test(text) ? text : undefined)),
+  fix: quote,
+}
 
 /** What services, paths and daemons are called. */
 export const NAME: Kind<string> = {
@@ -144,14 +145,26 @@ export const endpoint = (address: Kind<HostPort>): Kind<HostPort | { readonly pa
   fix: (value) => address.fix?.(value),
 })
 
-export const SUBNET: Kind<Subnet> = {
+/** A text that a reader takes without an error. */
+const takenBy =
+  (reader: (text: string) => unknown) =>
+  (text: string): string | undefined => {
+    try {
+      reader(text)
+      return text
+    } catch {
+      return undefined
+    }
+  }
+
+export const NETWORK: Kind<string> = {
   expects: 'a network such as 10.0.0.0/8, or an address',
-  parse: ofText(parseSubnet),
+  parse: ofText(takenBy((text) => networkMatcher([text]))),
 }
 
-export const TARGET: Kind<TargetRule> = {
+export const TARGET: Kind<string> = {
   expects: 'host:port such as "*.example.org:443", "10.0.0.0/8:*" or "db:5432-5440"',
-  parse: ofText(parseTarget),
+  parse: ofText(takenBy(targetRule)),
   fix: (value) => {
     if (typeof value !== 'string') return undefined
     if (value.endsWith(':0')) return 'any port is *'
@@ -206,10 +219,6 @@ export const FINGERPRINT: Kind<string> = {
 
 /** RFC 5803 §3, as PostgreSQL and `gotcp tunnel passwd` print it. */
 export const SCRAM: Kind<string> = {
-  expects: 'a line that gotcp tunnel passwd printed: SCRAM-SHA-256$4096:…',
-  parse: ofText((text) =>
-    /^SCRAM-SHA-256\$[1-9]\d{0,9}:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/.test(text)
-      ? text
-      : undefined,
-  ),
+  expects: 'a line that gotcp tunnel passwd printed: SCRAM-SHA-256$100000:…',
+  parse: ofText((text) => (parseScramKeys(text) === undefined ? undefined : text.trim())),
 }

@@ -10,10 +10,11 @@ import {
   integer,
   listen,
   NAME,
+  NETWORK,
+  PATTERN,
   RATE,
   remote,
   SCRAM,
-  SUBNET,
   TARGET,
   TEXT,
   time,
@@ -109,10 +110,15 @@ const USER = mapping({
     'one of the three',
     'What proves the password without telling it; `gotcp tunnel passwd` prints it.',
   ),
-  services: described(listOf(required(NAME, 'A service.')).optional(), {
-    about: 'The services that this user may open.',
+  services: described(listOf(required(PATTERN, 'A service.')).optional(), {
+    about: 'The services that this user may open; `*` and `?` stand for other letters.',
     fallback: 'all',
     expects: 'a list of names',
+  }),
+  targets: described(listOf(required(TARGET, 'A target.')).optional(), {
+    about: 'Where this user may let a `proxy` or `udp` service lead, within what the service allows.',
+    fallback: 'wherever the service allows',
+    expects: `a list of ${TARGET.expects}`,
   }),
   'max-sessions': optional(integer(1, 100_000), "the server's", 'Clients with this name at once.'),
   'max-paths': optional(integer(1, 64), "the server's", 'Paths of one session.'),
@@ -124,11 +130,13 @@ const USER = mapping({
 export const USERS = z.array(USER)
 
 const LIMITS = mapping({
-  'half-open': defaulted(integer(1, 100_000), 256, 'Connections that have not proven who they are, at once.'),
+  'half-open': defaulted(integer(1, 100_000), 1024, 'Connections that have not proven who they are, at once.'),
+  'half-open-per-address': defaulted(integer(1, 100_000), 32, 'The same from one address.'),
   'handshake-timeout': defaulted(time('100ms', '5m'), '5s', 'How long they have for it.'),
-  'ban-after': defaulted(integer(1, 1000), 5, 'Wrong proofs from one address before it is turned away.'),
-  'ban-for': defaulted(time('1s', '7d'), '5m', 'For how long it is.'),
-  'max-sessions': defaulted(integer(1, 1_000_000), 1000, 'Clients at once.'),
+  'connection-rate': defaulted(integer(1, 100_000), 10, 'Connections from one address a second, in the long run.'),
+  'connection-burst': defaulted(integer(1, 1_000_000), 100, 'The same at once, after a pause.'),
+  'max-sessions': defaulted(integer(1, 1_000_000), 4096, 'Clients at once.'),
+  'max-sessions-per-user': defaulted(integer(1, 1_000_000), 64, 'Clients of one name at once.'),
   'max-paths': defaulted(integer(1, 64), 16, 'Paths of one session.'),
   'max-streams': defaulted(integer(1, 1_000_000), 10_000, 'Streams and flows of one session.'),
 })
@@ -157,10 +165,10 @@ export const SERVER = mapping({
     section: USER,
   }),
   'users-file': optional(FILE, 'none', 'A file of its own with a list of users; it can be kept from other eyes.'),
-  allow: described(listOf(required(SUBNET, 'A network.')).default([]), {
+  allow: described(listOf(required(NETWORK, 'A network.')).default([]), {
     about: 'The addresses that paths may come from.',
     fallback: 'all',
-    expects: `a list of ${SUBNET.expects}`,
+    expects: `a list of ${NETWORK.expects}`,
   }),
   services: described(z.array(byType(SERVER_SERVICES, SERVICE_TYPE)), {
     about: 'What clients may open, and where it leads.',

@@ -13,23 +13,6 @@ export interface UnixSocket {
 
 export type Endpoint = HostPort | UnixSocket
 
-/** A network of addresses, as the arguments of node:net's `BlockList.addSubnet` have it. */
-export interface Subnet {
-  readonly address: string
-  readonly prefix: number
-  readonly family: 'ipv4' | 'ipv6'
-}
-
-/** Which targets may be asked for: `*.example.org:443`, `10.0.0.0/8:*`, `db:5432-5440`. */
-export interface TargetRule {
-  /** As it was written. */
-  readonly text: string
-  /** A name in lower case, in which a leading `*.` stands for any number of labels, `*` alone for any host; or a network. */
-  readonly host: string | Subnet
-  /** Both included. */
-  readonly ports: { readonly first: number; readonly last: number }
-}
-
 export const SCHEDULERS = ['aggregate', 'first-ready', 'min-latency', 'redundant', 'weighted', 'backup'] as const
 export type SchedulerName = (typeof SCHEDULERS)[number]
 
@@ -108,8 +91,10 @@ export interface UserConfig {
   readonly name: string
   /** The password itself, or what proves it: `SCRAM-SHA-256$…`. */
   readonly secret: { readonly password: string } | { readonly scram: string }
-  /** The services that this user may open; undefined is all. */
+  /** The services that this user may open, with `*` and `?`; undefined is all. */
   readonly services: readonly string[] | undefined
+  /** Where what lets the client choose may lead for this user; undefined is wherever the service allows. */
+  readonly targets: readonly string[] | undefined
   readonly maxSessions: number | undefined
   readonly maxPaths: number | undefined
   readonly maxStreams: number | undefined
@@ -120,13 +105,16 @@ export interface UserConfig {
 export interface ServerLimits {
   /** Connections that have not proven themselves yet, at once. */
   readonly halfOpen: number
+  /** The same from one address. */
+  readonly halfOpenPerAddress: number
   /** How long they have for it. */
   readonly handshakeTimeout: number
-  /** Wrong proofs from one address before it is turned away. */
-  readonly banAfter: number
-  /** For how long. */
-  readonly banFor: number
+  /** Connections of one address a second, in the long run, and at once after a pause. */
+  readonly connectionRate: number
+  readonly connectionBurst: number
   readonly maxSessions: number
+  /** Of one user, where his own limit does not say otherwise. */
+  readonly maxSessionsPerUser: number
   /** Of one session. */
   readonly maxPaths: number
   /** Streams and flows of one session. */
@@ -161,7 +149,8 @@ export interface UdpConnectService extends Service {
   readonly type: 'udp'
   /** Where datagrams go; undefined: where the client says, if `allow` has it. */
   readonly connect: HostPort | undefined
-  readonly allow: readonly TargetRule[]
+  /** `host:port`, patterns and networks, as `targetRule` takes them. */
+  readonly allow: readonly string[]
   /** How long a flow may be silent. */
   readonly idle: number
   /** The address that datagrams are sent from. */
@@ -171,7 +160,8 @@ export interface UdpConnectService extends Service {
 /** Targets that the client's socks5 and http listeners ask for. */
 export interface ProxyService extends Service {
   readonly type: 'proxy'
-  readonly allow: readonly TargetRule[]
+  /** `host:port`, patterns and networks, as `targetRule` takes them. */
+  readonly allow: readonly string[]
   readonly connectTimeout: number
 }
 
@@ -253,8 +243,8 @@ export interface ServerConfig extends CommonConfig {
   readonly mode: 'server'
   readonly listeners: readonly ListenerConfig[]
   readonly users: readonly UserConfig[]
-  /** Whose paths are taken at all; empty is everybody's. */
-  readonly allow: readonly Subnet[]
+  /** Networks that paths are taken from, as `networkMatcher` takes them; empty is all. */
+  readonly allow: readonly string[]
   readonly limits: ServerLimits
   readonly services: readonly ServerService[]
 }

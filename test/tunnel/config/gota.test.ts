@@ -66,10 +66,7 @@ pool: { enable: true, count: 3, keepalive: 10 }
     const [service] = config.services
     assert.ok(service?.type === 'tcp')
     assert.deepEqual(service.pool, { count: 3, keepalive: 10_000 })
-    assert.deepEqual(
-      config.allow.map(({ address, prefix }) => `${address}/${prefix}`),
-      ['127.0.0.1/32', '10.0.0.0/8'],
-    )
+    assert.deepEqual(config.allow, ['127.0.0.1/32', '10.0.0.0/8'])
     assert.deepEqual(config.warnings, [])
   })
 

@@ -41,6 +41,7 @@ describe('parseConfig() of a server', () => {
           name: 'ada',
           secret: { password: 'secret' },
           services: undefined,
+          targets: undefined,
           maxSessions: undefined,
           maxPaths: undefined,
           maxStreams: undefined,
@@ -49,11 +50,13 @@ describe('parseConfig() of a server', () => {
       ],
       allow: [],
       limits: {
-        halfOpen: 256,
+        halfOpen: 1024,
+        halfOpenPerAddress: 32,
         handshakeTimeout: 5000,
-        banAfter: 5,
-        banFor: 300_000,
-        maxSessions: 1000,
+        connectionRate: 10,
+        connectionBurst: 100,
+        maxSessions: 4096,
+        maxSessionsPerUser: 64,
         maxPaths: 16,
         maxStreams: 10_000,
       },
@@ -78,15 +81,15 @@ describe('parseConfig() of a server', () => {
 listen: ["*:7000", "[::1]:7001", { address: "127.0.0.1:7002", tls: false }]
 tls: { certificate: package.json, key: ${join(process.cwd(), 'LICENSE')}, client-ca: README.md }
 users:
-  - { name: ada, password: "1234", services: web, rate: 100M, max-paths: 3 }
+  - { name: ada, password: "1234", services: "w*", targets: "*:443", rate: 100M, max-paths: 3 }
   - name: bob
-    scram: "SCRAM-SHA-256$4096:c2FsdHNhbHRzYWx0c2FsdA==$${'A'.repeat(43)}=:${'B'.repeat(43)}="
+    scram: "SCRAM-SHA-256$4096:c2FsdHNhbHRzYWx0c2FsdA==$${'A'.repeat(43)}=:${'A'.repeat(43)}="
 allow: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]
 services:
   - { name: web, type: tcp, connect: unix:run/web.sock, pool: { count: 4, keepalive: 10 }, proxy-protocol: v2 }
   - { name: dns, type: udp, connect: "127.0.0.1:53", idle: 5s }
   - { name: any, type: proxy, allow: ["*.Example.org:443", "10.0.0.0/8:*", "db:5432-5440"], max-streams: 7 }
-limits: { half-open: 9, ban-for: 1h }
+limits: { half-open: 9, handshake-timeout: 1500ms }
 log: { level: debug, file: tunnel.log, format: json }
 control: false
 metrics: 127.0.0.1:9100
@@ -101,11 +104,8 @@ state: kept
       { host: '::1', port: 7001, tls },
       { host: '127.0.0.1', port: 7002, tls: false },
     ])
-    assert.deepEqual(
-      config.allow.map(({ address, prefix, family }) => `${address}/${prefix} ${family}`),
-      ['10.0.0.0/8 ipv4', '2001:db8::/32 ipv6', '192.0.2.7/32 ipv4'],
-    )
-    assert.deepEqual(config.users[0]?.services, ['web'])
+    assert.deepEqual(config.allow, ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7'])
+    assert.deepEqual([config.users[0]?.services, config.users[0]?.targets], [['w*'], ['*:443']])
     assert.equal(config.users[0]?.rate, 100_000_000)
     assert.match(JSON.stringify(config.users[1]?.secret), /SCRAM-SHA-256/)
     const [web, dns, any] = config.services
@@ -114,17 +114,9 @@ state: kept
     assert.deepEqual(web.pool, { count: 4, keepalive: 10_000 })
     assert.equal(web.proxyProtocol, 'v2')
     assert.equal(dns.idle, 5000)
-    assert.deepEqual(any.allow, [
-      { text: '*.Example.org:443', host: '*.example.org', ports: { first: 443, last: 443 } },
-      {
-        text: '10.0.0.0/8:*',
-        host: { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
-        ports: { first: 1, last: 65_535 },
-      },
-      { text: 'db:5432-5440', host: 'db', ports: { first: 5432, last: 5440 } },
-    ])
+    assert.deepEqual(any.allow, ['*.Example.org:443', '10.0.0.0/8:*', 'db:5432-5440'])
     assert.equal(any.maxStreams, 7)
-    assert.deepEqual([config.limits.halfOpen, config.limits.banFor, config.limits.maxPaths], [9, 3_600_000, 16])
+    assert.deepEqual([config.limits.halfOpen, config.limits.handshakeTimeout, config.limits.maxPaths], [9, 1500, 16])
     assert.deepEqual(config.log, { level: 'debug', file: join(process.cwd(), 'tunnel.log'), format: 'json' })
     assert.equal(config.control, undefined)
     assert.deepEqual(config.metrics, { host: '127.0.0.1', port: 9100 })

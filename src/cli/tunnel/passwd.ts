@@ -30,7 +30,7 @@ SCRAM-SHA-256 in the form of RFC 5803, which PostgreSQL writes, too.`,
   examples: [
     { command: 'gotcp tunnel passwd', says: 'asks twice, prints SCRAM-SHA-256$100000:…' },
     {
-      command: 'gotcp tunnel passwd --iterations 4096 < secret',
+      command: 'cat secret | gotcp tunnel passwd --iterations 4096',
       says: 'for clients with little time; less is refused',
     },
   ],

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
-import { globMatcher } from '../auth/target-rule.ts'
+import { globMatcher } from '../auth/glob.ts'
 import { isLoopbackHost } from './addresses.ts'
 import { buildCommon, buildEndpoint } from './build-common.ts'
 import { problemsOf } from './issues.ts'

@@ -1,5 +1,5 @@
 import { suggest } from '../../base/suggest.ts'
-import { globMatcher } from '../auth/target-rule.ts'
+import { globMatcher } from '../auth/glob.ts'
 import { formatEndpoint, parseListen } from './addresses.ts'
 import type { Reading } from './reading.ts'
 import { textOf } from './scalar.ts'

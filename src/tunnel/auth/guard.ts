@@ -13,9 +13,9 @@ export interface GuardOptions {
   readonly maxHalfOpen?: number
   /** The same of one address; beyond that new ones are refused. Default 32. */
   readonly maxHalfOpenPerAddress?: number
-  /** Connections of one address per second, in the long run. Default 10. */
+  /** Connections of one address per second, in the long run. Default 20. */
   readonly rate?: number
-  /** Connections of one address at once after a pause. Default 100. */
+  /** Connections of one address at once after a pause. Default 200. */
   readonly burst?: number
   /** Wrong passwords of one address before it is banned. Default 5. */
   readonly banAfter?: number
@@ -27,13 +27,15 @@ export interface GuardOptions {
 }
 
 const WRONG_PASSWORD = 4
-/** How bad each failure is; one point is forgiven every six seconds. */
+/**
+ * How bad each failure is; one point is forgiven every six seconds. A session that is not known is no crime: after a restart of
+ * the server all clients behind a NAT come with theirs, and nobody guesses one.
+ */
 const POINTS: { readonly [failure in Failure]?: number } = {
   credentials: WRONG_PASSWORD,
   binding: WRONG_PASSWORD,
   protocol: 2,
   version: 1,
-  session: 1,
   timeout: 1,
 }
 const FORGIVEN_PER_MICRO = 1 / 6_000_000
@@ -45,8 +47,8 @@ const MICROS_PER_MS = 1000
 const DEFAULTS = {
   maxHalfOpen: 1024,
   maxHalfOpenPerAddress: 32,
-  rate: 10,
-  burst: 100,
+  rate: 20,
+  burst: 200,
   banAfter: 5,
   banFor: 10_000,
   maxAddresses: 4096,

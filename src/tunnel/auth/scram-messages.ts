@@ -34,6 +34,7 @@ export interface ClientFirst {
 export function parseClientFirst(text: string): ClientFirst {
   const [, header, name, authzid, bare] = /^(n|y|p=([A-Za-z0-9.-]{1,64})),([^,]*),(.*)$/s.exec(text) ?? []
   if (header === undefined) throw malformed('client-first-message')
+  // Not RFC: nobody acts as somebody else; see docs/deviations.md#scram
   if (authzid !== '') throw malformed('client-first-message: acting as somebody else is not supported')
   if (name !== undefined && name !== BINDING_NAME)
     throw new HandshakeError('binding', { detail: `it binds to ${name}` })

@@ -12,6 +12,7 @@ import {
   NONCE_OCTETS,
   readGreeting,
   readRefuse,
+  readText,
   readWelcome,
   splitProof,
   VERSION,
@@ -117,6 +118,11 @@ export class ClientHandshake {
     this.#fail(new HandshakeError('timeout'))
   }
 
+  /** Its caller gives it up. */
+  abort(): void {
+    this.#fail(new HandshakeError('closed'))
+  }
+
   #readAll(): void {
     while (this.#state !== 'over') {
       const message = this.#reader.next(EXPECTED[this.#state])
@@ -179,7 +185,7 @@ export class ClientHandshake {
   #onChallenge(message: Buffer, body: Buffer): void {
     this.#transcript.add(message)
     this.#state = 'deriving'
-    this.#scram!.answer(body.toString()).then(
+    this.#scram!.answer(readText(body)).then(
       (answer) => {
         if (this.#state !== 'deriving') return
         const proof = writeMessage(MessageType.PROOF, Buffer.from(answer))

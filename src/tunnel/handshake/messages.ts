@@ -200,7 +200,7 @@ function withoutProof(type: MessageType, ...parts: readonly Uint8Array[]): Buffe
 }
 
 /** UTF-8 that is no other text when written again: nothing is replaced, nothing is skipped. */
-function readText(bytes: Buffer): string {
+export function readText(bytes: Buffer): string {
   const text = bytes.toString()
   if (!Buffer.from(text).equals(bytes)) throw malformed('text that is not UTF-8')
   return text

@@ -14,7 +14,7 @@ const LINGER = 1000
 export interface PerformOptions {
   /** Milliseconds until it is given up. Default 5000. */
   readonly timeout?: number
-  /** Gives up with the signal's reason. */
+  /** Gives up with the signal's reason; a server tells its clients that it is being shut down. */
   readonly signal?: AbortSignal
   /** Calls back after a time in milliseconds, unless what it returns is called before. Default: `setTimeout`. */
   readonly schedule?: (callback: () => void, delay: number) => () => void
@@ -79,6 +79,7 @@ interface Machine {
   receive(bytes: Uint8Array): void
   closed(): void
   expire(): void
+  abort(): void
 }
 
 /** Lets a machine have the socket until it is done. */
@@ -119,8 +120,7 @@ function perform<Socket extends Duplex, Result>(
     const onClosed = (): void => machine.closed()
     const onAbort = (): void => {
       reject(signal?.reason)
-      machine.closed()
-      socket.destroy()
+      machine.abort()
     }
     const cancel = schedule(() => machine.expire(), timeout)
     socket.on('readable', onReadable).on('end', onClosed).on('close', onClosed)

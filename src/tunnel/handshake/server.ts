@@ -15,6 +15,7 @@ import {
   readAuth,
   readHello,
   readJoin,
+  readText,
   splitProof,
   VERSION,
   writeAccept,
@@ -117,6 +118,11 @@ export class ServerHandshake {
     this.#fail(new HandshakeError('timeout'))
   }
 
+  /** The server is being shut down. */
+  abort(): void {
+    this.#fail(new HandshakeError('closing'))
+  }
+
   #isOver(): boolean {
     return this.#state === 'over'
   }
@@ -159,7 +165,7 @@ export class ServerHandshake {
 
   #onProof(message: Buffer, body: Buffer): void {
     this.#expectNothingMore()
-    const { final, outcome } = this.#scram!.verify(body.toString())
+    const { final, outcome } = this.#scram!.verify(readText(body))
     const { users, sessions, limits } = this.#options
     const user = users.find(outcome.user)
     if (user === undefined) throw new HandshakeError('credentials')
@@ -188,11 +194,12 @@ export class ServerHandshake {
     const { proof, before } = splitProof(message)
     this.#transcript.add(before)
     const session = sessions.find(sessionId)
-    const user = session === undefined ? undefined : users.find(session.user)
     // An unknown session costs the same work as a wrong proof, and gets the same answer.
     const secret = session?.secret ?? UNKNOWN
     const isProof = secret.isProof(proof, 'client', this.#transcript)
-    if (!isProof || session === undefined || user === undefined) throw new HandshakeError('session')
+    if (!isProof || session === undefined) throw new HandshakeError('session')
+    const user = users.find(session.user)
+    if (user === undefined) throw new HandshakeError('session', { detail: 'its user is gone' })
     const refusal = sessions.join(session, pathId)
     if (refusal !== undefined) throw new HandshakeError(refusal, refusal === 'limit' ? { retryAfter: 1000 } : {})
     this.#transcript.add(proof)

@@ -75,7 +75,7 @@ describe('Guard', () => {
 
   it('is patient with sessions that have expired', () => {
     const { guard } = world()
-    for (let i = 0; i < 16; i++) failOnce(guard, '192.0.2.1', 'session')
+    for (let i = 0; i < 150; i++) failOnce(guard, '192.0.2.1', 'session')
     assert.equal(guard.counters.get('ban'), 0)
   })
 

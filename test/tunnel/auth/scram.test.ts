@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { NetError } from '../../../src/base/errors.ts'
+import { passwordCredentials } from '../../../src/tunnel/auth/credentials.ts'
 import type { HandshakeError } from '../../../src/tunnel/auth/handshake-error.ts'
 import { saslPrep } from '../../../src/tunnel/auth/saslprep.ts'
 import { ScramClient, ScramServer, type ScramServerOptions } from '../../../src/tunnel/auth/scram.ts'
@@ -178,6 +180,39 @@ describe('stored keys', () => {
       good + ':x',
     ]) {
       assert.equal(parseScramKeys(bad), undefined, bad)
+    }
+  })
+})
+
+describe('deriveKeys()', () => {
+  it('works on a few at a time, and refuses what would wait for long', async () => {
+    const all = await Promise.allSettled(Array.from({ length: 300 }, () => deriveKeys('pencil', SALT, 4096)))
+    const refused = all.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
+    assert.equal(refused.length, 300 - 258)
+    for (const { reason } of refused) assert.equal(reason.code, 'EBUSY')
+    assert.equal((await deriveKeys('pencil', SALT, 4096)).iterations, 4096)
+  })
+})
+
+describe('passwordCredentials()', () => {
+  it('computes the keys of a salt once', async () => {
+    const credentials = passwordCredentials('ada', 'pencil')
+    const keys = await credentials.keysFor(SALT, 4096)
+    assert.equal(await credentials.keysFor(Uint8Array.from(SALT), 4096), keys)
+    assert.notEqual(await credentials.keysFor(SALT, 4097), keys)
+  })
+
+  it('refuses what cannot be used, and does not show it', () => {
+    for (const [name, password] of [
+      ['', 'x'],
+      ['ada', ''],
+      ['ada', 'a\u0000b'],
+      ['ada', 'long'.repeat(300)],
+    ] as const) {
+      assert.throws(
+        () => passwordCredentials(name, password),
+        (error: NetError) => error.code === 'EINVAL' && !error.message.includes('long'.repeat(2)),
+      )
     }
   })
 })

@@ -81,6 +81,28 @@ describe('what is refused', () => {
     assert.equal(world.guard.counters.get('credentials'), 2)
   })
 
+  it('a name that does not exist, with answers of the same shape as one that does', async () => {
+    const world = await World.create()
+    const answers = async (user: string): Promise<string[]> => {
+      const client = clientEnd({ wish: authenticate(passwordCredentials(user, 'wrong')) })
+      const server = world.server()
+      const heard: string[] = []
+      await relay(client, server, (bytes) => {
+        heard.push(bytes.toString('latin1'))
+        return [bytes]
+      })
+      const challenge = heard.find((text) => text.startsWith('\x04'))!
+      const refusal = heard.find((text) => text.startsWith('\x09'))!
+      const salt = /,s=([^,]+),/.exec(challenge)![1]!
+      return [salt, challenge.replace(/r=[^,]{64}/, 'r=').replace(salt, ''), refusal]
+    }
+    const [known, unknown, again] = [await answers('ada'), await answers('eve'), await answers('eve')]
+    assert.deepEqual(known.slice(1), unknown.slice(1))
+    assert.deepEqual(unknown, again)
+    assert.notEqual(known[0], unknown[0])
+    assert.equal(known[0]!.length, unknown[0]!.length)
+  })
+
   it('a password bound to another channel', async () => {
     const world = await World.create()
     const { client, server } = await world.run({ binding: CHANNEL }, { binding: OTHER_CHANNEL })

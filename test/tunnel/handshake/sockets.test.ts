@@ -182,11 +182,46 @@ describe('performClientHandshake() and performServerHandshake()', () => {
       const done = performClientHandshake(socket, { wish: authenticate(), signal: controller.signal })
       controller.abort(new Error('enough'))
       await assert.rejects(done, /enough/)
-      assert.equal(socket.destroyed, true)
       await assert.rejects(
         performClientHandshake(socket, { wish: authenticate(), signal: controller.signal }),
         /enough/,
       )
+    }))
+
+  it('tell a client that the server is being shut down', () =>
+    withScene(async (scene) => {
+      const world = await World.create()
+      const controller = new AbortController()
+      const { signal } = controller
+      const server = createServer((socket) => {
+        const options = { ...world, limits: LIMITS, address: '127.0.0.1', signal }
+        performServerHandshake(socket, options).catch(() => undefined)
+      })
+      const socket = scene.hold(connect(await scene.listen(server), '127.0.0.1'))
+      await once(socket, 'readable')
+      controller.abort()
+      assert.equal(await failure(performClientHandshake(socket, { wish: authenticate() })), 'closing')
+      assert.equal(world.guard.halfOpen, 0)
+    }))
+
+  it('give up the oldest of 300 silent connections for one that speaks', () =>
+    withScene(async (scene) => {
+      const world = await World.create({ guard: { maxHalfOpen: 50, maxHalfOpenPerAddress: 1000 } })
+      let displaced = 0
+      const server = createServer((socket) => {
+        performServerHandshake(socket, { ...world, limits: LIMITS, address: '127.0.0.1' }).catch(() => {
+          if (++displaced === 250) server.emit('enough')
+        })
+      })
+      const port = await scene.listen(server)
+      const enough = once(server, 'enough')
+      for (let i = 0; i < 300; i++) scene.hold(connect(port, '127.0.0.1')).resume()
+      await enough
+      assert.equal(world.guard.halfOpen, 50)
+      const socket = scene.hold(connect(port, '127.0.0.1'))
+      const { result } = await performClientHandshake(socket, { wish: authenticate() })
+      assert.equal(result.kind, 'authenticated')
+      assert.equal(world.guard.halfOpen, 49)
     }))
 
   it('end a connection that says its hello one octet at a time when the time is over', () =>

@@ -9,7 +9,7 @@ export const FAILURES = {
   busy: { code: 'EBUSY', text: 'too many handshakes are going on at the server' },
   banned: {
     code: 'ERR_REFUSED',
-    text: 'the server takes no passwords from this address for a while: too many were wrong',
+    text: 'no passwords are taken from this address for a while: too many were wrong',
   },
   credentials: { code: 'ERR_AUTH', text: 'user or password is wrong' },
   binding: {
@@ -26,15 +26,15 @@ export const FAILURES = {
   },
   unproven: {
     code: 'ERR_AUTH',
-    text: 'the server could not prove that it knows the password: it is not the right one',
+    text: 'the server could not prove that it knows the password, or the session: it is not the right one',
   },
-  session: { code: 'ERR_REFUSED', text: 'the server does not know the session (any more): authenticate anew' },
+  session: { code: 'ERR_REFUSED', text: 'the session is not known (any more): authenticate anew' },
   path: { code: 'ERR_REFUSED', text: 'the number of the path was used before: take a higher one' },
   limit: {
     code: 'ERR_REFUSED',
     text: 'a limit of this user is reached: close other sessions or paths, or have it raised',
   },
-  address: { code: 'ERR_REFUSED', text: 'the server takes no connections from this address' },
+  address: { code: 'ERR_REFUSED', text: 'no connections are taken from this address' },
   closing: { code: 'ERR_REFUSED', text: 'the server is being shut down' },
 } as const satisfies Record<string, { readonly code: ErrorCode; readonly text: string }>
 
@@ -53,7 +53,7 @@ export class HandshakeError extends NetError {
     about: { retryAfter?: number; isFromPeer?: boolean; detail?: string; cause?: unknown } = {},
   ) {
     const { code, text } = FAILURES[failure]
-    const said = about.isFromPeer ? `the server says that ${text}` : text
+    const said = about.isFromPeer ? `the server says: ${text}` : text
     super(code, `Cannot begin the session: ${said}${about.detail === undefined ? '' : `: ${about.detail}`}`)
     this.failure = failure
     this.retryAfter = about.retryAfter ?? 0

@@ -4,7 +4,15 @@ import { NetError } from '../../base/errors.ts'
 import type { Opening } from '../../session/stream-types.ts'
 import { globMatcher } from './glob.ts'
 import { saslPrep } from './saslprep.ts'
-import { DEFAULT_ITERATIONS, deriveKeys, hmac, parseScramKeys, SALT_OCTETS, type ScramKeys } from './scram-keys.ts'
+import {
+  DEFAULT_ITERATIONS,
+  deriveKeys,
+  hmac,
+  isSame,
+  parseScramKeys,
+  SALT_OCTETS,
+  type ScramKeys,
+} from './scram-keys.ts'
 import { parseTarget, type Target, targetRule } from './target-rule.ts'
 
 /** A user as a configuration names him: with a password, or with what `hashPassword` made of one. */
@@ -86,8 +94,12 @@ export class UserStore {
     return this.#entries.size
   }
 
-  /** Takes other users from now on, all at once, or none when one of them makes no sense. @throws {NetError} EINVAL. */
-  async replace(users: readonly UserOptions[]): Promise<void> {
+  /**
+   * Takes other users from now on, all at once, or none when one of them makes no sense. What it gives are the names whose
+   * old password is worth nothing any more, because they or it are gone: their sessions should end.
+   * @throws {NetError} EINVAL.
+   */
+  async replace(users: readonly UserOptions[]): Promise<readonly string[]> {
     const entries = new Map<string, Entry>()
     for (let at = 0; at < users.length; at += AT_ONCE) {
       const some = users.slice(at, at + AT_ONCE).map((options) => this.#entryOf(options))
@@ -96,11 +108,16 @@ export class UserStore {
         entries.set(entry.user.name, entry)
       }
     }
+    const revoked = [...this.#entries].filter(([name, { keys }]) => {
+      const now = entries.get(name)?.keys
+      return now === undefined || !isSame(now.storedKey, keys.storedKey)
+    })
     this.#entries = entries
     this.#looks = [...entries.values()].map(({ keys }) => ({
       iterations: keys.iterations,
       saltOctets: keys.salt.length,
     }))
+    return revoked.map(([name]) => name)
   }
 
   /** The user as he is now; undefined when there is none (any more). */

@@ -22,6 +22,18 @@ describe('UserStore', () => {
     assert.doesNotMatch(JSON.stringify([users, users.keysFor('ada')]), /pencil/)
   })
 
+  it('tells whose passwords are worth nothing any more', async () => {
+    const scram = await hashPassword('pencil', 4096)
+    const [ada, bob] = [
+      { name: 'ada', password: 'pencil' },
+      { name: 'bob', scram },
+    ]
+    const users = await create(ada, bob, { name: 'eve', password: 'x' })
+    assert.deepEqual(await users.replace([{ ...ada, services: ['web'] }, bob]), ['eve'])
+    assert.deepEqual(await users.replace([{ ...ada, password: 'brush' }, bob]), ['ada'])
+    assert.deepEqual(await users.replace([{ name: 'bob', password: 'pencil' }]), ['ada', 'bob'])
+  })
+
   it('challenges a name that does not exist like one that does', async () => {
     const stored = await hashPassword('pencil', 5000)
     const users = await create({ name: 'ada', password: 'pencil' }, { name: 'bob', scram: stored })
@@ -44,7 +56,7 @@ describe('UserStore', () => {
 
   it('takes other users all at once, or none', async () => {
     const users = await create({ name: 'ada', password: 'pencil' })
-    await users.replace([{ name: 'bob', password: 'brush' }])
+    assert.deepEqual(await users.replace([{ name: 'bob', password: 'brush' }]), ['ada'])
     assert.deepEqual([users.find('ada'), users.find('bob')?.name, users.size], [undefined, 'bob', 1])
     await assert.rejects(users.replace([{ name: 'eve', password: 'x' }, { name: 'mallory' }]), { code: 'EINVAL' })
     assert.equal(users.find('bob')?.name, 'bob')

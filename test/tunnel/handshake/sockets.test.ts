@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { createServer as createTlsServer, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { HandshakeError } from '../../../src/tunnel/auth/handshake-error.ts'
@@ -18,6 +19,20 @@ const RECORDS = Buffer.from('the first records')
 /** RFC 9266 §2. */
 const bindingOf = (socket: TLSSocket): Buffer =>
   socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+
+/** Two ends of a pipe in memory. */
+function duplexPair(): [Duplex, Duplex] {
+  const end = (other: () => Duplex): Duplex =>
+    new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _encoding, done) => {
+        other().push(chunk)
+        done()
+      },
+    })
+  const ends: [Duplex, Duplex] = [end(() => ends[1]), end(() => ends[0])]
+  return ends
+}
 
 /** Servers that are closed, and sockets that are destroyed, when a test ends. */
 class Scene {
@@ -140,6 +155,18 @@ describe('performClientHandshake() and performServerHandshake()', () => {
       assert.deepEqual(Buffer.concat(chunks), RECORDS)
       assert.deepEqual([socket.listenerCount('readable'), socket.listenerCount('end')], [0, 1])
     }))
+
+  it('work over any duplex, such as a connection of our own stack', async () => {
+    const world = await World.create()
+    const [near, far] = duplexPair()
+    const accepted = performServerHandshake(far, { ...world, limits: LIMITS, address: '192.0.2.1' })
+    const { result, rest, socket } = await performClientHandshake(near, { wish: authenticate() })
+    assert.deepEqual([result.kind, rest.length, (await accepted).rest.length], ['authenticated', 0, 0])
+    far.write(RECORDS)
+    assert.deepEqual((await once(socket, 'data'))[0], RECORDS)
+    near.destroy()
+    far.destroy()
+  })
 
   it('refuse whoever is not admitted, and say so', () =>
     withScene(async (scene) => {

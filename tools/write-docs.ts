@@ -4,6 +4,7 @@ import { cliReference } from '../src/cli/reference.ts'
 import { loadCommands } from '../src/cli/registry.ts'
 import { toMermaid } from '../src/tcp/fsm.ts'
 import { coveragePage } from './rfc/coverage.ts'
+import { tunnelConfigPage } from './tunnel-config.ts'
 
 export const statesPage = (): string => `# The states of a connection
 
@@ -18,4 +19,5 @@ if (process.argv[1]?.endsWith('write-docs.js')) {
   writeFileSync('docs/cli.md', cliReference(await loadCommands()))
   writeFileSync('docs/tcp-states.md', statesPage())
   writeFileSync('docs/rfc-coverage.md', coveragePage())
+  writeFileSync('docs/tunnel-config.md', tunnelConfigPage())
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { COMMON, SERVICE_LIMITS } from './common-schema.ts'
-import { byType, defaulted, described, type Kind, listOf, mapping, optional, required } from './key.ts'
+import { byType, defaulted, described, type Kind, listOf, mapping, optional, required, word } from './key.ts'
 import {
   BOOLEAN,
   choice,
@@ -88,7 +88,7 @@ const target = (about: string) => optional(remote('db.example.org:5432'), "the s
 
 const TCP = mapping({
   ...SERVICE,
-  type: z.literal('tcp'),
+  type: word('tcp', 'The kind of service.'),
   listen: required(endpoint(listen('127.0.0.1:8080')), 'Where programs connect to.'),
   target: target('Where it is to lead, if the service is a `proxy` at the server and allows it.'),
   ...SERVICE_LIMITS,
@@ -96,7 +96,7 @@ const TCP = mapping({
 
 const UDP = mapping({
   ...SERVICE,
-  type: z.literal('udp'),
+  type: word('udp', 'The kind of service.'),
   listen: required(listen('127.0.0.1:5353'), 'Where datagrams are taken. Each source has a flow of its own.'),
   target: target('Where it is to lead, if the service allows it (`allow`).'),
   peer: optional(
@@ -111,7 +111,7 @@ const UDP = mapping({
 const proxyListener = (type: 'socks5' | 'http') =>
   mapping({
     ...SERVICE,
-    type: z.literal(type),
+    type: word(type, 'The kind of service.'),
     listen: required(endpoint(listen('127.0.0.1:1080')), 'Where programs find the proxy.'),
     ...SERVICE_LIMITS,
   })
@@ -137,7 +137,7 @@ const SERVICE_TYPE: Kind<string> = {
 
 /** A client's file. */
 export const CLIENT = mapping({
-  mode: described(z.literal('client'), { about: 'Which end this is.', expects: 'client' }),
+  mode: word('client', 'Which end this is.'),
   user: required(TEXT, 'Who we are, as the server has it in `users`.'),
   password: optional(TEXT, 'one of the two', 'The password.'),
   'password-file': optional(FILE, 'one of the two', 'A file that holds nothing but the password.'),

@@ -45,6 +45,10 @@ function leaf<T>(kind: Kind<T>): z.ZodType<T> {
   })
 }
 
+/** A key whose value is always that word. */
+export const word = <const W extends string>(value: W, about: string) =>
+  described(z.literal(value), { about, expects: `\`${value}\`` })
+
 /** A key that must be there. */
 export const required = <T>(kind: Kind<T>, about: string): z.ZodType<T> =>
   described(leaf(kind), { about, expects: kind.expects })

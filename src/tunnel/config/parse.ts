@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { stringify } from 'yaml'
 import { NetError } from '../../base/errors.ts'
 import { buildClient } from './build-client.ts'
 import { buildServer } from './build-server.ts'
@@ -52,6 +53,21 @@ export function parseConfig(text: string, options: ParseOptions): TunnelConfig {
   const config = isBroken ? undefined : isOfGota ? readGota(reading) : read(reading)
   if (config === undefined || reading.problems.length > 0) throw new ConfigError(withoutEchoes(reading, source))
   return freezeDeep(config)
+}
+
+/** A configuration as its file would have it, key by key. */
+export type NativeValues = Readonly<Record<string, unknown>>
+
+/** Reads values that come from elsewhere than a file, which are what they are, `${` included. @throws as `parseConfig` */
+export function parseValues(
+  values: NativeValues,
+  options: ParseOptions & { readonly warnings: readonly string[] },
+): TunnelConfig {
+  const { file, env = process.env, isRoot = process.getuid?.() === 0, warnings } = options
+  const reading = new Reading(new Source(file, stringify(values)), { file: resolve(file), env, isRoot })
+  const config = read(reading)
+  if (config === undefined || reading.problems.length > 0) throw new ConfigError(reading.problems)
+  return freezeDeep({ ...config, warnings: [...warnings, ...config.warnings] })
 }
 
 /** Without what is wrong with a value only because its text is. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { COMMON, SERVICE_LIMITS } from './common-schema.ts'
-import { byType, defaulted, described, type Kind, listOf, mapping, mappingOr, optional, required } from './key.ts'
+import { byType, defaulted, described, type Kind, listOf, mapping, mappingOr, optional, required, word } from './key.ts'
 import {
   choice,
   didYouMean,
@@ -56,7 +56,7 @@ const CONNECT_TIMEOUT = defaulted(time('100ms', '5m'), '10s', 'How long a connec
 
 const TCP = mapping({
   name: SERVICE_NAME,
-  type: z.literal('tcp'),
+  type: word('tcp', 'The kind of service.'),
   connect: required(endpoint(remote('127.0.0.1:80')), 'Where the streams lead.'),
   'connect-timeout': CONNECT_TIMEOUT,
   pool: described(POOL.optional(), {
@@ -75,7 +75,7 @@ const TCP = mapping({
 
 const UDP = mapping({
   name: SERVICE_NAME,
-  type: z.literal('udp'),
+  type: word('udp', 'The kind of service.'),
   connect: optional(remote('127.0.0.1:53'), 'the client says where, within `allow`', 'Where the datagrams go.'),
   allow: described(listOf(required(TARGET, 'A target.')).default([]), {
     about: 'Targets that a client may ask for, where `connect` is not given.',
@@ -89,7 +89,7 @@ const UDP = mapping({
 
 const PROXY = mapping({
   name: SERVICE_NAME,
-  type: z.literal('proxy'),
+  type: word('proxy', 'The kind of service.'),
   allow: described(z.array(required(TARGET, 'A target.')), {
     about: "Targets that the client's `socks5` and `http` listeners may ask for; everything else is refused.",
     expects: `a list of ${TARGET.expects}`,
@@ -151,7 +151,7 @@ const SERVICE_TYPE: Kind<string> = {
 
 /** A server's file. */
 export const SERVER = mapping({
-  mode: described(z.literal('server'), { about: 'Which end this is.', expects: 'server' }),
+  mode: word('server', 'Which end this is.'),
   listen: described(listOf(mappingOr(LISTENER, LISTEN)), {
     about: 'Where paths come in: addresses, or mappings.',
     expects: `a list of ${LISTEN.expects}`,

@@ -18,7 +18,8 @@ export interface DialOptions {
   readonly resolve?: Resolve
 }
 
-const DEFAULT_TIMEOUT = 10_000
+/** Milliseconds. */
+export const DEFAULT_TIMEOUT = 10_000
 const DEFAULT_RETRIES = 2
 /** Milliseconds. */
 const FIRST_PAUSE = 100

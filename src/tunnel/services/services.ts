@@ -1,13 +1,19 @@
 import { NetError } from '../../base/errors.ts'
 import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
+import { ProxyBackend, type ProxyBackendOptions } from './proxy-backend.ts'
 import type { AnsweringService, CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
 import { TcpBackend, type TcpBackendOptions } from './tcp-backend.ts'
 import { TcpForward, type TcpForwardOptions } from './tcp-forward.ts'
+import { UdpBackend, type UdpBackendOptions } from './udp-backend.ts'
+import { UdpForward, type UdpForwardOptions } from './udp-forward.ts'
 
 /** A service, by what it does: with `listen` it asks, with `connect` or `allow` it answers. */
 export type ServiceDefinition =
   | ({ readonly type: 'tcp' } & TcpForwardOptions)
   | ({ readonly type: 'tcp' } & TcpBackendOptions)
+  | ({ readonly type: 'udp' } & UdpForwardOptions)
+  | ({ readonly type: 'udp' } & UdpBackendOptions)
+  | ({ readonly type: 'proxy' } & ProxyBackendOptions)
 
 export interface ServiceHooks {
   /** Whether the other side of `host` may have that; asked for each stream and each flow. Default: yes. */
@@ -139,9 +145,21 @@ type AskingDefinition = Extract<ServiceDefinition, { readonly listen: string }>
 const isAsking = (definition: ServiceDefinition): definition is AskingDefinition => 'listen' in definition
 
 function openAsking(definition: AskingDefinition, host: HostSource): Promise<Service> {
-  return TcpForward.open(definition, host)
+  switch (definition.type) {
+    case 'tcp':
+      return TcpForward.open(definition, host)
+    case 'udp':
+      return UdpForward.open(definition, host)
+  }
 }
 
 function openAnswering(definition: Exclude<ServiceDefinition, AskingDefinition>): AnsweringService {
-  return new TcpBackend(definition)
+  switch (definition.type) {
+    case 'tcp':
+      return new TcpBackend(definition)
+    case 'udp':
+      return new UdpBackend(definition)
+    case 'proxy':
+      return new ProxyBackend(definition)
+  }
 }

@@ -66,3 +66,22 @@ export class Tally {
     }
   }
 }
+
+/** What two have counted together. */
+export function addTallies(a: TallyRecord, b: TallyRecord): TallyRecord {
+  return {
+    open: a.open + b.open,
+    total: a.total + b.total,
+    refused: a.refused + b.refused,
+    bytesIn: a.bytesIn + b.bytesIn,
+    bytesOut: a.bytesOut + b.bytesOut,
+    errors: addCounts(a.errors, b.errors),
+    dropped: addCounts(a.dropped, b.dropped),
+  }
+}
+
+function addCounts(a: TallyRecord['errors'], b: TallyRecord['errors']): TallyRecord['errors'] {
+  const sum = new Counters()
+  for (const [name, count] of [...Object.entries(a), ...Object.entries(b)]) sum.count(name, count)
+  return sum.toJSON()
+}

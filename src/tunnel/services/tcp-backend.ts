@@ -17,7 +17,7 @@ export interface TcpBackendOptions extends DialOptions {
   readonly onProblem?: (error: Error) => void
 }
 
-/** Connects each stream to a target. */
+/** Connects each stream to a target of ours; one that names its own is refused. */
 export class TcpBackend implements AnsweringService {
   readonly name: string
   readonly #target: string
@@ -47,6 +47,7 @@ export class TcpBackend implements AnsweringService {
     const { tally, open } = this.#ledger
     if (this.#isClosing) refuse(stream, tally, ResetCode.CLOSED)
     else if (open.size >= this.#most) refuse(stream, tally, ResetCode.LIMIT)
+    else if (stream.target !== '') refuse(stream, tally, ResetCode.FORBIDDEN)
     else answer(stream, this.#ledger, (signal) => this.#dialer.dial(signal), this.#onProblem)
   }
 

@@ -1,7 +1,11 @@
 import type { MakePair } from './memory-session.ts'
+import { proxyCases } from './proxy-cases.ts'
 import { tcpCases } from './tcp-cases.ts'
+import { udpCases } from './udp-cases.ts'
 
 /** What services must do on a session, whichever it is. */
 export function serviceCases(makePair: MakePair): void {
   tcpCases(makePair)
+  proxyCases(makePair)
+  udpCases(makePair)
 }

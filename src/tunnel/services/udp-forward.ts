@@ -1,0 +1,99 @@
+import type { RemoteInfo, Socket } from 'node:dgram'
+import { isIP } from 'node:net'
+import { NetError } from '../../base/errors.ts'
+import { systemResolve } from './dial.ts'
+import { formatHostPort, type HostPort, parseHostPort } from './endpoint.ts'
+import { type FlowLimits, FlowTable } from './flow-table.ts'
+import { cannotListen } from './listener.ts'
+import type { HostSource, Service, ServiceStatus } from './service.ts'
+import { Tally } from './tally.ts'
+import { enlargeReceiveBuffer, makeUdpSocket, UdpSender, type UdpSocketOptions } from './udp-socket.ts'
+
+export interface UdpForwardOptions extends FlowLimits, UdpSocketOptions {
+  readonly name: string
+  /** `host:port` or `[IPv6]:port`. */
+  readonly listen: string
+  /** Where the other side is to send, `host:port`, if its service lets us choose. Default: where that service leads. */
+  readonly target?: string
+  /** Hears what goes wrong while it listens. */
+  readonly onProblem?: (error: Error) => void
+}
+
+/**
+ * Receives datagrams here and carries them through the session, each source by a flow of its own, so that answers find
+ * their way back.
+ */
+export class UdpForward implements Service {
+  readonly name: string
+  readonly #options: UdpForwardOptions
+  readonly #host: HostSource
+  readonly #tally = new Tally()
+  readonly #flows: FlowTable
+  #socket!: Socket
+  #sender!: UdpSender
+
+  private constructor(options: UdpForwardOptions, host: HostSource) {
+    this.name = options.name
+    this.#options = options
+    this.#host = host
+    this.#flows = new FlowTable(this.#tally, options)
+  }
+
+  /** @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen. */
+  static async open(options: UdpForwardOptions, host: HostSource): Promise<UdpForward> {
+    const forward = new UdpForward(options, host)
+    const endpoint = parseHostPort(options.listen)
+    if (endpoint === undefined) {
+      const what = `"listen" of the service "${options.name}"`
+      throw new NetError('EINVAL', `Cannot use "${options.listen}" for ${what}: it is not host:port`)
+    }
+    await forward.#listen(endpoint)
+    return forward
+  }
+
+  /** Where it listens, with the port that was found. */
+  get address(): string {
+    const { address, port } = this.#socket.address()
+    return formatHostPort(address, port)
+  }
+
+  status(): ServiceStatus {
+    const { name, address: listening } = this
+    return { name, kind: 'udp-listen', listening, target: this.#options.target, ...this.#tally.toJSON() }
+  }
+
+  async close(): Promise<void> {
+    this.#flows.closeAll()
+    await new Promise<void>((resolve) => this.#socket.close(resolve))
+  }
+
+  async #listen(endpoint: HostPort): Promise<void> {
+    const { host, port } = endpoint
+    try {
+      const [address = host] = isIP(host) ? [host] : await systemResolve(host)
+      const socket = makeUdpSocket(address)
+      await new Promise<void>((resolve, reject) => socket.once('error', reject).bind(port, address, resolve))
+      socket.removeAllListeners('error').on('error', (error) => this.#options.onProblem?.(error))
+      socket.on('message', this.#onMessage)
+      enlargeReceiveBuffer(socket, this.#options)
+      this.#socket = socket
+      this.#sender = new UdpSender(socket, this.#tally.dropped, this.#options)
+    } catch (error) {
+      throw cannotListen(error, endpoint)
+    }
+  }
+
+  readonly #onMessage = (bytes: Buffer, from: RemoteInfo): void => {
+    const key = `${from.address}|${from.port}`
+    const own = this.#flows.find(key) ?? this.#open(key, from)
+    if (own === undefined) this.#tally.dropped.count('no-session')
+    else this.#flows.send(own, bytes)
+  }
+
+  #open(key: string, { address, port }: RemoteInfo) {
+    const opening = { service: this.name, target: this.#options.target ?? '', source: formatHostPort(address, port) }
+    const flow = this.#host()?.openFlow(opening)
+    if (flow === undefined) return undefined
+    return this.#flows.add(key, flow, (bytes) => this.#sender.send(bytes, port, address))
+  }
+}

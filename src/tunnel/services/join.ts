@@ -1,8 +1,7 @@
-import type { Socket } from 'node:net'
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
 import type { Open, OpenSet } from './open-set.ts'
 import { resetCodeOf } from './reset-reason.ts'
-import { abort, Splice } from './splice.ts'
+import { abort, type Connection, Splice } from './splice.ts'
 import type { Tally } from './tally.ts'
 
 /** What a service keeps of its streams. */
@@ -12,8 +11,13 @@ export interface Ledger {
 }
 
 /** Joins a connection that came to us with the stream that was opened for it; the tally has begun it. */
-export function joinAsking(socket: Socket, stream: SessionStream, { tally, open }: Ledger, isAccepted = false): void {
-  const splice: Splice = new Splice(socket, stream, {
+export function joinAsking(
+  connection: Connection,
+  stream: SessionStream,
+  { tally, open }: Ledger,
+  isAccepted = false,
+): void {
+  const splice: Splice = new Splice(connection, stream, {
     fromSocket: tally.in,
     fromStream: tally.out,
     onEnd: (code) => {
@@ -25,8 +29,8 @@ export function joinAsking(socket: Socket, stream: SessionStream, { tally, open 
 }
 
 /** Joins a stream that the other side opened with the connection it led to; the tally has begun it. */
-export function joinAnswering(socket: Socket, stream: SessionStream, { tally, open }: Ledger): Splice {
-  const splice: Splice = new Splice(socket, stream, {
+function joinAnswering(connection: Connection, stream: SessionStream, { tally, open }: Ledger): Splice {
+  const splice: Splice = new Splice(connection, stream, {
     fromSocket: tally.out,
     fromStream: tally.in,
     onEnd: (code) => {
@@ -39,9 +43,12 @@ export function joinAnswering(socket: Socket, stream: SessionStream, { tally, op
 }
 
 /** A stream that waits for the connection it leads to; what it brings waits with it, as far as its credit reaches. */
-class Waiting implements StreamEvents, Open {
+export class Waiting implements StreamEvents, Open {
   readonly stream: SessionStream
+  /** Hears that there is something to read. */
+  onReadable: () => void = () => undefined
   readonly #controller = new AbortController()
+  #isAccepted = false
   stopped: number | undefined = undefined
   /** Why it was given up, by whichever side. */
   code: number | undefined = undefined
@@ -53,6 +60,16 @@ class Waiting implements StreamEvents, Open {
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  get isAccepted(): boolean {
+    return this.#isAccepted
+  }
+
+  /** Says that what it leads to is reached; harmless when repeated. */
+  accept(): void {
+    if (!this.#isAccepted) this.stream.accept()
+    this.#isAccepted = true
   }
 
   onReset(code: number): void {
@@ -72,13 +89,13 @@ class Waiting implements StreamEvents, Open {
 
 /**
  * Answers a stream: reaches what it leads to, accepts it, and joins the two; or resets it with what went wrong.
- * @param reach makes the connection; its signal says that nobody waits for it any more
+ * @param reach makes the connection; the stream's signal says that nobody waits for it any more
  * @param onFailure hears why it could not be made
  */
 export async function answer(
   stream: SessionStream,
   ledger: Ledger,
-  reach: (signal: AbortSignal) => Promise<Socket>,
+  reach: (waiting: Waiting) => Promise<Connection>,
   onFailure: ((error: Error) => void) | undefined,
 ): Promise<void> {
   const { tally, open } = ledger
@@ -86,13 +103,13 @@ export async function answer(
   tally.begin()
   open.add(waiting)
   try {
-    const socket = await reach(waiting.signal)
+    const connection = await reach(waiting)
     if (waiting.code !== undefined) {
-      abort(socket)
-      tally.end(waiting.code, false)
+      abort(connection.socket)
+      tally.end(waiting.code, waiting.isAccepted)
     } else {
-      stream.accept()
-      const splice = joinAnswering(socket, stream, ledger)
+      waiting.accept()
+      const splice = joinAnswering(connection, stream, ledger)
       if (waiting.stopped !== undefined) splice.onStopped(waiting.stopped)
     }
   } catch (error) {
@@ -101,7 +118,7 @@ export async function answer(
       stream.reset(code)
       onFailure?.(error as Error)
     }
-    tally.end(code, false)
+    tally.end(code, waiting.isAccepted)
   } finally {
     open.delete(waiting)
   }

@@ -3,6 +3,7 @@ import { cannotReach, connectToAny, DEFAULT_TIMEOUT, type Resolve, systemResolve
 import { answer, refuse } from './join.ts'
 import { OpenSet } from './open-set.ts'
 import type { AnsweringService, CloseOptions, ServiceStatus } from './service.ts'
+import type { Connection } from './splice.ts'
 import { addTallies, Tally } from './tally.ts'
 import { TargetRules, type TargetRulesOptions } from './target-rules.ts'
 import { DEFAULT_MAX_CONNECTIONS } from './tcp-forward.ts'
@@ -53,7 +54,7 @@ export class ProxyBackend implements AnsweringService {
     const { maxConnections = DEFAULT_MAX_CONNECTIONS, onProblem } = this.#options
     if (this.#isClosing) refuse(stream, tally, ResetCode.CLOSED)
     else if (open.size >= maxConnections) refuse(stream, tally, ResetCode.LIMIT)
-    else answer(stream, this.#ledger, (signal) => this.#reach(stream.target, signal), onProblem)
+    else answer(stream, this.#ledger, ({ signal }) => this.#reach(stream.target, signal), onProblem)
   }
 
   onFlow(flow: SessionFlow): void {
@@ -65,12 +66,12 @@ export class ProxyBackend implements AnsweringService {
     await Promise.all([this.#ledger.open.drain(drain, ResetCode.CLOSED), this.#datagrams.close()])
   }
 
-  async #reach(target: string, signal: AbortSignal) {
+  async #reach(target: string, signal: AbortSignal): Promise<Connection> {
     const { timeout = DEFAULT_TIMEOUT, resolve = systemResolve } = this.#options
     const until = performance.now() + timeout
     const { host, port, addresses } = await withDeadline(this.#rules.find(target, resolve), until, signal)
     try {
-      return await connectToAny(addresses, port, until, signal)
+      return { socket: await connectToAny(addresses, port, until, signal) }
     } catch (error) {
       signal.throwIfAborted()
       throw cannotReach(error, { host, port })

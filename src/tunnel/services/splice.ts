@@ -9,6 +9,12 @@ import type { Octets } from './tally.ts'
  */
 export const SOCKET_BUFFER = 64 * 1024
 
+/** A connection that stands, and what it has said already. */
+export interface Connection {
+  readonly socket: Socket
+  readonly early?: readonly Buffer[]
+}
+
 export interface SpliceOptions {
   /** Counts what goes from the socket into the stream. */
   readonly fromSocket: Octets
@@ -45,8 +51,9 @@ export class Splice implements StreamEvents {
   #isStreamGone = false
   #isOver = false
 
-  constructor(socket: Socket, stream: SessionStream, options: SpliceOptions) {
+  constructor({ socket, early = [] }: Connection, stream: SessionStream, options: SpliceOptions) {
     this.#socket = socket
+    this.#hasEndedSocket = socket.writableEnded
     this.#stream = stream
     this.#options = options
     stream.events = this
@@ -57,6 +64,8 @@ export class Splice implements StreamEvents {
       // What it was, 'close' says.
       .on('error', ignore)
       .on('close', this.#onClose)
+    for (const chunk of early) this.#onData(chunk)
+    if (socket.readableEnded) stream.end()
     if (socket.destroyed) queueMicrotask(this.#onClose)
     else {
       socket.resume()

@@ -1,11 +1,16 @@
+import type { Socket } from 'node:net'
 import { ResetCode, type SessionStream } from '../../session/stream-types.ts'
 import { Dialer, type DialOptions } from './dial.ts'
-import { formatEndpoint, parseEndpoint } from './endpoint.ts'
-import { answer, refuse } from './join.ts'
+import { formatEndpoint, formatHostPort, parseEndpoint } from './endpoint.ts'
+import { answer, refuse, type Waiting } from './join.ts'
 import { OpenSet } from './open-set.ts'
+import { Pool, type PoolOptions } from './pool.ts'
+import { type ProxyVersion, proxyHeader } from './proxy-header.ts'
 import type { AnsweringService, CloseOptions, ServiceStatus } from './service.ts'
+import type { Connection } from './splice.ts'
 import { Tally } from './tally.ts'
 import { DEFAULT_MAX_CONNECTIONS } from './tcp-forward.ts'
+import { tryOut } from './try-out.ts'
 
 export interface TcpBackendOptions extends DialOptions {
   readonly name: string
@@ -13,6 +18,12 @@ export interface TcpBackendOptions extends DialOptions {
   readonly connect: string | readonly string[]
   /** Streams at once; those above are refused. Default 10,000. */
   readonly maxConnections?: number
+  /** Connections that are made before they are needed. Default: none. */
+  readonly pool?: PoolOptions
+  /** Tells the target first where the connection comes from (haproxy's PROXY protocol). Default: it does not. */
+  readonly proxyProtocol?: ProxyVersion
+  /** Where the connection was taken, `address:port`, as the PROXY protocol tells it. Default: the target's address. */
+  readonly listener?: string
   /** Hears why a target could not be reached. */
   readonly onProblem?: (error: Error) => void
 }
@@ -21,9 +32,9 @@ export interface TcpBackendOptions extends DialOptions {
 export class TcpBackend implements AnsweringService {
   readonly name: string
   readonly #target: string
-  readonly #most: number
-  readonly #onProblem: ((error: Error) => void) | undefined
+  readonly #options: TcpBackendOptions
   readonly #dialer: Dialer
+  readonly #pool: Pool | undefined
   readonly #ledger = { tally: new Tally(), open: new OpenSet() }
   #isClosing = false
 
@@ -33,9 +44,10 @@ export class TcpBackend implements AnsweringService {
     const given = typeof options.connect === 'string' ? [options.connect] : options.connect
     const targets = given.map((text) => parseEndpoint(text, `"connect" of the service "${this.name}"`))
     this.#target = targets.map(formatEndpoint).join(', ')
-    this.#most = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
-    this.#onProblem = options.onProblem
+    this.#options = options
     this.#dialer = new Dialer(targets, options)
+    const { pool } = options
+    this.#pool = pool && pool.count > 0 ? new Pool(new Dialer(targets, { ...options, retries: 0 }), pool) : undefined
   }
 
   status(): ServiceStatus {
@@ -45,14 +57,43 @@ export class TcpBackend implements AnsweringService {
 
   onStream(stream: SessionStream): void {
     const { tally, open } = this.#ledger
+    const { maxConnections = DEFAULT_MAX_CONNECTIONS, onProblem } = this.#options
     if (this.#isClosing) refuse(stream, tally, ResetCode.CLOSED)
-    else if (open.size >= this.#most) refuse(stream, tally, ResetCode.LIMIT)
+    else if (open.size >= maxConnections) refuse(stream, tally, ResetCode.LIMIT)
     else if (stream.target !== '') refuse(stream, tally, ResetCode.FORBIDDEN)
-    else answer(stream, this.#ledger, (signal) => this.#dialer.dial(signal), this.#onProblem)
+    else answer(stream, this.#ledger, (waiting) => this.#reach(waiting), onProblem)
   }
 
   async close({ drain = 0 }: CloseOptions = {}): Promise<void> {
     this.#isClosing = true
+    this.#pool?.close()
     await this.#ledger.open.drain(drain, ResetCode.CLOSED)
+  }
+
+  async #reach(waiting: Waiting): Promise<Connection> {
+    const pooled = await this.#pool?.take()
+    if (pooled === undefined) return { socket: await this.#dial(waiting) }
+    this.#introduce(pooled.socket, waiting)
+    waiting.accept()
+    const { sent, connection } = await tryOut(pooled, waiting, this.#ledger.tally.in)
+    if (connection !== undefined) return connection
+    const socket = await this.#dial(waiting)
+    for (const chunk of sent) socket.write(chunk)
+    return { socket }
+  }
+
+  async #dial(waiting: Waiting): Promise<Socket> {
+    const socket = await this.#dialer.dial(waiting.signal)
+    this.#introduce(socket, waiting)
+    return socket
+  }
+
+  /** Says whose connection it is, if the target wants to know. */
+  #introduce(socket: Socket, { stream }: Waiting): void {
+    const { proxyProtocol, listener } = this.#options
+    if (proxyProtocol === undefined) return
+    const { remoteAddress, remotePort } = socket
+    const target = remoteAddress === undefined ? undefined : formatHostPort(remoteAddress, remotePort!)
+    socket.write(proxyHeader(proxyProtocol, stream.source, listener ?? target))
   }
 }

@@ -76,6 +76,6 @@ export class TcpForward implements Service {
       return
     }
     tally.begin()
-    joinAsking(socket, host.openStream({ service: this.name, target: '', source: sourceOf(socket) }), this.#ledger)
+    joinAsking({ socket }, host.openStream({ service: this.name, target: '', source: sourceOf(socket) }), this.#ledger)
   }
 }

@@ -5,6 +5,15 @@ import type { CLIENT } from './client-schema.ts'
 import type { Reading } from './reading.ts'
 import type { ClientConfig, ClientService, Endpoint, PathConfig, TrustConfig } from './types.ts'
 
+/** Letters; of random ones that is out of reach. */
+const UNGUESSABLE = 16
+
+/** Whether somebody with time may find a password, and what to say then. */
+export const isGuessable = (password: string): boolean => password.length < UNGUESSABLE
+export const GUESSABLE_WORDS =
+  'so short a password can be guessed by whoever stands in between and plays the server: make it ' +
+  `${UNGUESSABLE} letters that nobody would think of`
+
 type ClientValues = z.output<typeof CLIENT>
 type PathValues = ClientValues['paths'][number]
 type ServiceValues = ClientValues['services'][number]
@@ -15,12 +24,14 @@ export function buildClient(values: ClientValues, reading: Reading): ClientConfi
   const { user, certificate } = values
   const paths = values.paths.flatMap((path, i) => buildPaths(path, i, reading))
   if (values.paths.length === 0) reading.fail(['paths'], 'a client needs a path: - { remote: "host:7000" }')
+  const password = buildPassword(values, reading)
+  warnOfGuessing(password, values, reading)
   const services = values.services.map((service, i) => buildService(service, ['services', i], reading))
   return {
     mode: 'client',
     ...common,
     user,
-    password: buildPassword(values, reading),
+    password,
     trust: buildTrust(values.trust, reading),
     certificate:
       certificate === undefined
@@ -33,6 +44,14 @@ export function buildClient(values: ClientValues, reading: Reading): ClientConfi
     services,
     warnings: reading.warnings,
   }
+}
+
+/** Whoever plays the server gets something to try guesses against: docs/session-handshake.md. */
+function warnOfGuessing(password: string, { trust, paths }: ClientValues, reading: Reading): void {
+  if (trust !== undefined || !isGuessable(password)) return
+  if (paths.every(({ remote }) => isLoopbackHost(remote.host))) return
+  const key = reading.source.valueAt(['password']) === undefined ? 'password-file' : 'password'
+  reading.warn([key], `${GUESSABLE_WORDS}, or say in trust how the server is known`)
 }
 
 function buildPassword(values: ClientValues, reading: Reading): string {

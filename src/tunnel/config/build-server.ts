@@ -43,6 +43,8 @@ const buildLimits = (limits: ServerValues['limits']): ServerLimits => ({
   handshakeTimeout: limits['handshake-timeout'],
   connectionRate: limits['connection-rate'],
   connectionBurst: limits['connection-burst'],
+  banAfter: limits['ban-after'],
+  banFor: limits['ban-for'],
   maxSessions: limits['max-sessions'],
   maxSessionsPerUser: limits['max-sessions-per-user'],
   maxPaths: limits['max-paths'],

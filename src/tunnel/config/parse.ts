@@ -58,7 +58,10 @@ export function parseConfig(text: string, options: ParseOptions): TunnelConfig {
 /** A configuration as its file would have it, key by key. */
 export type NativeValues = Readonly<Record<string, unknown>>
 
-/** Reads values that come from elsewhere than a file, which are what they are, `${` included. @throws as `parseConfig` */
+/**
+ * Reads values that come from elsewhere than a file, which are what they are, `${` included; what there is to warn of is
+ * known where they come from. @throws as `parseConfig`
+ */
 export function parseValues(
   values: NativeValues,
   options: ParseOptions & { readonly warnings: readonly string[] },
@@ -67,7 +70,7 @@ export function parseValues(
   const reading = new Reading(new Source(file, stringify(values)), { file: resolve(file), env, isRoot })
   const config = read(reading)
   if (config === undefined || reading.problems.length > 0) throw new ConfigError(reading.problems)
-  return freezeDeep({ ...config, warnings: [...warnings, ...config.warnings] })
+  return freezeDeep({ ...config, warnings })
 }
 
 /** Without what is wrong with a value only because its text is. */

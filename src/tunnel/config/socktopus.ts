@@ -1,6 +1,7 @@
 import { NetError } from '../../base/errors.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import { formatEndpoint, isHost, isLoopbackHost, splitHostPort } from './addresses.ts'
+import { GUESSABLE_WORDS, isGuessable } from './build-client.ts'
 import { TARGET } from './kinds.ts'
 import { type NativeValues, parseValues } from './parse.ts'
 import type { Environment } from './source.ts'
@@ -88,10 +89,11 @@ function variable(env: Environment, name: string, says: string): string {
 
 const keyOf = (env: Environment): string => env['SOCKTOPUS_KEY'] || DEFAULT_KEY
 
-const warnOfKey = (env: Environment, otherwise: string): readonly string[] =>
-  env['SOCKTOPUS_KEY']
-    ? []
-    : [`SOCKTOPUS_KEY is not set, so the key is one that everybody knows: ${otherwise}; set the same at both ends`]
+function warnOfKey(env: Environment, otherwise: string): readonly string[] {
+  const key = env['SOCKTOPUS_KEY']
+  if (key) return isGuessable(key) ? [`SOCKTOPUS_KEY: ${GUESSABLE_WORDS}`] : []
+  return [`SOCKTOPUS_KEY is not set, so the key is one that everybody knows: ${otherwise}; set the same at both ends`]
+}
 
 /** With URIs the connector, without them the listener. */
 export interface SocktopusOptions {

@@ -112,6 +112,10 @@ export interface ServerLimits {
   /** Connections of one address a second, in the long run, and at once after a pause. */
   readonly connectionRate: number
   readonly connectionBurst: number
+  /** Wrong passwords of one address before it is banned. */
+  readonly banAfter: number
+  /** The first ban; each further one is twice as long, to an hour. */
+  readonly banFor: number
   readonly maxSessions: number
   /** Of one user, where his own limit does not say otherwise. */
   readonly maxSessionsPerUser: number

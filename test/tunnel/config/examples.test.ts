@@ -8,7 +8,7 @@ import { parseConfig } from '../../../src/tunnel/config/parse.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gotcp-examples-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
-const ENV = { TELEMETRY_PASSWORD: 'x', PROXY_PASSWORD: 'y' }
+const ENV = { TELEMETRY_PASSWORD: 'correct horse battery', PROXY_PASSWORD: 'y' }
 
 describe('app/tunnel', () => {
   const names = readdirSync('app/tunnel').filter((name) => name.endsWith('.yaml'))
@@ -16,7 +16,7 @@ describe('app/tunnel', () => {
     parseConfig(readFileSync(join('app/tunnel', name), 'utf8'), { file: join(folder, name), env: ENV, isRoot: false })
 
   it('has only files that are right, and that nothing must be said against', () => {
-    writeFileSync(join(folder, 'password'), 'secret\n', { mode: 0o600 })
+    writeFileSync(join(folder, 'password'), 'correct horse battery\n', { mode: 0o600 })
     assert.ok(names.length >= 5)
     for (const name of names) {
       const config = read(name)

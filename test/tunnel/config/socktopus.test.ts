@@ -6,6 +6,8 @@ import type { Environment } from '../../../src/tunnel/config/source.ts'
 import type { ClientConfig, ServerConfig } from '../../../src/tunnel/config/types.ts'
 import { ENV } from './read.ts'
 
+const KEY = 'correct horse battery'
+
 /** The words of the refusal. */
 function refusal(body: () => unknown): string {
   try {
@@ -19,7 +21,7 @@ function refusal(body: () => unknown): string {
 }
 
 const connect = (uris: readonly string[], env: Environment = {}): ClientConfig =>
-  parseSocktopus(uris, { env: { ...ENV, UDPLOC: '1234', UDPREM: '1235', SOCKTOPUS_KEY: 'k', ...env } }) as ClientConfig
+  parseSocktopus(uris, { env: { ...ENV, UDPLOC: '1234', UDPREM: '1235', SOCKTOPUS_KEY: KEY, ...env } }) as ClientConfig
 
 const listen = (env: Environment): ServerConfig => parseSocktopus([], { env: { ...ENV, ...env } }) as ServerConfig
 
@@ -82,7 +84,7 @@ describe("socktopus's connector", () => {
     })
     assert.deepEqual(
       [config.mode, config.user, config.password, config.scheduler],
-      ['client', 'socktopus', 'k', 'first-ready'],
+      ['client', 'socktopus', KEY, 'first-ready'],
     )
     const [service] = config.services
     assert.ok(service?.type === 'udp')
@@ -141,6 +143,11 @@ describe("socktopus's connector", () => {
     assert.match(warnings[1]!, /^UDPREM: the listener sends from a port of its own choice/)
   })
 
+  it('warns of a key that can be guessed', () => {
+    assert.deepEqual(connect(['tcp://x']).warnings, [])
+    assert.match(connect(['tcp://x'], { SOCKTOPUS_KEY: 'short' }).warnings[0]!, /^SOCKTOPUS_KEY: so short a password/)
+  })
+
   it('takes a key with any characters', () => {
     assert.equal(connect(['tcp://x'], { SOCKTOPUS_KEY: '${HOME}: #1 "q"' }).password, '${HOME}: #1 "q"')
   })
@@ -171,8 +178,8 @@ describe("socktopus's listener", () => {
       const [service] = listen(env).services
       return service?.type === 'udp' ? service.allow : undefined
     }
-    assert.deepEqual(allowed({ SOCKTOPUS_KEY: 'k' }), ['*'])
-    assert.deepEqual(allowed({ SOCKTOPUS_KEY: 'k', UDPALLOW: '192.0.2.8:1234, 10.0.0.0/8:*' }), [
+    assert.deepEqual(allowed({ SOCKTOPUS_KEY: KEY }), ['*'])
+    assert.deepEqual(allowed({ SOCKTOPUS_KEY: KEY, UDPALLOW: '192.0.2.8:1234, 10.0.0.0/8:*' }), [
       '192.0.2.8:1234',
       '10.0.0.0/8:*',
     ])
@@ -186,7 +193,7 @@ describe("socktopus's listener", () => {
   it('listens where SERVICE says, and sends from where UDPLOC says', () => {
     const { listeners, services, warnings, name } = listen({
       SERVICE: '127.0.0.1:5000',
-      SOCKTOPUS_KEY: 'k',
+      SOCKTOPUS_KEY: KEY,
       UDPLOC: '10.0.0.1:7:1',
     })
     assert.deepEqual([listeners[0]?.host, listeners[0]?.port, name], ['127.0.0.1', 5000, 'socktopus-listener-5000'])

@@ -1,13 +1,18 @@
 /** A piece held in a buffer this much larger than itself is copied, so that it does not keep the buffer alive. */
 const WASTE = 4
+/** Pieces that follow each other and are smaller than the first are copied together, up to the second: each piece costs. */
+const SMALL = 1024
+const JOINED = 4096
 
 /** What arrived of a stream: octets in order wait for their reader, the others for what is missing before them. */
 export class Reassembly {
   /** In order, not read yet. */
   readonly #ready: Uint8Array[] = []
   #readAt = 0
+  /** Before this one, they are as few and as small as they will be. */
+  #settledAt = 0
   /** Beyond a gap: sorted, without overlap. */
-  readonly #early: { from: number; bytes: Uint8Array }[] = []
+  readonly #early: Early[] = []
   #earlyAt = 0
   /** All before it has arrived. */
   next = 0
@@ -19,9 +24,22 @@ export class Reassembly {
   end: number | undefined = undefined
   /** Octets that had arrived before. */
   repeated = 0
+  /** Something was thrown away that nobody read, or the end is not where the sender would have had it. */
+  #isCut = false
 
+  /** The reader has had everything. */
   get isEnded(): boolean {
+    return this.isDone && !this.#isCut
+  }
+
+  /** Nothing more comes, and nothing waits. */
+  get isDone(): boolean {
     return this.read === this.end
+  }
+
+  /** Pieces that wait for what is missing before them. */
+  get pieces(): number {
+    return this.#early.length - this.#earlyAt
   }
 
   get hasReady(): boolean {
@@ -58,28 +76,56 @@ export class Reassembly {
     if (!this.hasReady) return undefined
     const bytes = this.#ready[this.#readAt]!
     this.#ready[this.#readAt++] = NO_BYTES
-    if (this.#readAt === this.#ready.length) {
-      this.#ready.length = 0
-      this.#readAt = 0
-    }
+    if (this.#readAt === this.#ready.length) this.#empty()
     this.read += bytes.length
     return bytes
   }
 
-  /** Nobody reads any more: what is here is let go, and what comes is not kept. */
+  /** What its reader has left waits in as few octets of memory as can be. */
+  settle(): void {
+    const ready = this.#ready
+    let out = Math.max(this.#settledAt, this.#readAt)
+    if (out >= ready.length) return
+    for (let i = out; i < ready.length; ) {
+      let [end, octets] = [i, 0]
+      while (end < ready.length && ready[end]!.length < SMALL && octets + ready[end]!.length <= JOINED) {
+        octets += ready[end++]!.length
+      }
+      ready[out++] = end > i + 1 ? join(ready.slice(i, end), octets) : compact(ready[i]!)
+      i = Math.max(end, i + 1)
+    }
+    ready.length = out
+    // A small one at the end takes what comes next.
+    this.#settledAt = ready[out - 1]!.length < SMALL ? out - 1 : out
+  }
+
+  /** Nobody reads any more: what is here is let go, and what comes is not kept. Where the end is known, it has come. */
   discard(): void {
-    this.#ready.length = 0
-    this.#readAt = 0
-    this.read = this.next
+    if (this.end === undefined) this.#skip(this.next)
+    else this.finish(this.end)
   }
 
   /** Nothing more comes; the final length is known. */
   finish(end: number): void {
+    if (this.end === undefined) this.#isCut = true
     this.#early.length = 0
     this.#earlyAt = 0
-    this.highest = Math.max(this.highest, end)
-    this.next = this.highest
-    this.discard()
+    this.end = end
+    this.highest = end
+    this.next = end
+    this.#skip(end)
+  }
+
+  #skip(to: number): void {
+    if (this.read < to) this.#isCut = true
+    this.read = to
+    this.#empty()
+  }
+
+  #empty(): void {
+    this.#ready.length = 0
+    this.#readAt = 0
+    this.#settledAt = 0
   }
 
   #append(offset: number, bytes: Uint8Array): void {
@@ -114,27 +160,54 @@ export class Reassembly {
     while (i > this.#earlyAt && early[i - 1]!.from > offset) i--
     let from = offset
     const to = offset + bytes.length
-    if (i > this.#earlyAt) {
-      const before = early[i - 1]!
-      from = Math.max(from, before.from + before.bytes.length)
-    }
+    if (i > this.#earlyAt) from = this.#past(early[i - 1]!, from, to)
     while (from < to) {
       const after = early[i]
       const stop = after === undefined ? to : Math.min(to, after.from)
-      if (from < stop) {
-        early.splice(i++, 0, { from, bytes: compact(bytes.subarray(from - offset, stop - offset)) })
-        from = stop
-      }
+      if (from < stop) i = this.#file(i, from, bytes.subarray(from - offset, stop - offset))
       if (after === undefined) return
-      this.repeated += Math.max(0, Math.min(to, after.from + after.bytes.length) - from)
-      from = Math.max(from, after.from + after.bytes.length)
+      from = this.#past(after, stop, to)
       i++
     }
   }
+
+  /** Where `[from, to)` goes on behind a piece that is there. */
+  #past({ from: start, bytes }: Early, from: number, to: number): number {
+    const past = Math.max(from, Math.min(to, start + bytes.length))
+    this.repeated += past - from
+    return past
+  }
+
+  /** Puts a piece before the one at `i`, or at the end of the one before; where the next one stands. */
+  #file(i: number, from: number, bytes: Uint8Array): number {
+    const before = i > this.#earlyAt ? this.#early[i - 1]! : NOTHING
+    const octets = before.bytes.length + bytes.length
+    if (before.from + before.bytes.length === from && bytes.length < SMALL && octets <= JOINED) {
+      before.bytes = join([before.bytes, bytes], octets)
+      return i
+    }
+    this.#early.splice(i, 0, { from, bytes: compact(bytes) })
+    return i + 1
+  }
+}
+
+interface Early {
+  readonly from: number
+  bytes: Uint8Array
 }
 
 const NO_BYTES = new Uint8Array(0)
-const NOTHING = { from: 0, bytes: NO_BYTES }
+const NOTHING: Early = { from: 0, bytes: NO_BYTES }
 
 const compact = (bytes: Uint8Array): Uint8Array =>
   bytes.length * WASTE < bytes.buffer.byteLength ? bytes.slice() : bytes
+
+function join(pieces: readonly Uint8Array[], octets: number): Uint8Array {
+  const joined = new Uint8Array(octets)
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.length
+  }
+  return joined
+}

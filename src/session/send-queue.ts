@@ -92,8 +92,8 @@ export class SendQueue {
       return
     }
     this.acked = to
-    if (!this.#held.isEmpty && this.#held.first <= to) {
-      this.acked = Math.max(to, this.#held.firstEnd)
+    while (!this.#held.isEmpty && this.#held.first <= this.acked) {
+      this.acked = Math.max(this.acked, this.#held.firstEnd)
       this.#held.remove(0, this.acked)
     }
     this.#drop()

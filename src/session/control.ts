@@ -26,6 +26,15 @@ export class ControlQueue {
   }
 }
 
+export interface ControlOptions {
+  /** About so many it takes. Default 16. */
+  readonly octets?: number
+  /** Nobody wants it any more. */
+  readonly isObsolete?: () => boolean
+  /** It has arrived; called once. */
+  readonly onAcked?: () => void
+}
+
 /** A frame that is sent again until a record with it has arrived, or it is obsolete. */
 export class ControlFrame implements Carried {
   readonly octets: number
@@ -35,16 +44,18 @@ export class ControlFrame implements Carried {
   readonly #write: (writer: RecordWriter) => void
   readonly #queue: ControlQueue
   readonly #isObsolete: () => boolean
+  readonly #onAcked: () => void
 
   constructor(
     queue: ControlQueue,
     write: (writer: RecordWriter) => void,
-    { octets = 16, isObsolete = never }: { octets?: number; isObsolete?: () => boolean } = {},
+    { octets = 16, isObsolete = never, onAcked = nothing }: ControlOptions = {},
   ) {
     this.#queue = queue
     this.#write = write
     this.octets = octets
     this.#isObsolete = isObsolete
+    this.#onAcked = onAcked
   }
 
   get isSettled(): boolean {
@@ -56,7 +67,9 @@ export class ControlFrame implements Carried {
   }
 
   onAcked(): void {
+    if (this.#isAcked) return
     this.#isAcked = true
+    this.#onAcked()
   }
 
   onLost(): void {
@@ -65,3 +78,4 @@ export class ControlFrame implements Carried {
 }
 
 const never = (): boolean => false
+const nothing = (): void => undefined

@@ -1,7 +1,7 @@
 import { addMicros, type Micros } from '../base/types.ts'
 import type { Carried } from './carried.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
-import { FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM } from './limits.ts'
+import { DATAGRAM_COST, FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM, MAX_EARLY_DATAGRAMS } from './limits.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { type FlowEvents, type Opening, ResetCode, type SessionFlow } from './stream-types.ts'
 
@@ -12,6 +12,8 @@ export interface FlowOwner {
   readonly control: ControlQueue
   /** The time of the last poll, near enough for ages. */
   readonly now: Micros
+  /** Keeps so many octets that came too early, or lets them go where `octets` is less than 0; false when there are too many. */
+  keepEarly(octets: number): boolean
   onFlowTouched(flow: Flow): void
   onFlowGone(flow: Flow): void
 }
@@ -36,9 +38,11 @@ export class Flow implements SessionFlow {
   events: FlowEvents = {}
   isListed = false
   isOpened: boolean
+  /** Nothing more is sent or received; it is forgotten once the other side knows. */
   isGone = false
+  #closedCode = -1
   /** What came before its user knew of it; undefined once he does. */
-  early: { bytes: Uint8Array; age: number }[] | undefined
+  #early: { bytes: Uint8Array; age: number }[] | undefined
   readonly #owner: FlowOwner
   #queue: { bytes: Uint8Array; at: Micros }[] = []
   #queued = 0
@@ -51,7 +55,7 @@ export class Flow implements SessionFlow {
     this.id = id
     this.isOurs = isOurs
     this.isOpened = isOurs
-    this.early = isOurs ? undefined : []
+    this.#early = isOurs ? undefined : []
     this.opening = opening
   }
 
@@ -73,7 +77,7 @@ export class Flow implements SessionFlow {
     if (bytes.length > MAX_DATAGRAM) return false
     if (this.isGone) return true
     this.#queue.push({ bytes, at: this.#owner.now })
-    this.#queued += bytes.length
+    this.#queued += bytes.length + DATAGRAM_COST
     while (this.#queued > FLOW_QUEUE) {
       this.#drop()
       this.counters.full++
@@ -85,7 +89,8 @@ export class Flow implements SessionFlow {
   close(code: number = ResetCode.CANCELLED): void {
     if (this.isGone) return
     const { control } = this.#owner
-    control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, 0)))
+    const onAcked = (): void => this.#owner.onFlowGone(this)
+    control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, 0), { onAcked }))
     this.#end()
   }
 
@@ -93,7 +98,7 @@ export class Flow implements SessionFlow {
   next(most: number, now: Micros): Datagram | undefined {
     while (this.#queue.length > 0) {
       const { bytes, at } = this.#queue[0]!
-      if (addMicros(at, FLOW_PATIENCE) < now) {
+      if (this.isLate(at, now)) {
         this.#drop()
         this.counters.late++
       } else if (bytes.length > most) return undefined
@@ -106,6 +111,11 @@ export class Flow implements SessionFlow {
     return undefined
   }
 
+  /** What was handed over at that time has waited for too long. */
+  isLate(at: Micros, now: Micros = this.#owner.now): boolean {
+    return addMicros(at, FLOW_PATIENCE) < now
+  }
+
   /** Octets of the datagram that is next. */
   get nextOctets(): number {
     return this.#queue[0]?.bytes.length ?? 0
@@ -113,9 +123,16 @@ export class Flow implements SessionFlow {
 
   /** Its user knows of it: he is told what came before. */
   introduce(): void {
-    const early = this.early ?? []
-    this.early = undefined
-    for (const { bytes, age } of early) this.events.onDatagram?.(bytes, age)
+    for (const { bytes, age } of this.#forgetEarly()) this.events.onDatagram?.(bytes, age)
+  }
+
+  /** A datagram came that is new: for its user, or kept until he knows of the flow. */
+  onDatagram(bytes: Uint8Array, age: number): void {
+    const early = this.#early
+    if (early === undefined) this.events.onDatagram?.(bytes, age)
+    else if (early.length < MAX_EARLY_DATAGRAMS && this.#owner.keepEarly(bytes.length + DATAGRAM_COST)) {
+      early.push({ bytes: bytes.slice(), age })
+    }
   }
 
   /** One came; whether it is new. */
@@ -134,15 +151,34 @@ export class Flow implements SessionFlow {
   onReset(code: number): void {
     if (this.isGone) return
     this.#end()
+    this.#owner.onFlowGone(this)
     this.events.onClosed?.(code)
+  }
+
+  /** The session has ended: its user is told by `tell`. */
+  onSessionEnd(code: number): void {
+    if (this.isGone) return
+    this.#end()
+    this.#closedCode = code
+  }
+
+  tell(): void {
+    if (this.#closedCode >= 0) this.events.onClosed?.(this.#closedCode)
+    this.#closedCode = -1
   }
 
   #end(): void {
     this.isGone = true
     this.#queue = []
     this.#queued = 0
-    this.early = undefined
-    this.#owner.onFlowGone(this)
+    this.#forgetEarly()
+  }
+
+  #forgetEarly(): readonly { bytes: Uint8Array; age: number }[] {
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const { bytes } of early) this.#owner.keepEarly(-bytes.length - DATAGRAM_COST)
+    return early
   }
 
   #repeated(): boolean {
@@ -151,7 +187,7 @@ export class Flow implements SessionFlow {
   }
 
   #drop(): void {
-    this.#queued -= this.#queue.shift()!.bytes.length
+    this.#queued -= this.#queue.shift()!.bytes.length + DATAGRAM_COST
   }
 }
 
@@ -163,6 +199,7 @@ class Datagram implements Carried {
   readonly #number: number
   readonly #bytes: Uint8Array
   readonly #at: Micros
+  #isAcked = false
 
   constructor(flow: Flow, number: number, bytes: Uint8Array, at: Micros) {
     this.#flow = flow
@@ -172,14 +209,18 @@ class Datagram implements Carried {
     this.octets = bytes.length + 24
   }
 
+  /** A copy that waited for a slow path is not worth more than one that waited for the first. */
   get isSettled(): boolean {
-    return this.#flow.isGone
+    return this.#isAcked || this.#flow.isGone || this.#flow.isLate(this.#at)
   }
 
   write(writer: RecordWriter, now: Micros): void {
     writer.datagram(this.#flow.id, this.#number, Math.max(0, now - this.#at), this.#bytes)
   }
 
-  onAcked(): void {}
+  onAcked(): void {
+    this.#isAcked = true
+  }
+
   onLost(): void {}
 }

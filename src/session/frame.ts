@@ -45,6 +45,6 @@ export interface FrameHandler {
   onPathStatus(path: number, sequence: number, role: PathRole): void
   onPathClose(): void
   onClose(code: number, reason: Uint8Array): void
-  /** A record is complete, `octets` long with its header; `isAsking` when it is to be acknowledged. */
-  onRecord(octets: number, isAsking: boolean): void
+  /** A record is complete, `octets` long with its header; `isAsking` when it is to be acknowledged. Whether to read on. */
+  onRecord(octets: number, isAsking: boolean): boolean
 }

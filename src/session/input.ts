@@ -2,29 +2,23 @@ import type { Micros } from '../base/types.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import type { PathRole } from './frame.ts'
-import { MAX_UNREAD } from './limits.ts'
+import { MAX_EARLY_OCTETS, MAX_PIECES, MAX_UNREAD } from './limits.ts'
 import type { Output } from './output.ts'
 import type { Path } from './path.ts'
 import type { PathBook } from './path-book.ts'
 import type { FrameSink } from './path-reader.ts'
 import { type Allow, ReceiveWindow } from './receive-window.ts'
 import type { SessionCounters } from './session-types.ts'
-import type { Stream } from './stream.ts'
-import { isFlowId, keepEarly, type StreamTable } from './stream-table.ts'
+import type { Stream, StreamFault } from './stream.ts'
+import { type IdFault, isFlowId, type StreamTable } from './stream-table.ts'
 
 const decoder = new TextDecoder()
 
 /** Why what came is no session's, beyond what a record's reader finds. */
-export type InputFault =
-  | 'ack-of-nothing'
-  | 'stream-number-wrong'
-  | 'stream-end-contradicted'
-  | 'stream-credit-exceeded'
-  | 'session-credit-exceeded'
+export type InputFault = IdFault | StreamFault | 'ack-of-nothing' | 'session-credit-exceeded' | 'too-many-pieces'
 
 /** What the session tells of frames that it does not settle by itself. */
 export interface InputEvents {
-  onTouched(stream: Stream): void
   onRecovered(path: Path): void
   onPathClose(path: Path): void
   onClose(code: number, reason: string): void
@@ -36,6 +30,7 @@ export interface InputParts {
   readonly book: PathBook
   readonly control: ControlQueue
   readonly counters: SessionCounters
+  readonly isServer: boolean
 }
 
 /** What frames mean for streams, flows and paths, and how much the other side may send in all. */
@@ -47,11 +42,15 @@ export class Input implements FrameSink {
   readonly #parts: InputParts
   readonly #events: InputEvents
   readonly #window: ReceiveWindow
-  readonly #statusSeen = new Map<number, number>()
   /** Over all streams: octets up to the highest that came, up to the first that is missing, and read. */
   #highest = 0
   #inOrder = 0
   #read = 0
+  /** Beyond gaps, over all streams. */
+  #pieces = 0
+  /** Of flows that were not opened yet. */
+  #earlyOctets = 0
+  #isEnded = false
 
   constructor(
     parts: InputParts,
@@ -71,9 +70,32 @@ export class Input implements FrameSink {
     return fault
   }
 
-  /** A reader took so much out of what waits for it. */
-  onTaken(octets: number): void {
-    this.#read += octets
+  get isSound(): boolean {
+    return this.#fault === undefined && !this.#isEnded
+  }
+
+  /** The session has ended: whatever still comes means nothing. */
+  end(): void {
+    this.#isEnded = true
+    this.opened = []
+  }
+
+  /** The receiving side of a stream went on. */
+  onMoved(highest: number, next: number, read: number, pieces: number): void {
+    this.#highest += highest
+    this.#inOrder += next
+    this.#read += read
+    this.#pieces += pieces
+    this.#parts.counters.octetsIn += next
+    if (this.#highest > this.#window.limit) this.#note('session-credit-exceeded')
+    if (this.#pieces > MAX_PIECES) this.#note('too-many-pieces')
+  }
+
+  /** Keeps octets of a flow that was not opened yet, or lets go of them. */
+  keepEarly(octets: number): boolean {
+    if (this.#earlyOctets + octets > MAX_EARLY_OCTETS) return false
+    this.#earlyOctets += octets
+    return true
   }
 
   /** What is in order makes room, whether it was read or not: a slow reader holds up its own stream and no other. */
@@ -91,7 +113,7 @@ export class Input implements FrameSink {
     const path = this.#parts.book.find(id)
     if (path === undefined) return
     const wasStalled = path.state === 'stalled'
-    if (!path.onAck(count, delay, from === path, this.now)) this.#fault = 'ack-of-nothing'
+    if (!path.onAck(count, delay, from === path, this.now)) this.#note('ack-of-nothing')
     else if (wasStalled && path.state === 'open') this.#events.onRecovered(path)
   }
 
@@ -108,22 +130,8 @@ export class Input implements FrameSink {
   }
 
   onReset(id: number, code: number, finalOffset: number): void {
-    if (isFlowId(id)) {
-      this.#parts.table.flows.get(id)?.onReset(code)
-      return
-    }
-    const stream = this.#stream(id)
-    if (stream === undefined) return
-    const { receive } = stream
-    const { highest, next, read, end } = receive
-    if (finalOffset < highest || (end !== undefined && finalOffset !== end)) {
-      this.#fault = 'stream-end-contradicted'
-      return
-    }
-    receive.finish(finalOffset)
-    this.#count(receive.highest - highest, receive.next - next)
-    this.#read += receive.read - read
-    stream.onReset(code)
+    if (isFlowId(id)) this.#flow(id)?.onReset(code)
+    else this.#note(this.#stream(id)?.onReset(code, finalOffset))
   }
 
   onStop(id: number, code: number): void {
@@ -131,16 +139,8 @@ export class Input implements FrameSink {
   }
 
   onStream(id: number, offset: number, bytes: Uint8Array, isEnd: boolean): void {
-    const stream = isFlowId(id) ? undefined : this.#stream(id)
-    if (stream === undefined) {
-      if (isFlowId(id)) this.#fault = 'stream-number-wrong'
-      return
-    }
-    const { receive } = stream
-    const { highest, next } = receive
-    if (!stream.onOctets(offset, bytes, isEnd)) this.#fault = 'stream-credit-exceeded'
-    this.#count(receive.highest - highest, receive.next - next)
-    this.#events.onTouched(stream)
+    if (isFlowId(id)) this.#note('stream-number-wrong')
+    else this.#note(this.#stream(id)?.onOctets(offset, bytes, isEnd))
   }
 
   onStreamCredit(id: number, limit: number): void {
@@ -155,18 +155,19 @@ export class Input implements FrameSink {
   }
 
   onDatagram(id: number, number: number, age: number, bytes: Uint8Array): void {
-    if (!isFlowId(id)) this.#fault = 'stream-number-wrong'
+    if (!isFlowId(id)) this.#note('stream-number-wrong')
     const flow = isFlowId(id) ? this.#flow(id) : undefined
-    if (flow === undefined || !flow.isNew(number)) return
+    if (flow === undefined || flow.isGone || !flow.isNew(number)) return
     this.#parts.counters.datagramsIn++
-    if (flow.isOpened && flow.early === undefined) flow.events.onDatagram?.(bytes, age)
-    else keepEarly(flow, bytes, age)
+    flow.onDatagram(bytes, age)
   }
 
   onPathStatus(id: number, number: number, role: PathRole): void {
     const path = this.#parts.book.find(id)
-    if (path === undefined || number <= (this.#statusSeen.get(id) ?? 0)) return
-    this.#statusSeen.set(id, number)
+    if (path === undefined || number < path.statusNumber) return
+    // Both sides said something at once: the server's word stands.
+    if (number === path.statusNumber && this.#parts.isServer) return
+    path.statusNumber = number
     path.role = role
   }
 
@@ -179,24 +180,21 @@ export class Input implements FrameSink {
   }
 
   #stream(id: number): Stream | undefined {
-    const stream = this.#parts.table.stream(id)
-    if (stream !== 'fault') return stream
-    this.#fault = 'stream-number-wrong'
+    const stream = this.#isEnded ? undefined : this.#parts.table.stream(id)
+    if (typeof stream !== 'string') return stream
+    this.#note(stream)
     return undefined
   }
 
   #flow(id: number): Flow | undefined {
-    const flow = this.#parts.table.flow(id)
-    if (flow !== 'fault') return flow
-    this.#fault = 'stream-number-wrong'
+    const flow = this.#isEnded ? undefined : this.#parts.table.flow(id)
+    if (typeof flow !== 'string') return flow
+    this.#note(flow)
     return undefined
   }
 
-  /** Octets came that were not there before: beyond the highest, and in order. */
-  #count(beyond: number, inOrder: number): void {
-    this.#highest += beyond
-    this.#inOrder += inOrder
-    this.#parts.counters.octetsIn += inOrder
-    if (this.#highest > this.#window.limit) this.#fault = 'session-credit-exceeded'
+  /** The first thing that was wrong is the one that is told. */
+  #note(fault: InputFault | undefined): void {
+    this.#fault ??= fault
   }
 }

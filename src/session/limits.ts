@@ -38,15 +38,25 @@ export const MAX_WRITE_AHEAD = 1_048_576
 /** Streams and flows that the other side may have open at once, and how far ahead of a missing one it may number them. */
 export const MAX_STREAMS = 10_000
 export const MAX_AHEAD = 65_536
-/** Frames of a flow that was not opened yet, kept until it is. */
+/** Beyond the former, so many are refused one by one; a peer that has still more of them under way keeps to nothing. */
+export const MAX_REFUSED = 16_384
+/** Datagrams of flows that were not opened yet, kept until they are: so many of a flow, so many octets in all. */
 export const MAX_EARLY_DATAGRAMS = 64
+export const MAX_EARLY_OCTETS = 1_048_576
+/** Pieces, over all streams, that wait for what is missing before them. */
+export const MAX_PIECES = 65_536
 
-/** Datagrams of a flow that wait: so many octets, and so long. */
+/** Datagrams of a flow that wait: so many octets, each counted with so many besides, and so long. */
 export const FLOW_QUEUE = 524_288
+export const DATAGRAM_COST = 64
 export const FLOW_PATIENCE = 200_000
 
 /** Paths of a session. */
 export const MAX_PATHS = 16
+/** A path that is being ended is given up when nothing of it was acknowledged for so long. */
+export const CLOSING_TIME = 1_000_000
+/** With so much before them in a pipe, acknowledgements and what steers wait as well: its peer reads nothing. */
+export const MAX_BEHIND = 1_048_576
 
 /** An acknowledgement waits for company at most so long, or until so much came. */
 export const ACK_DELAY = 2_000

@@ -2,8 +2,9 @@ import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
 import type { Carried } from './carried.ts'
 import type { ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
-import { QUANTUM, REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
+import { MAX_RECORD, QUANTUM, REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
 import type { Path } from './path.ts'
+import type { RecordWriter } from './record-writer.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 import type { SessionCounters } from './session-types.ts'
 import { type Stream, StreamSpan } from './stream.ts'
@@ -68,11 +69,16 @@ export class Output {
     for (const path of this.#paths) path.flush()
   }
 
-  /** A record that only asks for its acknowledgement. */
-  ping(path: Path, now: Micros): void {
+  /** A record that concerns its path alone, and asks for its acknowledgement. */
+  say(path: Path, write: (writer: RecordWriter) => void, now: Micros): void {
     path.writer.begin()
-    path.writer.ping()
+    write(path.writer)
     this.#finish(path, [], true, now)
+  }
+
+  /** Tells all that came on a path, on it and at once. */
+  acknowledge(path: Path, now: Micros): void {
+    this.#sendAck(path, path, now)
   }
 
   #sortPaths(): void {
@@ -207,7 +213,7 @@ export class Output {
   /** A stream that has had its share gives way. */
   #turn(stream: Stream, octets: number): void {
     stream.quantum -= octets
-    if (stream.quantum > 0 || this.#streams.length === 1) return
+    if (stream.quantum > 0) return
     stream.quantum = QUANTUM
     this.#streams.shift()
     this.#streams.push(stream)
@@ -238,7 +244,9 @@ export class Output {
   #fastest(): Path | undefined {
     let best: Path | undefined
     const usable = this.#willing.length > 0 ? this.#willing : [...this.#paths].filter((path) => path.isUsable)
-    for (const path of usable) if (best === undefined || path.estimator.srtt < best.estimator.srtt) best = path
+    for (const path of usable) {
+      if (!path.isChoked && (best === undefined || path.estimator.srtt < best.estimator.srtt)) best = path
+    }
     return best
   }
 
@@ -261,8 +269,9 @@ export class Output {
     const items: Carried[] = []
     path.writer.begin()
     this.#writeAcks(path, now)
-    while (path.writer.body < path.estimator.recordSize()) {
-      const item = path.nextCopy()
+    const size = path.estimator.recordSize()
+    while (path.writer.body < size) {
+      const item = path.nextCopy(items.length === 0 ? MAX_RECORD : size - path.writer.body)
       if (item === undefined) break
       item.write(path.writer, now)
       items.push(item)
@@ -331,7 +340,7 @@ export class Output {
   }
 
   #sendAck(path: Path, carrier: Path, now: Micros): void {
-    if (carrier.state === 'closed') return
+    if (carrier.state === 'closed' || carrier.isChoked) return
     carrier.writer.begin()
     path.writeAck(carrier, now)
     this.#writeAcks(carrier, now)
@@ -341,7 +350,11 @@ export class Output {
   /** When an acknowledgement is due, or something late is to be sent once more. */
   pollAt(): Micros {
     let at = this.#hurryAt
-    for (const path of this.#paths) at = earliest(at, earliest(path.ackAt, path.ackHereAt))
+    const fastest = this.#fastest()
+    for (const path of this.#paths) {
+      if (!(fastest ?? path).isChoked) at = earliest(at, path.ackAt)
+      if (!path.isChoked) at = earliest(at, path.ackHereAt)
+    }
     return at
   }
 }

@@ -6,6 +6,8 @@ import { RecordReader } from './record-reader.ts'
 /** What a session does with the frames that concern more than the path on which they came. */
 export interface FrameSink {
   readonly now: Micros
+  /** Nothing that came was wrong, and the session has not ended. */
+  readonly isSound: boolean
   onAck(from: Path, path: number, count: number, delay: number): void
   onOpen(id: number, service: Uint8Array, target: Uint8Array, source: Uint8Array): void
   onAccept(id: number): void
@@ -41,13 +43,13 @@ export class PathReader implements FrameHandler {
     for (const bytes of inbox) {
       path.counters.octetsIn += bytes.length
       const fault = this.#reader.feed(bytes)
-      if (fault !== undefined) return fault
+      if (fault !== undefined || !this.#sink.isSound) return fault
     }
     return undefined
   }
 
   onPing(): void {
-    this.#path.askAck(this.#sink.now)
+    this.#path.askAck()
   }
   onAck(path: number, count: number, delay: number): void {
     this.#sink.onAck(this.#path, path, count, delay)
@@ -85,7 +87,9 @@ export class PathReader implements FrameHandler {
   onClose(code: number, reason: Uint8Array): void {
     this.#sink.onClose(code, reason)
   }
-  onRecord(octets: number, isAsking: boolean): void {
+  onRecord(octets: number, isAsking: boolean): boolean {
+    if (!this.#sink.isSound) return false
     this.#path.onRecord(octets, isAsking, this.#sink.now)
+    return true
   }
 }

@@ -2,7 +2,16 @@ import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { type Carried, lose, type SentRecord } from './carried.ts'
 import { PathEstimator } from './estimator.ts'
 import type { PathRole } from './frame.ts'
-import { ACK_DELAY, ACK_EVERY, FIRST_PROBE, FLUSH, LAST_PROBE, SMALLEST_RECORD } from './limits.ts'
+import {
+  ACK_DELAY,
+  ACK_EVERY,
+  CLOSING_TIME,
+  FIRST_PROBE,
+  FLUSH,
+  LAST_PROBE,
+  MAX_BEHIND,
+  SMALLEST_RECORD,
+} from './limits.ts'
 import type { PathInput, Pipe } from './pipe.ts'
 import { RecordWriter } from './record-writer.ts'
 
@@ -52,8 +61,12 @@ export class Path implements PathInput {
   }
   readonly writer = new RecordWriter()
   role: PathRole
+  /** The number of what was last said about its role, by whichever side. */
+  statusNumber = 0
   weight: number
   state: PathState = 'open'
+  /** The other side puts nothing new on it. */
+  isCloseHeard = false
   /** Why it ended. */
   reason = ''
   /** Octets of records that ask for acknowledgement and have none. */
@@ -84,6 +97,8 @@ export class Path implements PathInput {
   #asked = 0
   #receivedAt: Micros = 0 as Micros
   #unackedOctets = 0
+  /** The record that is coming wants its acknowledgement at once. */
+  #isUrgent = false
   #ackAt: Micros = NEVER
   /** What was last said on any path, and on this one. */
   #acked = 0
@@ -127,6 +142,11 @@ export class Path implements PathInput {
     return this.state === 'open'
   }
 
+  /** So much waits in its pipe that nothing more is put there: its peer reads nothing. */
+  get isChoked(): boolean {
+    return this.pipe.queued > MAX_BEHIND
+  }
+
   /** Octets that fit on it now. */
   room(now: Micros): number {
     if (!this.isWritable || this.writer.octets >= FLUSH) return 0
@@ -150,9 +170,11 @@ export class Path implements PathInput {
     if (this.#copies.length % MANY_COPIES === 0) this.#copies = this.#copies.filter((copy) => !copy.isSettled)
   }
 
-  /** The next copy that is still needed. */
-  nextCopy(): Carried | undefined {
-    for (let item = this.#copies.shift(); item !== undefined; item = this.#copies.shift()) {
+  /** The next copy that is still needed, if it has at most `most` octets. */
+  nextCopy(most: number): Carried | undefined {
+    for (let item = this.#copies[0]; item !== undefined; item = this.#copies[0]) {
+      if (!item.isSettled && item.octets > most) return undefined
+      this.#copies.shift()
       item.copies--
       if (!item.isSettled) return item
     }
@@ -222,14 +244,15 @@ export class Path implements PathInput {
     if (!isAsking) return
     this.#asked = this.#received
     this.#unackedOctets += octets
-    if (this.#unackedOctets >= ACK_EVERY) this.#ackAt = now
+    if (this.#isUrgent) this.#ackedHereAt = 0 as Micros
+    if (this.#isUrgent || this.#unackedOctets >= ACK_EVERY) this.#ackAt = now
     else if (this.#ackAt === NEVER) this.#ackAt = addMicros(now, ACK_DELAY)
+    this.#isUrgent = false
   }
 
-  /** The peer wants to know at once. */
-  askAck(now: Micros): void {
-    this.#ackAt = now
-    this.#ackedHereAt = 0 as Micros
+  /** The peer wants to know at once, of the record that is coming. */
+  askAck(): void {
+    this.#isUrgent = true
   }
 
   /** When an acknowledgement of what came here is due, on whatever path. */
@@ -265,8 +288,15 @@ export class Path implements PathInput {
   /** When silence with something in flight becomes a stall, or a stalled path is asked again. */
   get watchAt(): Micros {
     if (this.state === 'stalled') return this.#probeAt
+    if (this.state === 'closing') return addMicros(this.#progressAt, Math.max(this.estimator.stallTime, CLOSING_TIME))
     if (this.state !== 'open' || this.inFlight === 0) return NEVER
     return addMicros(this.#progressAt, this.estimator.stallTime)
+  }
+
+  /** It carries nothing new from now on, and ends when both sides have all that was on its way. */
+  close(now: Micros): void {
+    this.state = 'closing'
+    this.#progressAt = now
   }
 
   /** It was silent for too long: it carries nothing more, until it speaks again. */

@@ -43,6 +43,7 @@ export class RecordReader {
   #begin = 0
   #at = 0
   #fault: RecordFault | undefined = undefined
+  #isStopped = false
 
   constructor(handler: FrameHandler) {
     this.#handler = handler
@@ -51,7 +52,7 @@ export class RecordReader {
   /** Takes octets; undefined when they are sound so far. After a fault nothing more is read. */
   feed(bytes: Uint8Array): RecordFault | undefined {
     let at = 0
-    while (this.#fault === undefined && at < bytes.length) {
+    while (this.#fault === undefined && !this.#isStopped && at < bytes.length) {
       if (this.#streamLeft > 0) at = this.#payload(bytes, at)
       else if (this.#held.length > 0) at = this.#resume(bytes, at)
       else {
@@ -129,7 +130,7 @@ export class RecordReader {
   }
 
   #endRecord(): void {
-    this.#handler.onRecord(this.#length + LENGTH_OCTETS, this.#isAsking)
+    this.#isStopped = !this.#handler.onRecord(this.#length + LENGTH_OCTETS, this.#isAsking)
   }
 
   #parse(stop: number): Step {

@@ -17,6 +17,7 @@ import { Output } from './output.ts'
 import { Path, type PathOptions } from './path.ts'
 import { PathBook } from './path-book.ts'
 import { PathReader } from './path-reader.ts'
+import type { RecordWriter } from './record-writer.ts'
 import { SCHEDULERS } from './schedulers/by-name.ts'
 import type { PathEvent, SessionCounters, SessionOptions } from './session-types.ts'
 import type { Stream, StreamOwner } from './stream.ts'
@@ -27,6 +28,7 @@ import { type Opening, ResetCode, type SessionFlow, type SessionStream, type Str
 const MAX_TURNS = 8
 
 const encoder = new TextEncoder()
+const ping = (writer: RecordWriter): void => writer.ping()
 
 /**
  * Streams and datagrams between two processes over any number of paths that come and go. It performs no I/O and reads
@@ -62,9 +64,10 @@ export class Session implements StreamHost, Pollable {
   #taken: number
   #now: Micros
   #touched: Stream[] = []
+  /** Flows that ended with the session, whose users were not told. */
+  readonly #ended: Flow[] = []
   #isPolling = false
   #isClosed = false
-  #statusNumber = 0
 
   constructor(options: SessionOptions, now: Micros) {
     this.#now = now
@@ -86,11 +89,11 @@ export class Session implements StreamHost, Pollable {
       book: this.#book,
       control: this.#control,
       counters: this.counters,
+      isServer: options.role === 'server',
     }
     const events = {
-      onTouched: (stream: Stream) => this.#onTouched(stream),
       onRecovered: (path: Path) => this.onPath?.(path, 'recovered'),
-      onPathClose: (path: Path) => this.removePath(path),
+      onPathClose: (path: Path) => this.#onPathClose(path),
       onClose: (code: number, reason: string) => this.#onClose(code, reason),
     }
     const most = options.window ?? MAX_SESSION_WINDOW
@@ -119,11 +122,10 @@ export class Session implements StreamHost, Pollable {
     return path
   }
 
-  /** Ends a path in good order: nothing new goes on it, what is on its way is waited for. */
+  /** Ends a path in good order: nothing new goes on it in either direction, what is on its way is waited for. */
   removePath(path: Path): void {
-    if (path.state === 'closing' || path.state === 'closed') return
-    path.state = 'closing'
-    this.#work(false)
+    if (path.state === 'stalled') this.dropPath(path, 'removed')
+    else if (path.state === 'open') this.#closePath(path)
   }
 
   /** Ends a path at once; what was on its way goes on the others. */
@@ -133,28 +135,32 @@ export class Session implements StreamHost, Pollable {
     path.onClosed(reason)
   }
 
-  /** What a path is for, from now on, on both sides. */
+  /** What a path is for, from now on, on both sides; where both say something at once, the server's word stands. */
   setRole(path: Path, role: PathRole): void {
     path.role = role
-    const number = ++this.#statusNumber
-    this.#control.push(new ControlFrame(this.#control, (writer) => writer.pathStatus(path.id, number, role)))
+    const number = ++path.statusNumber
+    const isObsolete = (): boolean => path.statusNumber > number || path.state === 'closed'
+    const write = (writer: RecordWriter): void => writer.pathStatus(path.id, number, role)
+    this.#control.push(new ControlFrame(this.#control, write, { isObsolete }))
     this.#work(false)
   }
 
   openStream(opening: Opening): SessionStream {
     const stream = this.#table.openStream(opening)
-    this.#announce(FrameType.OPEN, stream)
-    this.counters.streamsOpened++
-    if (this.#isClosed) stream.onSessionEnd(ResetCode.CLOSED)
+    if (this.#isClosed) {
+      stream.onSessionEnd(ResetCode.CLOSED)
+      this.#table.forgetStream(stream)
+    } else this.#announce(FrameType.OPEN, stream)
     this.#onTouched(stream)
     return stream
   }
 
   openFlow(opening: Opening): SessionFlow {
     const flow = this.#table.openFlow(opening)
-    this.#announce(FrameType.OPEN_FLOW, flow)
-    this.counters.streamsOpened++
-    if (this.#isClosed) flow.onReset(ResetCode.CLOSED)
+    if (this.#isClosed) {
+      this.#table.forgetFlow(flow)
+      this.#endFlow(flow, ResetCode.CLOSED)
+    } else this.#announce(FrameType.OPEN_FLOW, flow)
     return flow
   }
 
@@ -178,6 +184,26 @@ export class Session implements StreamHost, Pollable {
     if (this.#isPolling) return
     this.#isPolling = true
     this.#input.now = now
+    try {
+      this.#pollOnce(now)
+    } finally {
+      // What a user's handler throws is the caller's; the session goes on.
+      this.#isPolling = false
+    }
+  }
+
+  pollAt(): Micros {
+    if (this.#touched.length + this.#input.opened.length + this.#ended.length > 0) return this.#now
+    if (this.#isClosed) return NEVER
+    let at = this.#output.pollAt()
+    for (const path of this.#book.open) {
+      if (path.inbox.length > 0 || path.state === 'closed') return this.#now
+      at = earliest(at, earliest(path.watchAt, this.#pingAt(path)))
+    }
+    return at
+  }
+
+  #pollOnce(now: Micros): void {
     this.#readPaths()
     if (!this.#isClosed) this.#watchPaths(now)
     for (let turn = 0; turn < MAX_TURNS; turn++) {
@@ -186,18 +212,6 @@ export class Session implements StreamHost, Pollable {
       this.#output.run(now)
       if (this.#touched.length === 0) break
     }
-    this.#isPolling = false
-  }
-
-  pollAt(): Micros {
-    if (this.#touched.length > 0 || this.#input.opened.length > 0) return this.#now
-    if (this.#isClosed) return NEVER
-    let at = this.#output.pollAt()
-    for (const path of this.#book.open) {
-      if (path.inbox.length > 0 || path.state === 'closed') return this.#now
-      at = earliest(at, earliest(path.watchAt, this.#pingAt(path)))
-    }
-    return at
   }
 
   /** What streams and flows ask of their session. */
@@ -209,7 +223,8 @@ export class Session implements StreamHost, Pollable {
         return now()
       },
       onTouched: (stream) => this.#onTouched(stream),
-      onTaken: (octets) => this.#input.onTaken(octets),
+      onMoved: (highest, next, read, pieces) => this.#input.onMoved(highest, next, read, pieces),
+      keepEarly: (octets) => this.#input.keepEarly(octets),
       onGone: (stream) => {
         this.counters.repeatedIn += stream.receive.repeated
         this.#table.forgetStream(stream)
@@ -238,12 +253,15 @@ export class Session implements StreamHost, Pollable {
     const texts = encodeOpening(opening)
     const octets = texts.reduce((sum, text) => sum + text.length + 2, 16)
     this.#control.push(new ControlFrame(this.#control, (writer) => writer.open(type, id, texts), { octets }))
+    this.counters.streamsOpened++
     this.#work(false)
   }
 
   #readPaths(): void {
     for (const [path, reader] of this.#readers) {
-      const fault = reader.readAll() ?? this.#input.takeFault()
+      const unread = reader.readAll()
+      const wrong = this.#input.takeFault()
+      const fault = unread ?? wrong
       if (fault !== undefined) {
         this.counters.faults++
         this.dropPath(path, fault)
@@ -267,15 +285,17 @@ export class Session implements StreamHost, Pollable {
   /** Who is silent for too long, who is to be asked, and who is to go. */
   #watchPaths(now: Micros): void {
     for (const path of this.#book.open) {
-      if (path.watchAt <= now) {
+      if (path.state === 'closing') {
+        if (path.inFlight === 0 && path.isCloseHeard) this.#finishPath(path)
+        else if (path.watchAt <= now) this.dropPath(path, 'removed, and the other side did not answer')
+      } else if (path.watchAt <= now) {
         if (path.state === 'stalled') path.probed(now)
         else this.#stall(path, now)
-        this.#output.ping(path, now)
+        this.#output.say(path, ping, now)
       } else if (this.#pingAt(path) <= now) {
         path.pingedAt = now
-        this.#output.ping(path, now)
+        this.#output.say(path, ping, now)
       }
-      if (path.state === 'closing' && path.inFlight === 0) this.#finishPath(path)
     }
   }
 
@@ -284,10 +304,21 @@ export class Session implements StreamHost, Pollable {
     this.onPath?.(path, 'stalled')
   }
 
+  /** Tells the other side that nothing new comes on this path. */
+  #closePath(path: Path): void {
+    path.close(this.#now)
+    this.#output.say(path, (writer) => writer.pathClose(), this.#now)
+    this.#work(false)
+  }
+
+  #onPathClose(path: Path): void {
+    path.isCloseHeard = true
+    if (path.state === 'open' || path.state === 'stalled') this.#closePath(path)
+  }
+
+  /** Each side has what the other had put on it. */
   #finishPath(path: Path): void {
-    path.writer.begin()
-    path.writer.pathClose()
-    path.writer.finish()
+    this.#output.acknowledge(path, this.#now)
     path.flush()
     path.pipe.end()
     path.onClosed('removed')
@@ -304,7 +335,8 @@ export class Session implements StreamHost, Pollable {
   #tell(): void {
     const { opened } = this.#input
     this.#input.opened = []
-    for (const one of opened) this.#introduce(one)
+    for (const one of opened) if (!this.#isClosed) this.#introduce(one)
+    for (const flow of this.#ended.splice(0)) flow.tell()
     const touched = this.#touched
     this.#touched = []
     const rtt = this.#rtt()
@@ -313,10 +345,12 @@ export class Session implements StreamHost, Pollable {
       stream.tell()
       stream.renewCredit(rtt, this.#now)
     }
-    this.#input.renew(rtt)
+    if (!this.#isClosed) this.#input.renew(rtt)
   }
 
   #introduce(one: Stream | Flow): void {
+    // A flow may have been opened and closed at once; a stream's user is told both.
+    if ('isGone' in one && one.isGone) return
     if (this.#table.isFull) {
       this.counters.streamsRefused++
       refuse(one)
@@ -326,6 +360,7 @@ export class Session implements StreamHost, Pollable {
     if ('receive' in one) {
       if (this.onStream === undefined) one.reset(ResetCode.FORBIDDEN)
       else this.onStream(one)
+      this.#onTouched(one)
     } else if (this.onFlow === undefined) one.close(ResetCode.FORBIDDEN)
     else {
       this.onFlow(one)
@@ -355,14 +390,21 @@ export class Session implements StreamHost, Pollable {
 
   #end(code: number): void {
     this.#isClosed = true
+    this.#input.end()
     this.#budget.giveBack(this.#taken)
     for (const path of this.#book.open) path.state = 'closed'
     for (const stream of this.#table.streams.values()) {
       stream.onSessionEnd(code)
       this.#onTouched(stream)
     }
-    for (const flow of [...this.#table.flows.values()]) flow.onReset(code)
-    this.#table.streams.clear()
+    for (const flow of this.#table.flows.values()) this.#endFlow(flow, code)
+    this.#table.clear()
+  }
+
+  #endFlow(flow: Flow, code: number): void {
+    flow.onSessionEnd(code)
+    this.#ended.push(flow)
+    this.#work(false)
   }
 
   #work(isUrgent: boolean): void {

@@ -1,7 +1,7 @@
 import { Flow, type FlowOwner } from './flow.ts'
 import { FLOW_BIT, ID_STEP } from './frame.ts'
 import { IdSpace } from './id-space.ts'
-import { MAX_EARLY_DATAGRAMS, MAX_SERVICE, MAX_TEXT, STREAM_WINDOW } from './limits.ts'
+import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, STREAM_WINDOW } from './limits.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { Stream, type StreamOwner } from './stream.ts'
 import { type Opening, ResetCode } from './stream-types.ts'
@@ -14,6 +14,9 @@ export interface TableLimits {
   readonly streamWindow: number
   readonly maxStreams: number
 }
+
+/** Why the other side may not begin a stream of that number. */
+export type IdFault = 'stream-number-wrong' | 'too-many-streams'
 
 export const isFlowId = (id: number): boolean => id % ID_STEP >= FLOW_BIT
 
@@ -37,6 +40,11 @@ export class StreamTable {
     return this.streams.size === 0 && this.flows.size === 0
   }
 
+  clear(): void {
+    this.streams.clear()
+    this.flows.clear()
+  }
+
   /** A stream of ours. @throws {RangeError} for texts that are too long. */
   openStream(opening: Opening): Stream {
     checkOpening(opening)
@@ -50,7 +58,7 @@ export class StreamTable {
   }
 
   /** The stream of that number, which begins now if the other side may begin it; undefined when it is gone. */
-  stream(id: number): Stream | undefined | 'fault' {
+  stream(id: number): Stream | undefined | IdFault {
     const found = this.streams.get(id)
     if (found !== undefined) return found
     const kind = this.#begin(id)
@@ -58,7 +66,7 @@ export class StreamTable {
   }
 
   /** The same for a flow. */
-  flow(id: number): Flow | undefined | 'fault' {
+  flow(id: number): Flow | undefined | IdFault {
     const found = this.flows.get(id)
     if (found !== undefined) return found
     const kind = this.#begin(id)
@@ -78,11 +86,12 @@ export class StreamTable {
     return this.#theirs > this.#limits.maxStreams
   }
 
-  #begin(id: number): 'new' | 'fault' | undefined {
+  #begin(id: number): 'new' | IdFault | undefined {
     const kind = this.#ids.classify(id)
     // One of ours that is not there is gone.
     if (kind === 'known' || kind === 'ours') return undefined
-    if (kind === 'far') return 'fault'
+    if (kind === 'far') return 'stream-number-wrong'
+    if (this.#theirs >= this.#limits.maxStreams + MAX_REFUSED) return 'too-many-streams'
     this.#ids.see(id)
     this.#theirs++
     return 'new'
@@ -100,11 +109,6 @@ export class StreamTable {
     this.flows.set(id, flow)
     return flow
   }
-}
-
-/** A datagram before it is known what its flow is: some are kept. */
-export function keepEarly(flow: Flow, bytes: Uint8Array, age: number): void {
-  if (flow.early !== undefined && flow.early.length < MAX_EARLY_DATAGRAMS) flow.early.push({ bytes, age })
 }
 
 /** Ends a stream or flow that the other side may not open. */

@@ -13,11 +13,17 @@ export interface StreamOwner {
   readonly control: ControlQueue
   /** Something is to be sent, or somebody to be told: poll soon. */
   onTouched(stream: Stream): void
-  /** Octets were taken out of what waits for its reader. */
-  onTaken(octets: number): void
+  /**
+   * By how much the receiving side of a stream went on: octets up to the highest that came, up to the first that is
+   * missing, and up to the last that was read; pieces beyond a gap.
+   */
+  onMoved(highest: number, next: number, read: number, pieces: number): void
   /** Both directions are done: forget it. */
   onGone(stream: Stream): void
 }
+
+/** What of a stream contradicts what was said before. */
+export type StreamFault = 'stream-credit-exceeded' | 'stream-end-contradicted'
 
 export interface StreamInit {
   readonly id: number
@@ -54,7 +60,10 @@ export class Stream implements SessionStream {
   #isStopSent = false
   #isReset = false
   #isResetHeard = false
+  #isResetAcked = false
   #isGone = false
+  /** What the session was told of. */
+  readonly #told = { highest: 0, next: 0, read: 0, pieces: 0 }
   /** What the user is to be told, in this order. */
   #tellAccepted = false
   #tellReadable = false
@@ -114,7 +123,7 @@ export class Stream implements SessionStream {
 
   read(): Uint8Array | undefined {
     const bytes = this.receive.take()
-    if (bytes !== undefined) this.#owner.onTaken(bytes.length)
+    if (bytes !== undefined) this.#account()
     if (bytes !== undefined || this.isEnded) this.#touch()
     return bytes
   }
@@ -166,14 +175,16 @@ export class Stream implements SessionStream {
     if (limit > this.credit) this.credit = limit
   }
 
-  /** Octets came; false when they contradict what was said before. */
-  onOctets(offset: number, bytes: Uint8Array, isEnd: boolean): boolean {
+  /** Octets came. */
+  onOctets(offset: number, bytes: Uint8Array, isEnd: boolean): StreamFault | undefined {
     const { receive } = this
-    if (offset + bytes.length > this.window.limit) return false
-    if (!receive.insert(offset, bytes, isEnd)) return false
-    if (this.#isStopSent || this.isOver) this.#discard()
+    if (offset + bytes.length > this.window.limit) return 'stream-credit-exceeded'
+    if (!receive.insert(offset, bytes, isEnd)) return 'stream-end-contradicted'
+    if (this.#isStopSent || this.isOver) receive.discard()
     else if (receive.hasReady || receive.isEnded) this.#tellReadable = true
-    return true
+    this.#account()
+    this.#touch()
+    return undefined
   }
 
   /** The reader has taken something: tell the other side, when it is worth it. */
@@ -197,13 +208,19 @@ export class Stream implements SessionStream {
     this.#touch()
   }
 
-  onReset(code: number): void {
+  onReset(code: number, finalOffset: number): StreamFault | undefined {
+    const { highest, end } = this.receive
+    if (finalOffset < highest || (end !== undefined && finalOffset !== end)) return 'stream-end-contradicted'
+    if (finalOffset > this.window.limit) return 'stream-credit-exceeded'
+    this.receive.finish(finalOffset)
+    this.#account()
     this.#isResetHeard = true
     if (!this.#isReset) {
       this.#resetNow(ResetCode.CANCELLED)
       this.#tellReset = code
     }
     this.#touch()
+    return undefined
   }
 
   /** The session has ended. */
@@ -215,9 +232,14 @@ export class Stream implements SessionStream {
     this.#tellReset = code
   }
 
-  /** Tells the user what is new; after this nothing is. */
+  /** Tells the user what is new; after this nothing is. Before he knows of the stream, all of it waits. */
   tell(): void {
     const { events } = this
+    if (!this.isOpened) {
+      this.receive.settle()
+      if (this.#isReset) this.#finish()
+      return
+    }
     if (this.#tellAccepted) {
       this.#tellAccepted = false
       events.onAccepted?.()
@@ -241,6 +263,7 @@ export class Stream implements SessionStream {
       this.#stretch()
       events.onWritable?.()
     }
+    this.receive.settle()
     this.#finish()
   }
 
@@ -259,7 +282,11 @@ export class Stream implements SessionStream {
     this.#isReset = true
     const { control } = this.#owner
     const finalOffset = this.send.sent
-    control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, finalOffset)))
+    const onAcked = (): void => {
+      this.#isResetAcked = true
+      this.#touch()
+    }
+    control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, finalOffset), { onAcked }))
     this.#letGo()
   }
 
@@ -269,9 +296,19 @@ export class Stream implements SessionStream {
   }
 
   #discard(): void {
-    const before = this.receive.read
     this.receive.discard()
-    this.#owner.onTaken(this.receive.read - before)
+    this.#account()
+  }
+
+  /** Tells the session how far the receiving side has come since it was told last. */
+  #account(): void {
+    const { highest, next, read, pieces } = this.receive
+    const told = this.#told
+    this.#owner.onMoved(highest - told.highest, next - told.next, read - told.read, pieces - told.pieces)
+    told.highest = highest
+    told.next = next
+    told.read = read
+    told.pieces = pieces
   }
 
   /** Both directions are done. */
@@ -279,7 +316,7 @@ export class Stream implements SessionStream {
     if (this.#isGone) return
     // Where all of the other side's octets came, it may have forgotten the stream already, and answer nothing.
     const isHeard = this.#isResetHeard || this.receive.next === this.receive.end
-    const isDone = this.#isReset ? isHeard : this.send.isDone && this.receive.isEnded
+    const isDone = this.#isReset ? isHeard && this.#isResetAcked : this.send.isDone && this.receive.isDone
     if (!isDone) return
     this.#isGone = true
     this.#owner.onGone(this)

@@ -2,6 +2,8 @@ import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import { type Aged, AgingList } from './aging.ts'
 import type { Dialer } from './dial.ts'
+import { EarlyReader } from './early-reader.ts'
+import type { Connection } from './splice.ts'
 
 export interface PoolOptions {
   /** Connections that wait, made before they are needed. */
@@ -10,8 +12,6 @@ export interface PoolOptions {
   readonly keepalive?: number
 }
 
-/** Octets that a target may say before it is asked anything; then it waits. */
-const MAX_EARLY = 64 * 1024
 /** Milliseconds: one that ends sooner, unused, is a failure of the target, not of age. */
 const YOUNG = 1000
 /** Milliseconds until a target that failed is tried again, and what that grows to. */
@@ -19,43 +19,32 @@ const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 5000
 
 /** A connection that nobody has used. */
-export class PooledConnection implements Aged {
+class PooledConnection implements Aged {
   usedAt = 0
   older: Aged | undefined = undefined
   newer: Aged | undefined = undefined
   readonly socket: Socket
   readonly madeAt = performance.now()
-  /** What the target said by itself. */
-  readonly early: Buffer[] = []
-  #octets = 0
+  readonly #reader: EarlyReader
   #hasEnded = false
-  readonly #onEnd: () => void
 
   constructor(socket: Socket, onEnd: () => void) {
     this.socket = socket
-    this.#onEnd = onEnd
-    socket.on('data', this.#onData).on('end', this.#end).on('close', this.#end)
+    const end = (): void => {
+      if (this.#hasEnded) return
+      this.#hasEnded = true
+      onEnd()
+    }
+    this.#reader = new EarlyReader(socket, { onEnd: end, onClose: end })
   }
 
   get isAlive(): boolean {
     return !this.#hasEnded && !this.socket.destroyed
   }
 
-  /** Watches it no more: it has an owner, who reads on. */
-  release(): void {
-    this.socket.pause().off('data', this.#onData).off('end', this.#end).off('close', this.#end)
-  }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.early.push(chunk)
-    this.#octets += chunk.length
-    if (this.#octets >= MAX_EARLY) this.socket.pause()
-  }
-
-  readonly #end = (): void => {
-    if (this.#hasEnded) return
-    this.#hasEnded = true
-    this.#onEnd()
+  /** What the target said by itself. It is watched no more: it has an owner, who reads on. */
+  release(): readonly Buffer[] {
+    return this.#reader.release()
   }
 }
 
@@ -87,15 +76,14 @@ export class Pool {
   }
 
   /** One that is alive, or undefined when none is ready. */
-  async take(): Promise<PooledConnection | undefined> {
+  async take(): Promise<Required<Connection> | undefined> {
     for (let one = this.#idle.at(-1); one !== undefined; one = this.#idle.at(-1)) {
       this.#remove(one)
       // What has reached this machine about its end is known after one turn of the event loop.
       await new Promise(setImmediate)
       if (one.isAlive) {
         this.#fill()
-        one.release()
-        return one
+        return { socket: one.socket, early: one.release() }
       }
       one.socket.destroy()
     }

@@ -1,7 +1,9 @@
 import { NetError } from '../../base/errors.ts'
 import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
+import { type HttpListenerOptions, openHttpListener } from './http-listener.ts'
 import { ProxyBackend, type ProxyBackendOptions } from './proxy-backend.ts'
 import type { AnsweringService, CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
+import { openSocksListener, type SocksListenerOptions } from './socks-listener.ts'
 import { TcpBackend, type TcpBackendOptions } from './tcp-backend.ts'
 import { TcpForward, type TcpForwardOptions } from './tcp-forward.ts'
 import { UdpBackend, type UdpBackendOptions } from './udp-backend.ts'
@@ -13,6 +15,8 @@ export type ServiceDefinition =
   | ({ readonly type: 'tcp' } & TcpBackendOptions)
   | ({ readonly type: 'udp' } & UdpForwardOptions)
   | ({ readonly type: 'udp' } & UdpBackendOptions)
+  | ({ readonly type: 'socks5' } & SocksListenerOptions)
+  | ({ readonly type: 'http' } & HttpListenerOptions)
   | ({ readonly type: 'proxy' } & ProxyBackendOptions)
 
 export interface ServiceHooks {
@@ -150,6 +154,10 @@ function openAsking(definition: AskingDefinition, host: HostSource): Promise<Ser
       return TcpForward.open(definition, host)
     case 'udp':
       return UdpForward.open(definition, host)
+    case 'socks5':
+      return openSocksListener(definition, host)
+    case 'http':
+      return openHttpListener(definition, host)
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import type { Waiting } from './join.ts'
-import type { PooledConnection } from './pool.ts'
 import type { Connection } from './splice.ts'
 import type { Octets } from './tally.ts'
 
@@ -25,7 +24,7 @@ export interface TriedOut {
  * A target that takes a request and then resets without an answer within that second sees the request twice.
  * @param counted what is sent is counted there, once
  */
-export function tryOut(pooled: PooledConnection, waiting: Waiting, counted: Octets): Promise<TriedOut> {
+export function tryOut(pooled: Required<Connection>, waiting: Waiting, counted: Octets): Promise<TriedOut> {
   const { socket, early } = pooled
   if (early.length > 0) return Promise.resolve({ connection: { socket, early }, sent: [] })
   return new Promise((resolve) => new Trial(socket, waiting, counted, resolve))

@@ -18,7 +18,7 @@ export function udpCases(makePair: MakePair): void {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
     socket.bind(0, address)
     await once(socket, 'listening')
-    world.onEnd(() => new Promise<void>((resolve) => socket.close(() => resolve())).catch(() => undefined))
+    world.onEnd(() => socket.close())
     return socket
   }
 

@@ -74,11 +74,10 @@ export class World {
     const world = new World(makePair())
     try {
       await body(world)
-      for (const close of world.#closers.reverse()) await close()
-      await until(() => world.pair.open() === 0)
     } finally {
-      for (const close of world.#closers) await close()
+      for (const close of world.#closers.reverse()) await close()
     }
+    await until(() => world.pair.open() === 0)
   }
 
   /** Opens both sides. */

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { ErrorCode } from '../base/errors.ts'
+import { ipv6Octets } from './ip.ts'
 
 export const SOCKS5_VERSION = 5
 /** RFC 1929 §2: of the exchange of name and password. */
@@ -88,26 +89,7 @@ export function readAddress(bytes: Buffer, at: number): Socks5Address {
 function writeAddress({ host, port }: Socks5Address): Buffer {
   const end = Buffer.from([port >>> 8, port & 0xff])
   if (isIPv4(host)) return Buffer.concat([Buffer.from([AddressType.IPV4, ...host.split('.').map(Number)]), end])
-  if (isIPv6(host)) return Buffer.concat([Buffer.from([AddressType.IPV6]), ipv6Octets(host), end])
+  if (isIPv6(host)) return Buffer.concat([Buffer.from([AddressType.IPV6, ...ipv6Octets(host)]), end])
   const name = Buffer.from(host, 'latin1').subarray(0, 255)
   return Buffer.concat([Buffer.from([AddressType.DOMAIN, name.length]), name, end])
-}
-
-/** The octets of an IPv6 address, which `node:net` has found to be one. */
-function ipv6Octets(text: string): Buffer {
-  const [head = '', tail] = text.replace(/%.*$/, '').split('::')
-  const words = (part: string): number[] =>
-    part === ''
-      ? []
-      : part.split(':').flatMap((word) => (word.includes('.') ? pairs(word) : [Number.parseInt(word, 16)]))
-  const before = words(head)
-  const after = tail === undefined ? [] : words(tail)
-  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
-  return Buffer.from(all.flatMap((word) => [word >>> 8, word & 0xff]))
-}
-
-/** An IPv4 address at the end of an IPv6 one. */
-function pairs(text: string): number[] {
-  const [a, b, c, d] = text.split('.').map(Number)
-  return [(a! << 8) | b!, (c! << 8) | d!]
 }

@@ -1,0 +1,158 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
+import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
+import { AllowList } from './allow-list.ts'
+import type { Place } from './connect.ts'
+import { HALF_OPEN_LIMITS, HalfOpen, type HalfOpenLimits, type Refusal } from './half-open.ts'
+import { plainAddress } from './ip.ts'
+import { formatHostPort } from './proxy.ts'
+import { createSecureServer, type SecureServerOptions } from './tls.ts'
+
+export interface ListenOptions {
+  /** Where to listen; port 0 is any that is free. */
+  readonly addresses: readonly Place[]
+  /** Without it nothing is encrypted. */
+  readonly tls?: SecureServerOptions | undefined
+  /** Who may come in, as `AllowList` takes it. Default: everybody. */
+  readonly allow?: readonly string[] | undefined
+  readonly limits?: Partial<HalfOpenLimits> | undefined
+}
+
+/**
+ * A connection is ready for what proves who is there. Its socket is not read from, and its errors are swallowed; whoever
+ * takes it over lets it flow, or destroys it.
+ */
+export type OnConnection = (socket: Socket, remote: Place) => void
+
+/** Connections that came in since the start. */
+export interface ListenCounts extends Readonly<Record<Refusal, number>> {
+  /** Handed over. */
+  readonly accepted: number
+  /** That the system could not give us, for want of descriptors most of all. */
+  readonly lost: number
+}
+
+const BACKLOG = 1024
+
+/** Lets paths in, on several addresses: TLS first, within limits. Nothing that a peer does makes it throw. */
+export class PathListener {
+  readonly #servers: Server[] = []
+  readonly #counts = { accepted: 0, lost: 0, denied: 0, crowded: 0, crowdedByOne: 0, late: 0, failed: 0 }
+  readonly #halfOpen: HalfOpen
+  readonly #onConnection: OnConnection
+  #allow: AllowList
+  #secure: TlsServer | undefined
+
+  private constructor(options: ListenOptions, onConnection: OnConnection) {
+    this.#onConnection = onConnection
+    this.#halfOpen = new HalfOpen({ ...HALF_OPEN_LIMITS, ...options.limits }, (why) => void this.#counts[why]++)
+    this.#allow = new AllowList(options.allow ?? [])
+    this.#secure = this.#secureServer(options.tls)
+  }
+
+  /**
+   * Listens on all addresses, or on none.
+   * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EPERM; {RangeError} for `allow`
+   */
+  static async open(options: ListenOptions, onConnection: OnConnection): Promise<PathListener> {
+    const listener = new PathListener(options, onConnection)
+    try {
+      for (const address of options.addresses) await listener.#listen(address, options.addresses)
+    } catch (error) {
+      listener.close()
+      throw error
+    }
+    return listener
+  }
+
+  /** Where it listens, with the ports that were chosen. */
+  get addresses(): readonly Place[] {
+    return this.#servers.map((server) => {
+      const { address, port } = server.address() as AddressInfo
+      return { host: address, port }
+    })
+  }
+
+  get counts(): ListenCounts {
+    return { ...this.#counts }
+  }
+
+  /** Connections that have not finished TLS. */
+  get halfOpen(): number {
+    return this.#halfOpen.size
+  }
+
+  /** Who may come in from now on; who is in stays. @throws {RangeError} as `AllowList`, and nothing has changed. */
+  setAllow(networks: readonly string[]): void {
+    this.#allow = new AllowList(networks)
+  }
+
+  /** The certificate that is shown from now on. */
+  setTls(tls: SecureServerOptions): void {
+    this.#secure = this.#secureServer(tls)
+  }
+
+  /** Lets nobody in any more. What was handed over is not its concern. */
+  close(): void {
+    for (const server of this.#servers.splice(0)) server.close()
+    this.#halfOpen.clear()
+  }
+
+  #listen(address: Place, all: readonly Place[]): Promise<void> {
+    // Who ends while TLS is being negotiated is gone; Node would wait for him where a socket may be half-open.
+    const allowHalfOpen = this.#secure === undefined
+    const server = createServer({ noDelay: true, allowHalfOpen }, (socket) => this.#onSocket(socket))
+    const { host, port } = address
+    // Where both are wanted, each family has its own socket.
+    const ipv6Only = all.some((other) => other.host === '0.0.0.0' && other.port === port)
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) => reject(cannotListen(error, address)))
+      server.listen({ host, port, backlog: BACKLOG, ipv6Only }, () => {
+        server.removeAllListeners('error').on('error', () => void this.#counts.lost++)
+        this.#servers.push(server)
+        resolve()
+      })
+    })
+  }
+
+  #onSocket(socket: Socket): void {
+    socket.on('error', () => undefined)
+    const { remoteAddress } = socket
+    if (remoteAddress === undefined) {
+      // It went before it was looked at.
+      this.#counts.failed++
+      socket.destroy()
+    } else if (!this.#allow.has(remoteAddress)) {
+      this.#counts.denied++
+      socket.resetAndDestroy()
+    } else if (this.#secure === undefined) this.#handOver(socket)
+    else if (this.#halfOpen.add(socket)) this.#secure.emit('connection', socket)
+  }
+
+  #secureServer(tls: SecureServerOptions | undefined): TlsServer | undefined {
+    if (tls === undefined) return undefined
+    return createSecureServer(tls).on('secureConnection', (socket) => {
+      socket.on('error', () => undefined)
+      if (this.#halfOpen.open(socket) && !socket.destroyed) this.#handOver(socket)
+      else socket.destroy()
+    })
+  }
+
+  #handOver(socket: Socket): void {
+    this.#counts.accepted++
+    this.#onConnection(socket, { host: plainAddress(socket.remoteAddress!), port: socket.remotePort! })
+  }
+}
+
+function cannotListen(error: NodeJS.ErrnoException, address: Place): NetError {
+  const system = error.code === 'EACCES' ? 'EPERM' : (error.code ?? '')
+  const code = Object.hasOwn(ERROR_CODES, system) ? (system as ErrorCode) : 'EINVAL'
+  const why = WORDS[system] ?? error.message
+  return new NetError(code, `Cannot listen on ${formatHostPort(address)}: ${why}`, { syscall: 'listen' })
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program does; `ss -ltnp` says which',
+  EADDRNOTAVAIL: 'the address is none of this machine',
+  EPERM: 'the system does not permit it; ports below 1024 are for root',
+}

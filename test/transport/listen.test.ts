@@ -106,7 +106,7 @@ describe('PathListener', () => {
     const { cert, key } = await testCertificate()
     listener.setTls({ identity: { certificate: cert, key } })
     const socket = await dialPath({ host: HOST, port })
-    sockets.push(await secureClient(socket, { trust: { fingerprint: fingerprintOf(cert) }, peer: 'it' }))
+    sockets.push(await secureClient(socket, { trust: { fingerprints: [fingerprintOf(cert)] }, peer: 'it' }))
   })
 
   it('counts, and survives, whatever comes instead of TLS', LIMIT, async () => {

@@ -115,13 +115,13 @@ describe('PathListener', () => {
     const texts = ['GET / HTTP/1.1\r\n\r\n', 'x', hello, Buffer.alloc(100_000, 0xff), Buffer.alloc(20_000)]
     const attackers = Array.from({ length: 100 }, (_, i) => {
       const socket = raw(port, texts[i % texts.length])
-      // Some leave by themselves, in every way there is.
+      // Some leave by themselves, one way or the other (Node cannot reset a socket that is ending).
       if (i % 3 === 0) socket.end()
-      if (i % 7 === 0) socket.once('connect', () => socket.resetAndDestroy())
+      else if (i % 7 === 0) socket.once('connect', () => socket.resetAndDestroy())
       return socket
     })
     await eventually(() => listener.counts.failed + listener.halfOpen === 100, 'all of them')
-    for (const socket of attackers) socket.resetAndDestroy()
+    for (const socket of attackers) socket.destroy()
     await eventually(() => listener.halfOpen === 0, 'their end')
     assert.deepEqual([listener.counts.failed, listener.counts.late], [100, 0])
     assert.equal(came.length, 0)

@@ -11,7 +11,7 @@ describe('docs/tunnel-config.md', () => {
   it('has every key of both ends, services included', () => {
     const page = tunnelConfigPage()
     const keys =
-      'mode listen client-ca half-open password-file proxy-protocol keepalive connections via fingerprint target peer ping freeze'
+      'mode listen client-ca half-open password-file proxy-protocol keepalive connections via fingerprint target deny ping freeze'
     for (const key of keys.split(' ')) assert.match(page, new RegExp(`^\\| \`${key}\` \\|`, 'm'), key)
   })
 })

@@ -28,8 +28,8 @@ const labelled = (label: string, lines: readonly string[]): readonly Row[] =>
 
 const address = (endpoint: Endpoint): string => ('path' in endpoint ? endpoint.path : formatHostPort(endpoint))
 
-/** `; rate 10 Mbit/s, 5 streams at most`, or nothing. */
-function limits(of: { readonly rate: number | undefined; readonly maxStreams: number | undefined }): string {
+/** `; at most 100 Mbit/s, 5 streams`, or nothing. */
+function limits(of: { readonly rate?: number | undefined; readonly maxStreams: number | undefined }): string {
   const words = [
     ...(of.rate === undefined ? [] : [formatRate(of.rate)]),
     ...(of.maxStreams === undefined ? [] : [plural(of.maxStreams, 'stream')]),
@@ -75,15 +75,18 @@ function serverServiceLine(service: ServerService): string {
       return `${service.name}: TCP to ${address(service.connect)}${ready}${header}${limits(service)}`
     }
     case 'udp': {
-      const to = service.connect === undefined ? targets(service.allow) : formatHostPort(service.connect)
+      const to = service.connect === undefined ? targets(service) : formatHostPort(service.connect)
       return `${service.name}: UDP to ${to}${limits(service)}`
     }
     case 'proxy':
-      return `${service.name}: TCP to ${targets(service.allow)}${limits(service)}`
+      return `${service.name}: TCP to ${targets(service)}${limits(service)}`
   }
 }
 
-const targets = (rules: readonly string[]): string => `what the client asks for of ${rules.join(', ') || 'nothing'}`
+function targets({ allow, deny }: { readonly allow: readonly string[]; readonly deny: readonly string[] }): string {
+  const but = deny.length === 0 ? '' : `, but not ${deny.join(', ')}`
+  return `what the client asks for of ${allow.join(', ') || 'nothing'}${but}`
+}
 
 function clientRows(config: ClientConfig): readonly Row[] {
   const { trust } = config

@@ -111,16 +111,16 @@ function buildPaths(values: PathValues, index: number, reading: Reading): readon
 }
 
 function buildService(service: ServiceValues, path: readonly PropertyKey[], reading: Reading): ClientService {
-  const { name, rate } = service
-  const common = { name, service: service.service ?? name, maxStreams: service['max-streams'], rate }
+  const { name } = service
+  const common = { name, service: service.service ?? name, maxStreams: service['max-streams'] }
   switch (service.type) {
     case 'tcp': {
       const listen = buildEndpoint(service.listen, [...path, 'listen'], reading)
       return { ...common, type: 'tcp', listen, target: targetOf(service.target) }
     }
     case 'udp': {
-      const { listen, idle, peer } = service
-      return { ...common, type: 'udp', listen, target: targetOf(service.target), idle, peer }
+      const { listen, idle } = service
+      return { ...common, type: 'udp', listen, target: targetOf(service.target), idle }
     }
     default: {
       const { type } = service

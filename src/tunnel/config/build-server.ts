@@ -123,7 +123,7 @@ function readUsers(name: string | undefined, reading: Reading): readonly UserCon
 }
 
 function buildService(service: ServiceValues, path: readonly PropertyKey[], reading: Reading): ServerService {
-  const common = { name: service.name, maxStreams: service['max-streams'], rate: service.rate }
+  const common = { name: service.name, maxStreams: service['max-streams'] }
   switch (service.type) {
     case 'tcp': {
       const { type, connect, pool } = service
@@ -132,22 +132,22 @@ function buildService(service: ServiceValues, path: readonly PropertyKey[], read
       return { ...common, type, connect: to, connectTimeout, pool, proxyProtocol: service['proxy-protocol'] }
     }
     case 'udp': {
-      const { type, connect, allow, idle, local } = service
+      const { type, connect, allow, deny, idle } = service
       if (connect === undefined && allow.length === 0) reading.fail(path, 'leads nowhere; say connect, or allow')
       if (connect !== undefined && allow.length > 0) {
         reading.fail([...path, 'allow'], 'the service has a connect, so no client may choose; remove one of the two')
       }
-      return { ...common, type, connect, allow, idle, local }
+      return { ...common, type, connect, allow, deny, idle }
     }
     case 'proxy': {
-      const { type, allow } = service
-      if (allow.some((rule) => /^\*(:\*|:\d+-\d+)?$/.test(rule))) {
+      const { type, allow, deny } = service
+      if (allow.some((rule) => /^\*:(\*|\d+-\d+)$/.test(rule))) {
         reading.warn(
           [...path, 'allow'],
-          'every client may reach whatever this machine reaches, its own services included',
+          'every client may reach whatever this machine reaches, others in its network included; deny shuts networks',
         )
       }
-      return { ...common, type, allow, connectTimeout: service['connect-timeout'] }
+      return { ...common, type, allow, deny, connectTimeout: service['connect-timeout'] }
     }
   }
 }

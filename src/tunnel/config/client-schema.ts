@@ -99,11 +99,6 @@ const UDP = mapping({
   type: word('udp', 'The kind of service.'),
   listen: required(listen('127.0.0.1:5353'), 'Where datagrams are taken. Each source has a flow of its own.'),
   target: target('Where it is to lead, if the service allows it (`allow`).'),
-  peer: optional(
-    remote('127.0.0.1:1234'),
-    'anybody',
-    'The only program that is listened to, and that is sent what comes.',
-  ),
   idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
   ...SERVICE_LIMITS,
 })

@@ -1,5 +1,5 @@
 import { defaulted, described, type Kind, mapping, mappingOr, optional } from './key.ts'
-import { bytes, choice, FILE, integer, listen, NAME, RATE, time } from './kinds.ts'
+import { bytes, choice, FILE, integer, listen, NAME, time } from './kinds.ts'
 import { type HostPort, LOG_LEVELS, SCHEDULERS } from './types.ts'
 
 const LEVEL = choice(...LOG_LEVELS)
@@ -80,5 +80,4 @@ export const SERVICE_LIMITS = {
     'as many as the sessions may have',
     'Streams (or flows of datagrams) of this service at once.',
   ),
-  rate: optional(RATE, 'unlimited', 'Bits per second of all its streams together, each way.'),
 }

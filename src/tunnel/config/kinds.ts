@@ -3,6 +3,7 @@ import { suggest } from '../../base/suggest.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import { parseScramKeys } from '../auth/scram-keys.ts'
 import { networkMatcher, targetRule } from '../auth/target-rule.ts'
+import { TargetRules } from '../services/target-rules.ts'
 import { isHost, isInterfaceAddress, parseListen, parseRemote, splitHostPort } from './addresses.ts'
 import type { Kind } from './key.ts'
 import { textOf } from './scalar.ts'
@@ -164,13 +165,16 @@ export const NETWORK: Kind<string> = {
 
 export const TARGET: Kind<string> = {
   expects: 'host:port such as "*.example.org:443", "10.0.0.0/8:*" or "db:5432-5440"',
-  parse: ofText(takenBy(targetRule)),
+  parse: ofText(takenBy((text) => new TargetRules({ allow: [text] }))),
   fix: (value) => {
     if (typeof value !== 'string') return undefined
     if (value.endsWith(':0')) return 'any port is *'
     return splitHostPort(value).port === undefined ? `say which ports: "${value}:*" is all of them` : undefined
   },
 }
+
+/** What a user may ask for, within what a service allows. */
+export const USER_TARGET: Kind<string> = { ...TARGET, parse: ofText(takenBy(targetRule)) }
 
 export const IP: Kind<string> = {
   expects: 'an address of this machine such as 192.0.2.3',

@@ -18,6 +18,7 @@ import {
   TARGET,
   TEXT,
   time,
+  USER_TARGET,
 } from './kinds.ts'
 import { textOf } from './scalar.ts'
 
@@ -73,6 +74,14 @@ const TCP = mapping({
   ...SERVICE_LIMITS,
 })
 
+const deny = described(listOf(required(NETWORK, 'A network.')).default([]), {
+  about:
+    'Networks that nothing leads to, whatever `allow` says. Loopback, link-local and the addresses of metadata services are ' +
+    'shut by themselves, unless `allow` names them.',
+  fallback: 'none',
+  expects: `a list of ${NETWORK.expects}`,
+})
+
 const UDP = mapping({
   name: SERVICE_NAME,
   type: word('udp', 'The kind of service.'),
@@ -82,8 +91,8 @@ const UDP = mapping({
     fallback: 'none',
     expects: `a list of ${TARGET.expects}`,
   }),
+  deny,
   idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
-  local: optional(listen('192.0.2.1:0'), 'any', 'The address and port that datagrams are sent from; port 0 is any.'),
   ...SERVICE_LIMITS,
 })
 
@@ -94,6 +103,7 @@ const PROXY = mapping({
     about: "Targets that the client's `socks5` and `http` listeners may ask for; everything else is refused.",
     expects: `a list of ${TARGET.expects}`,
   }),
+  deny,
   'connect-timeout': CONNECT_TIMEOUT,
   ...SERVICE_LIMITS,
 })
@@ -115,7 +125,7 @@ const USER = mapping({
     fallback: 'all',
     expects: 'a list of names',
   }),
-  targets: described(listOf(required(TARGET, 'A target.')).optional(), {
+  targets: described(listOf(required(USER_TARGET, 'A target.')).optional(), {
     about: 'Where this user may let a `proxy` or `udp` service lead, within what the service allows.',
     fallback: 'wherever the service allows',
     expects: `a list of ${TARGET.expects}`,

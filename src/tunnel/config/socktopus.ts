@@ -16,14 +16,12 @@ const SERVICE = 'socktopus'
 const DEFAULT_KEY = 'socktopus'
 /** Where a listener lets connectors lead when it cannot know who they are. */
 const LOOPBACK = ['localhost:*', '127.0.0.0/8:*', '[::1]:*']
-const ANYWHERE = ['*']
+const ANYWHERE = ['*:*', ...LOOPBACK]
 
 /** What UDPLOC and UDPREM say: a socket's own end, and whom it speaks to. */
 export interface UdpEnds {
   readonly own: HostPort
   readonly peer: HostPort
-  /** Whether anything was said of its own end. */
-  readonly isOwnGiven: boolean
 }
 
 const wrong = (what: string, text: string, expected: string): NetError =>
@@ -55,7 +53,7 @@ export function parseUdpEnds(variable: string, text: string): UdpEnds {
   const fits = isWhole && isHost(ownHost!) && isHost(peerHost!)
   if (!fits || ownPort === undefined || peerPort === undefined) throw wrong(variable, text, UDP_FORM)
   const own = { host: ownHost!, port: ownPort }
-  return { own, peer: { host: peerHost!, port: peerPort }, isOwnGiven: before.length > 0 }
+  return { own, peer: { host: peerHost!, port: peerPort } }
 }
 
 /** Reads the listener's `[host:]serv`. @throws {NetError} ERR_CONFIG */
@@ -125,7 +123,6 @@ function listener(env: Environment): Translated {
     if (TARGET.parse(text) === undefined) throw wrong('UDPALLOW', text, TARGET.expects)
   }
   const allow = given.length > 0 ? given : hasKey ? ANYWHERE : LOOPBACK
-  const local = env['UDPLOC'] ? { local: formatEndpoint(parseUdpEnds('UDPLOC', env['UDPLOC']).own) } : {}
   const otherwise =
     given.length > 0 ? 'whoever connects may use it' : 'whoever connects may reach UDP ports of this machine'
   return {
@@ -134,7 +131,7 @@ function listener(env: Environment): Translated {
       name: `socktopus-listener-${service.port}`,
       listen: formatEndpoint(service),
       users: [{ name: SERVICE, password: keyOf(env) }],
-      services: [{ name: SERVICE, type: 'udp', allow, ...local }],
+      services: [{ name: SERVICE, type: 'udp', allow }],
       scheduler: 'first-ready',
     },
     warnings: warnOfKey(env, otherwise),
@@ -158,7 +155,6 @@ function connector(uris: readonly string[], env: Environment): Translated {
     ...relays.map((_, i) => ({ name: `relay-${i + 1}`, remote, proxy: uris[i + 1]!, role: 'secondary' })),
   ]
   const warnings = warnOfKey(env, 'the listener may be anybody, and leads to its own machine only')
-  const ignored = `UDPREM: the listener sends from a port of its own choice, or from the UDPLOC in its own environment`
   return {
     values: {
       mode: 'client',
@@ -171,15 +167,17 @@ function connector(uris: readonly string[], env: Environment): Translated {
           name: SERVICE,
           type: 'udp',
           listen: formatEndpoint(here.own),
-          peer: formatEndpoint(here.peer),
           target: formatEndpoint(there.peer),
         },
       ],
       scheduler: 'first-ready',
     },
-    warnings: there.isOwnGiven && !isDefault(there.own) ? [...warnings, ignored] : warnings,
+    warnings: isDefault(there.own) ? warnings : [...warnings, OWN_IGNORED],
   }
 }
+
+const OWN_IGNORED =
+  'UDPREM: the listener sends from a port of its own choice; what stands there before [rhost:]rserv is ignored'
 
 /** What there is when nothing is said, and so not worth a word. */
 const isDefault = ({ host, port }: HostPort): boolean => isLoopbackHost(host) && String(port) === DEFAULT_PORT

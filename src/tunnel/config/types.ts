@@ -136,8 +136,6 @@ interface Service {
   readonly name: string
   /** Streams or flows of this service at once, of all users; undefined is: as many as the sessions may have. */
   readonly maxStreams: number | undefined
-  /** Of all its streams together; undefined is: as fast as can be. */
-  readonly rate: number | undefined
 }
 
 export interface TcpConnectService extends Service {
@@ -153,19 +151,21 @@ export interface UdpConnectService extends Service {
   readonly type: 'udp'
   /** Where datagrams go; undefined: where the client says, if `allow` has it. */
   readonly connect: HostPort | undefined
-  /** `host:port`, patterns and networks, as `targetRule` takes them. */
+  /** `host:port`, patterns and networks, as `TargetRules` takes them. */
   readonly allow: readonly string[]
+  /** Networks that nothing leads to, whatever `allow` says. */
+  readonly deny: readonly string[]
   /** How long a flow may be silent. */
   readonly idle: number
-  /** The address that datagrams are sent from. */
-  readonly local: HostPort | undefined
 }
 
 /** Targets that the client's socks5 and http listeners ask for. */
 export interface ProxyService extends Service {
   readonly type: 'proxy'
-  /** `host:port`, patterns and networks, as `targetRule` takes them. */
+  /** `host:port`, patterns and networks, as `TargetRules` takes them. */
   readonly allow: readonly string[]
+  /** Networks that nothing leads to, whatever `allow` says. */
+  readonly deny: readonly string[]
   readonly connectTimeout: number
 }
 
@@ -189,8 +189,6 @@ export interface UdpListenService extends ListeningService {
   readonly target: string
   /** How long a flow may be silent. */
   readonly idle: number
-  /** The only sender that is listened to, and who is sent what comes; undefined: anybody, each in a flow of his own. */
-  readonly peer: HostPort | undefined
 }
 
 /** A proxy for programs on this side: SOCKS5, or HTTP CONNECT. */

@@ -194,8 +194,8 @@ describe('all mistakes', () => {
       '  - &a { name: a, type: tcp, listen: "127.0.0.1:1" }\n  - { <<: *a, name: b, listen: "127.0.0.1:2" }',
     )
     assert.deepEqual(mistakes(text), [])
-    assert.deepEqual(mistakes(text.replace('name: b,', 'name: b, rate: x,')), [
-      'x.yaml:8:30: services[2].rate: found "x"; expected a rate in bits per second, such as 10M or 1Gbit',
+    assert.deepEqual(mistakes(text.replace('name: b,', 'name: b, max-streams: x,')), [
+      'x.yaml:8:37: services[2].max-streams: found "x"; expected a whole number from 1 to 1000000',
     ])
   })
 

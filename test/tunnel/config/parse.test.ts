@@ -71,7 +71,6 @@ describe('parseConfig() of a server', () => {
           pool: undefined,
           proxyProtocol: undefined,
           maxStreams: undefined,
-          rate: undefined,
         },
       ],
       warnings: [],
@@ -90,7 +89,7 @@ allow: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]
 services:
   - { name: web, type: tcp, connect: unix:run/web.sock, pool: { count: 4, keepalive: 10 }, proxy-protocol: v2 }
   - { name: dns, type: udp, connect: "127.0.0.1:53", idle: 5s }
-  - { name: any, type: proxy, allow: ["*.Example.org:443", "10.0.0.0/8:*", "db:5432-5440"], max-streams: 7 }
+  - { name: any, type: proxy, allow: ["*.Example.org:443", "10.0.0.0/8:*", "db:5432-5440"], deny: 192.168.0.0/16, max-streams: 7 }
 limits: { half-open: 9, handshake-timeout: 1500ms }
 log: { level: debug, file: tunnel.log, format: json }
 control: false
@@ -117,7 +116,7 @@ state: kept
     assert.equal(web.proxyProtocol, 'v2')
     assert.equal(dns.idle, 5000)
     assert.deepEqual(any.allow, ['*.Example.org:443', '10.0.0.0/8:*', 'db:5432-5440'])
-    assert.equal(any.maxStreams, 7)
+    assert.deepEqual([any.maxStreams, any.deny], [7, ['192.168.0.0/16']])
     assert.deepEqual([config.limits.halfOpen, config.limits.handshakeTimeout, config.limits.maxPaths], [9, 1500, 16])
     assert.deepEqual(config.log, { level: 'debug', file: join(process.cwd(), 'tunnel.log'), format: 'json' })
     assert.equal(config.control, undefined)
@@ -148,7 +147,7 @@ paths:
 services:
   - { name: web, type: tcp, listen: unix:/run/web.sock }
   - { name: db, service: any, type: tcp, listen: "127.0.0.1:5432", target: "db.example.org:5432" }
-  - { name: dns, type: udp, listen: "127.0.0.1:5353", peer: "127.0.0.1:1234" }
+  - { name: dns, type: udp, listen: "127.0.0.1:5353", idle: 5s }
   - { name: any, type: socks5, listen: "127.0.0.1:1080" }
   - { name: more, type: http, listen: "127.0.0.1:0" }
 scheduler: min-latency
@@ -183,7 +182,7 @@ scheduler: min-latency
     assert.deepEqual([web?.listen, web?.service], [{ path: '/run/web.sock' }, 'web'])
     assert.ok(db?.type === 'tcp' && dns?.type === 'udp')
     assert.deepEqual([db.service, db.target], ['any', 'db.example.org:5432'])
-    assert.deepEqual(dns.peer, { host: '127.0.0.1', port: 1234 })
+    assert.equal(dns.idle, 5000)
     assert.deepEqual([any?.type, more?.type], ['socks5', 'http'])
     assert.equal(config.scheduler, 'min-latency')
     assert.equal(config.warnings.length, 1)

@@ -12,6 +12,10 @@ export interface TcpForwardOptions {
   readonly name: string
   /** `host:port`, `[IPv6]:port` or `unix:/path`. */
   readonly listen: string
+  /** The service's name on the other side. Default: `name`. */
+  readonly service?: string
+  /** Where that is to lead, where it lets us choose. */
+  readonly target?: string
   /** Connections at once; those above are reset. Default 10,000. */
   readonly maxConnections?: number
   /** Hears what goes wrong while it listens. */
@@ -32,12 +36,14 @@ export class TcpForward implements Service {
   readonly name: string
   readonly #host: HostSource
   readonly #most: number
+  readonly #wish: { readonly service: string; readonly target: string }
   readonly #ledger = { tally: new Tally(), open: new OpenSet() }
   #listener!: Listener
 
   private constructor(options: TcpForwardOptions, host: HostSource) {
     this.name = options.name
     this.#host = host
+    this.#wish = { service: options.service ?? options.name, target: options.target ?? '' }
     this.#most = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
   }
 
@@ -76,6 +82,6 @@ export class TcpForward implements Service {
       return
     }
     tally.begin()
-    joinAsking({ socket }, host.openStream({ service: this.name, target: '', source: sourceOf(socket) }), this.#ledger)
+    joinAsking({ socket }, host.openStream({ ...this.#wish, source: sourceOf(socket) }), this.#ledger)
   }
 }

@@ -1,0 +1,123 @@
+import { networkInterfaces } from 'node:os'
+import type { NetError } from '../base/errors.ts'
+import { Budget } from '../session/budget.ts'
+import { ClientLink } from './client-link.ts'
+import type { ClientConfig, PathConfig } from './config/types.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Log } from './log.ts'
+import { PathDialer } from './path-dialer.ts'
+import { PathKeeper } from './path-keeper.ts'
+import { clientDefinition } from './service-definitions.ts'
+import { Services } from './services/services.ts'
+
+/** How often it is looked whether an interface came or went, in milliseconds. */
+const LOOK = 1000
+
+/** The client's side of a tunnel: services that listen, and paths that are kept alive. */
+export class TunnelClient {
+  readonly services: Services
+  readonly link: ClientLink
+  #config: ClientConfig
+  #dialer: PathDialer
+  readonly #log: Log
+  readonly #keepers = new Map<string, PathKeeper>()
+  #watch: NodeJS.Timeout | undefined = undefined
+  #addresses = ''
+
+  /** @throws {NetError} EINVAL when user or password cannot be used. */
+  constructor(config: ClientConfig, log: Log) {
+    this.#config = config
+    this.#log = log
+    this.#dialer = new PathDialer(config)
+    this.services = new Services({ onProblem: (name, error) => log.warn(error.message, { service: name }) })
+    const { user, password, scheduler, window, streamWindow, budget } = config
+    this.link = new ClientLink({
+      user,
+      password,
+      session: { scheduler, window, streamWindow, budget: new Budget(budget) },
+      onBegin: (live) => this.#onBegin(live),
+      onEnd: (live, reason) => this.#onEnd(live, reason),
+    })
+  }
+
+  get config(): ClientConfig {
+    return this.#config
+  }
+
+  get paths(): readonly PathKeeper[] {
+    return [...this.#keepers.values()]
+  }
+
+  /** Opens the services and begins to connect. @throws {NetError} when a service cannot listen; nothing is left then. */
+  async start(): Promise<void> {
+    try {
+      for (const service of this.#config.services) await this.services.add(clientDefinition(service))
+    } catch (error) {
+      await this.services.close()
+      throw error
+    }
+    for (const path of this.#config.paths) this.addPath(path)
+    this.#addresses = addresses()
+    this.#watch = setInterval(() => this.#look(), LOOK)
+  }
+
+  /** Adds a path to those that are kept alive. @throws {Error} when there is one of that name. */
+  addPath(path: PathConfig): void {
+    if (this.#keepers.has(path.name)) throw new Error(`there is a path "${path.name}" already`)
+    const keeper = new PathKeeper(path, { link: this.link, dialer: this.#dialer, log: this.#log })
+    this.#keepers.set(path.name, keeper)
+    keeper.start()
+  }
+
+  /** Ends a path in good order. Whether there was one. */
+  removePath(name: string): boolean {
+    const keeper = this.#keepers.get(name)
+    this.#keepers.delete(name)
+    keeper?.stop('the path was removed')
+    return keeper !== undefined
+  }
+
+  path(name: string): PathKeeper | undefined {
+    return this.#keepers.get(name)
+  }
+
+  /** Takes nothing new, lets what is open end for `drain` milliseconds, and ends. */
+  async stop(drain: number): Promise<void> {
+    await this.services.close({ drain })
+    clearInterval(this.#watch)
+    this.link.close('the client ends')
+    for (const keeper of this.#keepers.values()) keeper.stop('the client ends')
+  }
+
+  #onBegin(live: LiveSession): void {
+    this.#log.info('session has begun', { user: this.#config.user })
+    live.session.onPath = (path, event) => {
+      if (event === 'closed') live.forget(path)
+      for (const keeper of this.#keepers.values()) if (keeper.onPath(path, event)) return
+    }
+    this.services.attach(live.session)
+  }
+
+  #onEnd(live: LiveSession, reason: string): void {
+    this.#log.warn('session is over', { reason })
+    this.services.detach(live.session)
+    for (const keeper of this.#keepers.values()) if (keeper.live === live) keeper.onSessionEnd()
+  }
+
+  /** An interface that came is a way that was not there. */
+  #look(): void {
+    const now = addresses()
+    if (now === this.#addresses) return
+    this.#addresses = now
+    for (const keeper of this.#keepers.values()) keeper.hurry()
+  }
+}
+
+const addresses = (): string =>
+  Object.entries(networkInterfaces())
+    .map(([name, entries]) => `${name} ${entries?.map(({ cidr }) => cidr).join(' ')}`)
+    .join('\n')
+
+/** Attempts that failed for reasons that no other attempt mends. */
+export const isHopeless = (error: NetError | Error | undefined): boolean =>
+  (error as { code?: string } | undefined)?.code === 'ERR_AUTH'

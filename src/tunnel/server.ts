@@ -1,0 +1,193 @@
+import type { Duplex } from 'node:stream'
+import { clock } from '../driver/clock.ts'
+import { Budget } from '../session/budget.ts'
+import { SESSION_WINDOW } from '../session/limits.ts'
+import type { Path } from '../session/path.ts'
+import type { StreamHost } from '../session/stream-types.ts'
+import { channelBinding } from '../transport/tls.ts'
+import { Guard } from './auth/guard.ts'
+import {
+  type RegisteredSession,
+  type SessionEnd,
+  type SessionLimits,
+  SessionRegistry,
+} from './auth/session-registry.ts'
+import { UserStore } from './auth/users.ts'
+import type { ServerConfig } from './config/types.ts'
+import { performServerHandshake } from './handshake/perform.ts'
+import type { ServerHandshakeResult } from './handshake/server.ts'
+import type { SessionSecret } from './handshake/session-secret.ts'
+import { LiveSession } from './live-session.ts'
+import type { Log } from './log.ts'
+import { PathDoor } from './path-door.ts'
+import { serverDefinition, userOptions } from './service-definitions.ts'
+import { Services } from './services/services.ts'
+
+/** A path that is silent for so long, in milliseconds, is let go; its client has another by then, or comes again. */
+const SILENCE = 15_000
+/** How often sessions without a path are looked at. */
+const LOOK = 1000
+
+type Registered = RegisteredSession<SessionSecret>
+
+/** A session of some client, with what belongs to it. */
+export interface Served {
+  readonly registered: Registered
+  readonly live: LiveSession
+  /** When it began, Unix time in milliseconds. */
+  readonly since: number
+  /** Who came in on which path. */
+  readonly addresses: Map<Path, string>
+}
+
+/** The server's side of a tunnel: the door for paths, the sessions behind it, and services that answer. */
+export class TunnelServer {
+  readonly services: Services
+  readonly guard: Guard
+  readonly sessions = new Map<Registered, Served>()
+  users!: UserStore
+  readonly registry: SessionRegistry<SessionSecret>
+  readonly #log: Log
+  readonly #budget: Budget
+  readonly #byHost = new Map<StreamHost, Served>()
+  #config: ServerConfig
+  #door!: PathDoor
+  #watch: NodeJS.Timeout | undefined = undefined
+
+  constructor(config: ServerConfig, log: Log) {
+    this.#config = config
+    this.#log = log
+    this.#budget = new Budget(config.budget)
+    const { allow, limits } = config
+    this.guard = new Guard({
+      ...(allow.length === 0 ? {} : { allow: allow.map(({ address, prefix }) => `${address}/${prefix}`) }),
+      maxHalfOpen: limits.halfOpen,
+    })
+    this.registry = new SessionRegistry<SessionSecret>({
+      maxSessions: limits.maxSessions,
+      onEnded: (session, why) => this.#onEnded(session, why),
+    })
+    this.services = new Services({
+      authorize: (opening, _kind, host) => {
+        const served = this.#byHost.get(host)
+        return served !== undefined && this.users.authorize(served.registered.user, opening) === undefined
+      },
+      onProblem: (name, error) => log.warn(error.message, { service: name }),
+    })
+  }
+
+  get config(): ServerConfig {
+    return this.#config
+  }
+
+  /** Where paths come in, with the ports that were found. */
+  get addresses(): readonly string[] {
+    return this.#door.addresses
+  }
+
+  /** SHA-256 of the certificates that are shown. */
+  get fingerprints(): readonly string[] {
+    return this.#door.fingerprints
+  }
+
+  /** @throws {NetError} when users make no sense, or something cannot listen; nothing is left then. */
+  async start(): Promise<void> {
+    this.users = await UserStore.create(this.#config.users.map(userOptions))
+    try {
+      for (const service of this.#config.services) await this.services.add(serverDefinition(service))
+      this.#door = await PathDoor.open(this.#config, (socket, address) => this.#onSocket(socket, address))
+    } catch (error) {
+      await this.services.close()
+      throw error
+    }
+    this.#watch = setInterval(() => this.#look(), LOOK)
+  }
+
+  /** Lets nobody in, lets what is open end for `drain` milliseconds, and ends. */
+  async stop(drain: number): Promise<void> {
+    this.#door.close()
+    await this.services.close({ drain })
+    clearInterval(this.#watch)
+    for (const { registered } of [...this.sessions.values()]) this.registry.end(registered)
+  }
+
+  get #limits(): SessionLimits {
+    const { limits, freeze, window } = this.#config
+    const { maxPaths, maxStreams } = limits
+    return { maxPaths, maxStreams, freezeTime: freeze, credit: Math.min(SESSION_WINDOW, window) }
+  }
+
+  #onSocket(socket: Duplex, address: string): void {
+    const { users, registry: sessions, guard } = this
+    const binding = channelBinding(socket)
+    const timeout = this.#config.limits.handshakeTimeout
+    performServerHandshake(socket, { users, sessions, guard, address, binding, timeout, limits: this.#limits }).then(
+      ({ rest, result }) => this.#enter(socket, rest, result, address),
+      (error: Error) => this.#log.info('somebody was not let in', { address, why: error.message }),
+    )
+  }
+
+  #enter(socket: Duplex, rest: Uint8Array, result: ServerHandshakeResult, address: string): void {
+    const { session: registered, pathId, kind } = result
+    const served = this.sessions.get(registered) ?? this.#begin(registered)
+    const path = served.live.addPath(socket, rest, { id: pathId, name: address })
+    served.addresses.set(path, address)
+    this.#log.info(kind === 'joined' ? 'path has joined' : 'session has begun', {
+      user: registered.user,
+      address,
+      path: pathId,
+    })
+  }
+
+  #begin(registered: Registered): Served {
+    const { scheduler, window, streamWindow } = this.#config
+    const { maxStreams, credit: firstWindow } = registered.limits
+    const live = new LiveSession({
+      role: 'server',
+      scheduler,
+      window,
+      streamWindow,
+      budget: this.#budget,
+      maxStreams,
+      firstWindow,
+      credit: registered.clientCredit,
+    })
+    const served: Served = { registered, live, since: Date.now(), addresses: new Map() }
+    this.sessions.set(registered, served)
+    this.#byHost.set(live.session, served)
+    live.session.onPath = (path, event) => {
+      if (event === 'closed') this.#onPathGone(served, path)
+    }
+    live.session.onEnd = () => this.registry.end(registered)
+    this.services.attach(live.session)
+    return served
+  }
+
+  #onPathGone({ registered, live, addresses }: Served, path: Path): void {
+    const address = addresses.get(path)
+    live.forget(path)
+    addresses.delete(path)
+    this.#log.info('path is gone', { user: registered.user, path: path.id, address, reason: path.reason })
+    this.registry.leave(registered, path.id)
+  }
+
+  #onEnded(registered: Registered, why: SessionEnd): void {
+    const served = this.sessions.get(registered)
+    if (served === undefined) return
+    this.sessions.delete(registered)
+    this.#byHost.delete(served.live.session)
+    this.services.detach(served.live.session)
+    served.live.close(0, `the session has ${why === 'ended' ? 'ended' : `been ${why}`}`)
+    this.#log.info('session is over', { user: registered.user, why })
+  }
+
+  #look(): void {
+    const now = clock()
+    for (const { live } of this.sessions.values()) {
+      for (const path of live.session.paths) {
+        if (path.state === 'stalled' && now - path.stalledAt > SILENCE * 1000) live.session.dropPath(path, 'silent')
+      }
+    }
+    this.registry.poll(now)
+  }
+}

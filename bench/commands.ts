@@ -32,6 +32,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[--congestion cubic|bbr] [--only N] [--runs 3] [--seconds 20]',
     run: async (args) => (await import('./share.ts')).shareLine(args),
   },
+  paths: {
+    usage: '[--cells "2 x 50/20;50/20 + 10/200"] [--only gotcp] [--windows 8,1] [--runs 3] [--seconds 12]',
+    run: async (args) => (await import('./paths.ts')).comparePaths(args),
+  },
   idle: {
     usage: '[--connections 100000] [--against stack|kernel] [--json]',
     run: async (args) => (await import('./idle.ts')).holdIdle(args),

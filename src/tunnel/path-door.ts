@@ -57,7 +57,7 @@ export class PathDoor {
         {
           addresses: [{ host, port }],
           tls: identity === undefined || tls === false ? undefined : { identity, clientCa: tls.clientCa },
-          allow: allow.map(({ address, prefix }) => `${address}/${prefix}`),
+          allow,
           limits: { most: limits.halfOpen },
         },
         (socket, remote) => this.#onGuest(socket, remote.host),

@@ -60,7 +60,7 @@ export class TunnelServer {
     this.#budget = new Budget(config.budget)
     const { allow, limits } = config
     this.guard = new Guard({
-      ...(allow.length === 0 ? {} : { allow: allow.map(({ address, prefix }) => `${address}/${prefix}`) }),
+      ...(allow.length === 0 ? {} : { allow }),
       maxHalfOpen: limits.halfOpen,
     })
     this.registry = new SessionRegistry<SessionSecret>({

@@ -1,0 +1,78 @@
+// Several lines at once: one alone, the kernel's Multipath TCP, our tunnel. npm run bench -- paths
+import { positive, readFlags } from './flags.ts'
+import type { Taken } from './paths/flow.ts'
+import { type LineSettings, type Load, Ways } from './paths/ways.ts'
+import { machine, withRig } from './rig.ts'
+
+const MIB = 1_048_576
+
+interface Cell {
+  readonly title: string
+  readonly lines: readonly LineSettings[]
+}
+
+const line = (mbit: number, rtt: number, loss = 0): LineSettings => ({ mbit, rtt, loss })
+
+const CELLS: readonly Cell[] = [
+  { title: '2 x 50/20', lines: [line(50, 20), line(50, 20)] },
+  { title: '3 x 50/20', lines: [line(50, 20), line(50, 20), line(50, 20)] },
+  { title: '4 x 25/20', lines: [line(25, 20), line(25, 20), line(25, 20), line(25, 20)] },
+  { title: '50/20 + 50/100', lines: [line(50, 20), line(50, 100)] },
+  { title: '50/20 + 10/200', lines: [line(50, 20), line(10, 200)] },
+  { title: '20/20 + 5/300', lines: [line(20, 20), line(5, 300)] },
+  { title: '80/10 + 20/80, 0.1 %', lines: [line(80, 10), line(20, 80, 0.1)] },
+  { title: '2 x 50/20, 1 %', lines: [line(50, 20, 1), line(50, 20, 1)] },
+]
+
+const SUBJECTS = ['best alone', 'kernel MPTCP', 'gotcp'] as const
+type Subject = (typeof SUBJECTS)[number]
+
+async function measure(ways: Ways, { lines }: Cell, subject: Subject, load: Load): Promise<Taken> {
+  return await ways.over(lines, load.window, async () => {
+    if (subject === 'kernel MPTCP') return await ways.mptcp(lines.length, load)
+    if (subject === 'gotcp') return await ways.tunnel(lines.length, load)
+    // The one of the highest rate; of those, the nearest.
+    const best = lines.reduce((a, b, i) => (b.mbit > lines[a]!.mbit ? i : a), 0)
+    return await ways.alone(best, load)
+  })
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
+
+/** Prints goodput over several lines for each way to use them. */
+export async function comparePaths(args: readonly string[]): Promise<void> {
+  const flags = readFlags(args, {
+    cells: { type: 'string' },
+    only: { type: 'string', default: SUBJECTS.join(',') },
+    windows: { type: 'string', default: '8,1' },
+    runs: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '12' },
+  })
+  const ms = positive('seconds', flags.seconds) * 1000
+  const runs = positive('runs', flags.runs)
+  const wanted = flags.cells?.split(';').map((title) => title.trim())
+  const cells = CELLS.filter(({ title }) => wanted?.includes(title) ?? true)
+  const subjects = SUBJECTS.filter((subject) => flags.only.split(',').includes(subject))
+  await withRig(Ways.HOSTS, async (lab) => {
+    const ways = new Ways(lab)
+    console.log(machine())
+    for (const window of flags.windows.split(',').map((mib) => positive('windows', mib) * MIB)) {
+      for (const cell of cells) {
+        const sum = cell.lines.reduce((total, { mbit }) => total + mbit, 0)
+        const taken = new Map<Subject, Taken[]>(subjects.map((subject) => [subject, []]))
+        for (let run = 0; run < runs; run++) {
+          for (const subject of subjects) {
+            const result = await measure(ways, cell, subject, { ms, mbit: 0, window })
+            console.error(`bench: ${cell.title}, ${subject}: ${JSON.stringify(result)}`)
+            taken.get(subject)!.push(result)
+          }
+        }
+        const words = subjects.map((subject) => {
+          const mbps = median(taken.get(subject)!.map((result) => result.mbps))
+          return `${subject} ${mbps.toFixed(1)} (${Math.round((100 * mbps) / sum)} %)`
+        })
+        console.log(`${window / MIB} MiB, ${cell.title}: of ${sum} Mbit/s ${words.join(', ')}`)
+      }
+    }
+  })
+}

@@ -1,0 +1,93 @@
+// One end of a flow over several paths, as a process of its own: pours or takes numbered blocks and says what came of it.
+import { connect, createServer, type Socket } from 'node:net'
+
+/** Octets of a block; its number stands in front. */
+const BLOCK = 16_384
+/** A flow of a constant rate sends so often, in milliseconds. */
+const TICK = 10
+
+/** What a taker saw. */
+export interface Taken {
+  readonly octets: number
+  readonly mbps: number
+  /** The longest silence after the first second, and when it began, in milliseconds. */
+  readonly gap: number
+  readonly gapAt: number
+  /** Blocks that were not the ones that had to come. */
+  readonly wrong: number
+  /** Mbit/s in each half second. */
+  readonly halves: readonly number[]
+}
+
+function take(port: number): void {
+  const server = createServer((socket) => {
+    server.close()
+    watch(socket)
+  })
+  server.listen(port, '0.0.0.0', () => console.log('ready'))
+}
+
+/** Counts what comes until the end. */
+function watch(socket: Socket): void {
+  let [octets, wrong, first, last, gap, gapAt] = [0, 0, 0, 0, 0, 0]
+  const halves: number[] = []
+  let held: Buffer = Buffer.alloc(0)
+  let next = 0
+  const check = (bytes: Buffer): void => {
+    held = held.length === 0 ? bytes : Buffer.concat([held, bytes])
+    for (; held.length >= BLOCK; held = held.subarray(BLOCK)) if (held.readUInt32BE(0) !== next++) wrong++
+  }
+  socket.on('data', (bytes) => {
+    const now = performance.now()
+    if (first === 0) first = now
+    else if (now - first > 1000 && now - last > gap) {
+      gap = now - last
+      gapAt = last - first
+    }
+    last = now
+    octets += bytes.length
+    const half = Math.floor((now - first) / 500)
+    halves[half] = (halves[half] ?? 0) + (bytes.length * 8) / 5e5
+    check(bytes)
+  })
+  const end = (): never => {
+    const mbps = (octets * 8) / (last - first) / 1000
+    const rounded = Array.from(halves, (mbit = 0) => Math.round(mbit))
+    const taken: Taken = { octets, mbps, gap, gapAt, wrong, halves: rounded }
+    console.log(JSON.stringify(taken))
+    process.exit()
+  }
+  socket.on('end', end).on('error', end)
+}
+
+/** Sends blocks for a time, as fast as they are taken or at a rate in Mbit/s. */
+function pour(host: string, port: number, ms: number, mbit: number): void {
+  const socket = connect({ host, port, noDelay: true })
+  let next = 0
+  const block = (): Buffer => {
+    const bytes = Buffer.alloc(BLOCK)
+    bytes.writeUInt32BE(next++)
+    return bytes
+  }
+  const stopAt = performance.now() + ms
+  const stop = (): void => {
+    socket.end()
+    socket.on('close', () => process.exit())
+  }
+  const fill = (): void => {
+    while (socket.write(block())) if (performance.now() > stopAt) return stop()
+    if (performance.now() > stopAt) stop()
+    else socket.once('drain', fill)
+  }
+  const tick = (began: number): void => {
+    const due = ((performance.now() - began) * mbit * 125) / BLOCK
+    while (next < due) socket.write(block())
+    if (performance.now() > stopAt) stop()
+    else setTimeout(tick, TICK, began)
+  }
+  socket.once('connect', () => (mbit === 0 ? fill() : tick(performance.now())))
+}
+
+const [role, ...args] = process.argv.slice(2)
+if (role === 'take') take(Number(args[0]))
+else pour(args[0]!, Number(args[1]), Number(args[2]), Number(args[3] ?? 0))

@@ -20,10 +20,8 @@ export interface Taken {
 }
 
 function take(port: number): void {
-  const server = createServer((socket) => {
-    server.close()
-    watch(socket)
-  })
+  // It goes on listening: further subflows of Multipath TCP come in there, too.
+  const server = createServer(watch)
   server.listen(port, '0.0.0.0', () => console.log('ready'))
 }
 

@@ -89,7 +89,7 @@ export class Ways {
   async mptcp(lines: number, load: Load): Promise<Taken> {
     for (const host of [this.#client, this.#server]) host.run('ip', 'mptcp', 'endpoint', 'flush')
     for (let i = 1; i < lines; i++) {
-      this.#server.run('ip', 'mptcp', 'endpoint', 'add', address(i, 2), 'dev', `right${i}`, 'signal')
+      this.#client.run('ip', 'mptcp', 'endpoint', 'add', address(i, 1), 'dev', `left${i}`, 'subflow')
     }
     return await this.#flow(load, address(0, 2), PORT, ['mptcpize', 'run'])
   }

@@ -25,10 +25,14 @@ export interface SentRecord {
   readonly number: number
   readonly octets: number
   readonly sentAt: Micros
-  /** What the path had delivered when it was sent, and when it had done so: its acknowledgement makes a sample of the rate. */
+  /**
+   * What the path had delivered when it was sent, when it had done so, and when the newest record of that was sent: its
+   * acknowledgement makes a sample of the rate.
+   */
   readonly delivered: number
   readonly deliveredAt: Micros
-  /** There was nothing more to send: the sample says little about the path. */
+  readonly firstSentAt: Micros
+  /** There was less to send than the path could take: the sample says little about the path. */
   readonly isIdle: boolean
   readonly items: readonly Carried[]
   /** Its items were told that they may be lost. */

@@ -12,6 +12,7 @@ const FLAT_ROUNDS = 3
 /** So much more than the path holds is kept in flight: room for it to become faster, and for acknowledgements to be late. */
 const GAIN = 1.25
 const LATENESS = 4_000
+const STARTING_GAIN = 2.2
 /** Octets of a record while nothing is known. */
 const STARTING_RECORD = 16_384
 const MEGA = 1_000_000
@@ -25,6 +26,10 @@ export class PathEstimator {
   /** Octets that have arrived. */
   delivered = 0
   deliveredAt: Micros = 0 as Micros
+  /** When the newest record of what has arrived was sent. */
+  firstSentAt: Micros = 0 as Micros
+  /** Until so much has arrived, there was less to send than the path could take. */
+  #restedUntil = 0
   #hasRtt = false
   #minAt = 0
   #drainUntil = 0
@@ -50,17 +55,25 @@ export class PathEstimator {
 
   /** Octets that may be in flight. */
   cap(now: Micros): number {
-    if (this.#isStarting) return this.#startCap
     const { rate } = this
+    if (this.#isStarting) return this.#startingCap()
     if (now < this.#drainUntil) return (rate * this.minRtt * 0.5) / MEGA + SMALLEST_RECORD
     // Where round trips vary, octets wait behind others that a link below repeats: more must be under way.
-    const jitter = Math.min(4 * this.rttvar, 1.5 * this.minRtt)
+    const jitter = Math.min(2 * this.rttvar, this.minRtt)
     return (rate * (GAIN * this.minRtt + jitter + LATENESS)) / MEGA + 2 * this.recordSize()
+  }
+
+  /** It may double in a round trip, of what the path has shown so far. */
+  #startingCap(): number {
+    if (this.#fullRate === 0) return this.#startCap
+    return Math.min(this.#startCap, (STARTING_GAIN * this.rate * this.minRtt) / MEGA + FIRST_CAP)
   }
 
   /** Octets per second to count on: before the path has shown what it can, what it may have in flight in a round trip. */
   get speed(): number {
-    return this.#isStarting ? Math.max(this.rate, (this.#startCap * MEGA) / this.minRtt) : this.rate
+    if (!this.#isStarting) return this.rate
+    const hoped = (this.#startingCap() * MEGA) / this.minRtt
+    return this.#fullRate === 0 ? hoped : Math.max(this.rate, Math.min(hoped, 2 * this.rate))
   }
 
   /** Octets that one record should have. */
@@ -99,12 +112,27 @@ export class PathEstimator {
   onDelivered(octets: number, newest: SentRecord, now: Micros): void {
     this.delivered += octets
     this.deliveredAt = now
-    const took = now - newest.deliveredAt
-    if (took <= 0) return
-    // No rate is measured over less than a round trip: acknowledgements come in bunches.
-    const sample = ((this.delivered - newest.delivered) * MEGA) / Math.max(took, this.minRtt)
+    this.firstSentAt = newest.sentAt
+    // Acknowledgements come in bunches: no rate is believed over less than it took to send, nor than a round trip.
+    const took = Math.max(now - newest.deliveredAt, newest.sentAt - newest.firstSentAt, this.minRtt)
+    const sample = ((this.delivered - newest.delivered) * MEGA) / took
     if (!newest.isIdle || sample > this.rate) this.#onRate(sample, now)
     if (this.#isStarting) this.#onStartingAck(octets, newest)
+  }
+
+  /** Nothing was under way: what is sent now begins anew. */
+  begin(now: Micros): void {
+    this.deliveredAt = now
+    this.firstSentAt = now
+  }
+
+  /** There is nothing more for it, although it has room, with so much in flight. */
+  rest(inFlight: number): void {
+    this.#restedUntil = this.delivered + inFlight + 1
+  }
+
+  get isIdle(): boolean {
+    return this.delivered < this.#restedUntil
   }
 
   /** The path was silent and is back: what was known of it is believed no more. */

@@ -66,7 +66,10 @@ export class Output {
     if (!this.#control.isEmpty) this.#sendControl(now)
     this.#hurry(now)
     this.#sendAcks(now)
-    for (const path of this.#paths) path.flush()
+    for (const path of this.#paths) {
+      path.rest(now)
+      path.flush()
+    }
   }
 
   /** A record that concerns its path alone, and asks for its acknowledgement. */
@@ -165,12 +168,8 @@ export class Output {
       return false
     }
     const octets = writer.finish()
-    path.onSent(octets, items, isAsking, { now, isIdle: this.#waitingLittle() })
+    path.onSent(octets, items, isAsking, now)
     return items.length > 0
-  }
-
-  #waitingLittle(): boolean {
-    return this.#streams.length === 0 && this.#flows.length === 0
   }
 
   #nextDatagram(most: number, now: Micros): Carried | undefined {

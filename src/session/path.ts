@@ -15,6 +15,8 @@ import {
 import type { PathInput, Pipe } from './pipe.ts'
 import { RecordWriter } from './record-writer.ts'
 
+/** A pipe that holds back by itself is trusted with so many times what it would be allowed otherwise. */
+const TIGHT_GAIN = 3
 /** Copies that wait before those that are not needed any more are thrown away. */
 const MANY_COPIES = 512
 /** Records whose times are remembered. */
@@ -113,7 +115,7 @@ export class Path implements PathInput {
     this.name = options.name ?? `path ${options.id}`
     this.role = options.role ?? 'primary'
     this.weight = options.weight ?? 1
-    this.estimator.deliveredAt = now
+    this.estimator.begin(now)
     this.heardAt = now
     this.#progressAt = now
     this.#onWork = onWork
@@ -150,7 +152,8 @@ export class Path implements PathInput {
   /** Octets that fit on it now. */
   room(now: Micros): number {
     if (!this.isWritable || this.writer.octets >= FLUSH) return 0
-    return this.estimator.cap(now) - this.inFlight
+    const cap = this.estimator.cap(now)
+    return (this.pipe.isTight ? TIGHT_GAIN * cap : cap) - this.inFlight
   }
 
   /** Records that were sent. */
@@ -186,12 +189,7 @@ export class Path implements PathInput {
   }
 
   /** Hands the record that the writer has just finished to memory; it goes with the next `flush`. */
-  onSent(
-    octets: number,
-    items: readonly Carried[],
-    isAsking: boolean,
-    { now, isIdle }: { now: Micros; isIdle: boolean },
-  ) {
+  onSent(octets: number, items: readonly Carried[], isAsking: boolean, now: Micros): void {
     const number = this.counters.recordsOut++
     this.#sentTimes[number % SENT_TIMES] = now
     this.counters.octetsOut += octets
@@ -199,12 +197,18 @@ export class Path implements PathInput {
     const { estimator } = this
     if (this.inFlight === 0) {
       this.#progressAt = now
-      estimator.deliveredAt = now
+      estimator.begin(now)
     }
     this.inFlight += octets
     for (const item of items) item.copies++
-    const { delivered, deliveredAt } = estimator
-    this.#sent.push({ number, octets, sentAt: now, delivered, deliveredAt, isIdle, items, isGivenUp: false })
+    const { delivered, deliveredAt, firstSentAt, isIdle } = estimator
+    const sent = { number, octets, sentAt: now, delivered, deliveredAt, firstSentAt, isIdle, items, isGivenUp: false }
+    this.#sent.push(sent)
+  }
+
+  /** All that could be sent was, and it has room: what is measured now is not the most it can. */
+  rest(now: Micros): void {
+    if (this.isUsable && this.room(now) > 0) this.estimator.rest(this.inFlight)
   }
 
   /** Gives the pipe what was written. */
@@ -358,6 +362,7 @@ const NONE: SentRecord = {
   sentAt: 0 as Micros,
   delivered: 0,
   deliveredAt: 0 as Micros,
+  firstSentAt: 0 as Micros,
   isIdle: true,
   items: [],
   isGivenUp: true,

@@ -7,6 +7,11 @@ export interface Pipe {
   /** Octets handed over that the operating system has not taken yet. */
   readonly queued: number
   /**
+   * `write` says false as soon as little waits that is not on its way: what is below decides how much may be in flight, and
+   * does so best when it is never kept waiting. Otherwise the session holds back by what it has learned of the path.
+   */
+  readonly isTight: boolean
+  /**
    * Hands pieces over, in order, to be sent as soon as can be. They must not be changed afterwards. False when the pipe
    * has enough for now: `PathInput.onWritable` is called when it wants more.
    */

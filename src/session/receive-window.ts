@@ -3,6 +3,9 @@ import type { Micros } from '../base/types.ts'
 /** Lets a window grow by so many octets: the one that is limited asks whoever has the memory. */
 export type Allow = (octets: number) => number
 
+/** Below this a window grows fourfold, above it twofold. */
+const SLOW_ABOVE = 524_288
+
 /**
  * How much the other side may send: a window that doubles while it is used up within two round trips, up to its limit.
  * New credit is told when half of the window has been.
@@ -30,7 +33,8 @@ export class ReceiveWindow {
   onDone(done: number, rtt: number, now: Micros): boolean {
     if (this.limit - done > this.#size / 2) return false
     if (now - this.#toldAt < 2 * rtt && this.#size < this.#most) {
-      this.#size += this.#allow(Math.min(this.#size, this.#most - this.#size))
+      const more = this.#size < SLOW_ABOVE ? 3 * this.#size : this.#size
+      this.#size += this.#allow(Math.min(more, this.#most - this.#size))
     }
     this.#toldAt = now
     this.limit = done + this.#size

@@ -30,9 +30,11 @@ interface SocketLike extends Duplex {
  */
 export class SocketPipe implements Pipe {
   readonly #socket: SocketLike
-  readonly #limit: number
+  readonly #most: number
+  #limit: number
   readonly #linger: number
   #input: PathInput | undefined
+  #isTight = false
   /** `write` has said that it is enough, and not yet that it is not. */
   #isFull = false
   #reason: string | undefined
@@ -40,7 +42,8 @@ export class SocketPipe implements Pipe {
   constructor(socket: Duplex, options: SocketPipeOptions = {}) {
     this.#socket = socket
     // Node tells of room again only where there was more than its own mark.
-    this.#limit = Math.max(options.limit ?? DEFAULT_LIMIT, socket.writableHighWaterMark)
+    this.#most = options.limit ?? DEFAULT_LIMIT
+    this.#limit = Math.max(this.#most, socket.writableHighWaterMark)
     this.#linger = options.linger ?? DEFAULT_LINGER
     this.#socket.setNoDelay?.(true)
     this.limitUnsent(options.unsent ?? DEFAULT_UNSENT)
@@ -63,6 +66,11 @@ export class SocketPipe implements Pipe {
     socket.on('close', () => this.#close(this.#reason ?? 'the connection was closed'))
     if (socket.destroyed) process.nextTick(() => this.#close(this.#reason ?? 'the connection was closed'))
     socket.resume()
+  }
+
+  /** Whether `limitUnsent` reaches the kernel. */
+  get isTight(): boolean {
+    return this.#isTight
   }
 
   get queued(): number {
@@ -91,14 +99,16 @@ export class SocketPipe implements Pipe {
   }
 
   /**
-   * Octets that may wait unsent in the kernel (TCP_NOTSENT_LOWAT): what waits there cannot go by a better path any more.
-   * Too few, and a fast path idles whenever this process is busy. Does nothing without the addon.
+   * Octets that may wait unsent here, and in the kernel (TCP_NOTSENT_LOWAT, through the addon): what waits there cannot go
+   * by a better path any more. Too few, and a fast path idles whenever this process is busy.
    */
   limitUnsent(octets: number): void {
+    this.#limit = Math.max(Math.min(octets, this.#most), this.#socket.writableHighWaterMark)
     const descriptor = descriptorOf(this.#socket)
     if (descriptor === undefined || !hasNative()) return
     try {
       setSocketOption(descriptor, SocketOption.TCP_NOTSENT_LOWAT, octets)
+      this.#isTight = true
     } catch {
       // It has been closed meanwhile.
     }

@@ -7,11 +7,19 @@ import type { SessionOptions } from '../session/session-types.ts'
 import { SocketPipe } from '../transport/pipe.ts'
 import type { PipeInfo } from '../transport/tcp-info.ts'
 
+/** How often what may wait unsent in the kernel is measured anew, in milliseconds. */
+const TRIM = 100
+/** A path's own rate for so long may wait there, in seconds, within bounds in octets. */
+const UNSENT_TIME = 0.01
+const LEAST_UNSENT = 16_384
+const MOST_UNSENT = 262_144
+
 /** A session in real time, and the sockets of its paths. */
 export class LiveSession {
   readonly session: Session
   readonly #loop: Loop
   readonly #pipes = new Map<Path, SocketPipe>()
+  readonly #trimmer = setInterval(() => this.#trim(), TRIM)
 
   constructor(options: Omit<SessionOptions, 'onWork'>) {
     // What came in one turn of the event loop is looked at together, and answered together.
@@ -41,8 +49,18 @@ export class LiveSession {
 
   /** Ends the session, and tells the other side. */
   close(code: number, reason: string): void {
+    clearInterval(this.#trimmer)
     this.session.close(code, reason)
     // What streams have to be told is told in one more turn.
     setImmediate(() => setImmediate(() => this.#loop.stop()))
+  }
+
+  /** What waits in the kernel of a slow path waits for long, and could have gone by another. */
+  #trim(): void {
+    for (const [path, pipe] of this.#pipes) {
+      if (path.inFlight === 0) continue
+      const octets = path.estimator.speed * UNSENT_TIME
+      pipe.limitUnsent(Math.round(Math.min(MOST_UNSENT, Math.max(LEAST_UNSENT, octets))))
+    }
   }
 }

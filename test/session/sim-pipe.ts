@@ -22,6 +22,7 @@ export class Wire implements Pipe, Pollable {
   /** The other side's reader is told when this one ends. */
   readonly name: string
   options: WireOptions
+  readonly isTight = false
   queued = 0
   delivered = 0
   #own: PathInput | undefined = undefined

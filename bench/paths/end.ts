@@ -1,6 +1,7 @@
 // One end of a tunnel, as a process of its own: reads its configuration as JSON (which is YAML) from the command line.
-import { parseConfig } from '../../src/tunnel/config/parse.ts'
+
 import { TunnelClient } from '../../src/tunnel/client.ts'
+import { parseConfig } from '../../src/tunnel/config/parse.ts'
 import { openLog } from '../../src/tunnel/log.ts'
 import { TunnelServer } from '../../src/tunnel/server.ts'
 

@@ -115,7 +115,8 @@ export class Ways {
       ...common,
     })
     await firstLine(client)
-    const look = process.env['GOTCP_BENCH_LOOK'] === undefined ? undefined : setInterval(() => client.kill('SIGUSR2'), 1000)
+    const look =
+      process.env['GOTCP_BENCH_LOOK'] === undefined ? undefined : setInterval(() => client.kill('SIGUSR2'), 1000)
     try {
       return await this.#flow(load, '127.0.0.1', LOCAL_PORT, [])
     } finally {

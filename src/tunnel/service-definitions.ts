@@ -5,11 +5,18 @@ import type { ServiceDefinition } from './services/services.ts'
 
 /** What a client's service of the configuration is to the code that runs it. */
 export function clientDefinition(service: ClientService): ServiceDefinition {
-  const { name, service: theirs } = service
-  const listen = formatEndpoint(service.listen)
+  const common = { name: service.name, service: service.service, listen: formatEndpoint(service.listen) }
   switch (service.type) {
     case 'tcp':
-      return { type: 'tcp', name, listen, service: theirs, target: service.target }
+      return { type: 'tcp', ...common, target: service.target, ...most(service) }
+    case 'udp':
+      return {
+        type: 'udp',
+        ...common,
+        idle: service.idle,
+        ...(service.target === '' ? {} : { target: service.target }),
+        ...mostFlows(service),
+      }
     default:
       throw new Error(`not yet: ${service.type}`)
   }
@@ -20,9 +27,31 @@ export function serverDefinition(service: ServerService): ServiceDefinition {
   const { name } = service
   switch (service.type) {
     case 'tcp':
-      return { type: 'tcp', name, connect: formatEndpoint(service.connect), timeout: service.connectTimeout }
-    default:
-      throw new Error(`not yet: ${service.type}`)
+      return {
+        type: 'tcp',
+        name,
+        connect: formatEndpoint(service.connect),
+        timeout: service.connectTimeout,
+        ...most(service),
+        ...(service.pool === undefined ? {} : { pool: poolOf(service.pool) }),
+        ...(service.proxyProtocol === undefined ? {} : { proxyProtocol: service.proxyProtocol }),
+      }
+    case 'udp':
+      return {
+        type: 'udp',
+        name,
+        idle: service.idle,
+        ...(service.connect === undefined ? { allow: service.allow } : { connect: formatEndpoint(service.connect) }),
+        ...mostFlows(service),
+      }
+    case 'proxy':
+      return {
+        type: 'proxy',
+        name,
+        allow: service.allow,
+        timeout: service.connectTimeout,
+        ...most(service),
+      }
   }
 }
 
@@ -46,3 +75,13 @@ export function userOptions({
     ...(rate === undefined ? {} : { rate }),
   }
 }
+
+const most = ({ maxStreams }: { readonly maxStreams: number | undefined }) =>
+  maxStreams === undefined ? {} : { maxConnections: maxStreams }
+
+const mostFlows = ({ maxStreams }: { readonly maxStreams: number | undefined }) =>
+  maxStreams === undefined ? {} : { maxFlows: maxStreams }
+
+/** Milliseconds there, seconds here; 0 is never. */
+const poolOf = ({ count, keepalive }: { readonly count: number; readonly keepalive: number }) =>
+  keepalive === 0 ? { count } : { count, keepalive: keepalive / 1000 }

@@ -13,6 +13,8 @@ export interface UdpForwardOptions extends FlowLimits, UdpSocketOptions {
   readonly name: string
   /** `host:port` or `[IPv6]:port`. */
   readonly listen: string
+  /** The service's name on the other side. Default: `name`. */
+  readonly service?: string
   /** Where the other side is to send, `host:port`, if its service lets us choose. Default: where that service leads. */
   readonly target?: string
   /** Hears what goes wrong while it listens. */
@@ -91,7 +93,11 @@ export class UdpForward implements Service {
   }
 
   #open(key: string, { address, port }: RemoteInfo) {
-    const opening = { service: this.name, target: this.#options.target ?? '', source: formatHostPort(address, port) }
+    const opening = {
+      service: this.#options.service ?? this.name,
+      target: this.#options.target ?? '',
+      source: formatHostPort(address, port),
+    }
     const flow = this.#host()?.openFlow(opening)
     if (flow === undefined) return undefined
     return this.#flows.add(key, flow, (bytes) => this.#sender.send(bytes, port, address))

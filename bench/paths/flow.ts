@@ -73,8 +73,9 @@ function pour(host: string, port: number, ms: number, mbit: number): void {
     socket.on('close', () => process.exit())
   }
   const fill = (): void => {
-    while (socket.write(block())) if (performance.now() > stopAt) return stop()
-    if (performance.now() > stopAt) stop()
+    let goesOn = true
+    while (goesOn && performance.now() < stopAt) goesOn = socket.write(block())
+    if (goesOn) stop()
     else socket.once('drain', fill)
   }
   const tick = (began: number): void => {

@@ -65,6 +65,7 @@ export class SocketPipe implements Pipe {
     socket.on('end', () => this.#onEnd())
     socket.on('close', () => this.#close(this.#reason ?? 'the connection was closed'))
     if (socket.destroyed) process.nextTick(() => this.#close(this.#reason ?? 'the connection was closed'))
+    else if (socket.readableEnded) process.nextTick(() => this.#onEnd())
     socket.resume()
   }
 

@@ -101,8 +101,11 @@ export class ClientLink {
       if (this.#current !== current) throw new NetError('ECONNABORTED', 'The session ended while the path was joining')
       return { path: current.live.addPath(socket, rest, { id: pathId, name }), live: current.live }
     } catch (error) {
+      // Anybody on one path can say so: it is believed when no other path speaks against it.
       const isForgotten = error instanceof HandshakeError && error.failure === 'session'
-      if (isForgotten && this.#current === current) this.#end(current, 'the server has forgotten the session')
+      const isAlive = current.live.session.paths.some(({ state }) => state === 'open')
+      if (isForgotten && !isAlive && this.#current === current)
+        this.#end(current, 'the server has forgotten the session')
       throw error
     }
   }

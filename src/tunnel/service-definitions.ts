@@ -18,7 +18,7 @@ export function clientDefinition(service: ClientService): ServiceDefinition {
         ...mostFlows(service),
       }
     default:
-      throw new Error(`not yet: ${service.type}`)
+      return { type: service.type, ...common, ...most(service) }
   }
 }
 

@@ -30,6 +30,8 @@ export interface ProxyFrontOptions {
   readonly name: string
   /** `host:port`, `[IPv6]:port` or `unix:/path`. */
   readonly listen: string
+  /** The service's name on the other side. Default: `name`. */
+  readonly service?: string
   /** Connections at once; those above are reset. Default 10,000. */
   readonly maxConnections?: number
   /** Milliseconds that a client may take to say what it wants. Default 10,000. */
@@ -133,7 +135,8 @@ export class ProxyFront<Wish> implements Service {
 
   #onConnection(socket: Socket): void {
     const { tally, open } = this.#ledger
-    const { maxConnections = DEFAULT_MAX_CONNECTIONS, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = this.#options
+    const { service = this.name, maxConnections = DEFAULT_MAX_CONNECTIONS } = this.#options
+    const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = this.#options
     if (open.size >= maxConnections) {
       tally.refuse(ResetCode.LIMIT)
       socket.on('error', () => undefined)
@@ -141,7 +144,7 @@ export class ProxyFront<Wish> implements Service {
       return
     }
     tally.begin()
-    const client = new Client(socket, this.name, this.#ledger, this.#host)
+    const client = new Client(socket, service, this.#ledger, this.#host)
     new Introduction(client, this.#manners, handshakeTimeout)
   }
 }

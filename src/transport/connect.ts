@@ -4,6 +4,7 @@ import { connectByInterface } from '../driver/interface-socket.ts'
 import type { Attempt } from './attempt.ts'
 import { formatHostPort } from './proxy.ts'
 import { addressesOf, type Resolve, resolveByMachine } from './resolve.ts'
+import { connectVia, type Via } from './via.ts'
 
 /** Where connections start from; the kernel chooses what is left open. */
 export interface Source {
@@ -11,8 +12,8 @@ export interface Source {
   readonly local?: string | undefined
   /** An interface of the kernel, by name. */
   readonly interface?: string | undefined
-  /** In place of node:net's `connect`: of another stack, which knows IPv4 only. */
-  readonly connect?: typeof connect | undefined
+  /** A stack of our own instead of the kernel's, which knows IPv4 only. Names are still looked up by this machine. */
+  readonly via?: Via | undefined
   readonly resolve?: Resolve | undefined
 }
 
@@ -82,7 +83,7 @@ async function resolveHop(hop: Hop, source: Source, attempt: Attempt): Promise<r
   const { host } = hop
   attempt.waitFor(hop.code ?? 'ETIMEDOUT', `Cannot reach ${nameOf(hop)}: no name server has answered`)
   const local = source.local === undefined ? 0 : isIP(source.local)
-  const family = source.connect === undefined ? (local as 0 | 4 | 6) : 4
+  const family = source.via === undefined ? (local as 0 | 4 | 6) : 4
   let addresses: readonly string[]
   try {
     addresses = await addressesOf(host, family, source.resolve ?? resolveByMachine)
@@ -95,15 +96,10 @@ async function resolveHop(hop: Hop, source: Source, attempt: Attempt): Promise<r
 }
 
 function open(address: string, port: number, source: Source): Socket {
-  const options = {
-    host: address,
-    port,
-    allowHalfOpen: true,
-    noDelay: true,
-    ...(source.local === undefined ? {} : { localAddress: source.local }),
-  }
-  if (source.interface !== undefined) return connectByInterface(source.interface, options)
-  return (source.connect ?? connect)(options)
+  const common = { host: address, port, allowHalfOpen: true, noDelay: true }
+  if (source.via !== undefined) return connectVia(source.via, common)
+  const options = { ...common, ...(source.local === undefined ? {} : { localAddress: source.local }) }
+  return source.interface === undefined ? connect(options) : connectByInterface(source.interface, options)
 }
 
 /** Undefined once it is connected, else the code of what it failed with. */
@@ -140,7 +136,8 @@ function failed(hop: Hop, source: Source, failures: readonly Failure[]): NetErro
   return new NetError(code, `Cannot reach ${nameOf(hop)}${fromWhere(source)}: ${why}`, whereOf(hop))
 }
 
-function fromWhere({ local, interface: name }: Source): string {
+function fromWhere({ local, interface: name, via }: Source): string {
+  if (via !== undefined) return ` by our own stack on ${via.interface}`
   const by = name === undefined ? '' : ` by ${name}`
   return `${local === undefined ? '' : ` from ${local}`}${by}`
 }

@@ -27,9 +27,15 @@ export interface DialOptions extends Place, Source, AttemptOptions {
  */
 export function dialPath(options: DialOptions): Promise<Socket> {
   return Attempt.run(options, async (attempt) => {
-    const { host, port, proxy } = options
+    const { host, port, proxy, via } = options
     if (!isHost(host) || !(port > 0 && port <= 65535)) {
       throw new NetError('EINVAL', `Cannot connect to ${JSON.stringify(host)} port ${port}: no such host or port`)
+    }
+    if (via !== undefined && (options.local ?? options.interface) !== undefined) {
+      throw new NetError(
+        'EINVAL',
+        'Cannot go by our own stack from an address or interface of the kernel: leave one out',
+      )
     }
     if (proxy === undefined) return await connectTo({ prefix: '', host, port }, options, attempt)
     const socket = await connectTo(hopOf(proxy, options), options, attempt)

@@ -79,7 +79,7 @@ const deny = described(listOf(required(NETWORK, 'A network.')).default([]), {
     'Networks that nothing leads to, whatever `allow` says. Loopback, link-local and the addresses of metadata services are ' +
     'shut by themselves, unless `allow` names them.',
   fallback: 'none',
-  expects: `a list of ${NETWORK.expects}`,
+  expects: 'a list of networks such as 10.0.0.0/8, or addresses',
 })
 
 const UDP = mapping({
@@ -180,7 +180,7 @@ export const SERVER = mapping({
   allow: described(listOf(required(NETWORK, 'A network.')).default([]), {
     about: 'The addresses that paths may come from.',
     fallback: 'all',
-    expects: `a list of ${NETWORK.expects}`,
+    expects: 'a list of networks such as 10.0.0.0/8, or addresses',
   }),
   services: described(z.array(byType(SERVER_SERVICES, SERVICE_TYPE)), {
     about: 'What clients may open, and where it leads.',

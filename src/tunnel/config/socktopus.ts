@@ -172,12 +172,14 @@ function connector(uris: readonly string[], env: Environment): Translated {
       ],
       scheduler: 'first-ready',
     },
-    warnings: isDefault(there.own) ? warnings : [...warnings, OWN_IGNORED],
+    warnings: isDefault(there.own) ? warnings : [...warnings, ownIgnored(there)],
   }
 }
 
-const OWN_IGNORED =
-  'UDPREM: the listener sends from a port of its own choice; what stands there before [rhost:]rserv is ignored'
+/** Of `192.0.2.8:1234` socktopus takes the host for the listener's own, which is seldom what is meant. */
+const ownIgnored = ({ own, peer }: UdpEnds): string =>
+  `UDPREM: the listener sends to ${formatEndpoint(peer)}, and from a port of its own choice instead of ${formatEndpoint(own)}; ` +
+  `to send to ${formatEndpoint({ ...own, port: peer.port })} write 127.0.0.1:23461:${formatEndpoint({ ...own, port: peer.port })}`
 
 /** What there is when nothing is said, and so not worth a word. */
 const isDefault = ({ host, port }: HostPort): boolean => isLoopbackHost(host) && String(port) === DEFAULT_PORT

@@ -139,7 +139,10 @@ describe("socktopus's connector", () => {
     assert.equal(password, 'socktopus')
     assert.equal(warnings.length, 2)
     assert.match(warnings[0]!, /^SOCKTOPUS_KEY is not set/)
-    assert.match(warnings[1]!, /^UDPREM: the listener sends from a port of its own choice/)
+    assert.match(
+      warnings[1]!,
+      /^UDPREM: the listener sends to h:1, and from a port of its own choice instead of 10\.0\.0\.1:5000;/,
+    )
   })
 
   it('warns of a key that can be guessed', () => {

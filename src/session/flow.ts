@@ -38,6 +38,8 @@ export class Flow implements SessionFlow {
   events: FlowEvents = {}
   isListed = false
   isOpened: boolean
+  /** It counts among those that the other side may have open. */
+  isAdmitted = false
   /** Nothing more is sent or received; it is forgotten once the other side knows. */
   isGone = false
   #closedCode = -1
@@ -92,6 +94,7 @@ export class Flow implements SessionFlow {
     const onAcked = (): void => this.#owner.onFlowGone(this)
     control.push(new ControlFrame(control, (writer) => writer.reset(this.id, code, 0), { onAcked }))
     this.#end()
+    this.#owner.onFlowTouched(this)
   }
 
   /** The next datagram that is worth sending, if it has at most `most` octets. */

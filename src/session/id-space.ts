@@ -2,8 +2,11 @@ import { FLOW_BIT, ID_STEP, SERVER_BIT } from './frame.ts'
 import { MAX_AHEAD } from './limits.ts'
 import { RangeSet } from './ranges.ts'
 
-/** `new`: never seen. `known`: seen before, and perhaps gone. `ours`: only we open such. `far`: too far ahead to be honest. */
-export type IdKind = 'new' | 'known' | 'ours' | 'far'
+/**
+ * `new`: never seen. `known`: seen before, and perhaps gone. `ours`: one that we opened. `wrong`: one that only we may
+ * open and did not, or too far ahead to be honest.
+ */
+export type IdKind = 'new' | 'known' | 'ours' | 'wrong'
 
 /** Numbers of streams and flows: ours, and which of the other side's were seen. */
 export class IdSpace {
@@ -26,22 +29,21 @@ export class IdSpace {
   }
 
   classify(id: number): IdKind {
-    if (this.isOurs(id)) return 'ours'
-    const seen = this.#seenOf(id)
     const index = Math.floor(id / ID_STEP)
+    if (this.isOurs(id)) return index < this.#next[kindOf(id)]! ? 'ours' : 'wrong'
+    const seen = this.#seen[kindOf(id)]
     if (seen.has(index)) return 'known'
     // The first that was not seen is before all gaps.
     const first = seen.isEmpty || seen.first > 0 ? 0 : seen.firstEnd
-    return index > first + MAX_AHEAD ? 'far' : 'new'
+    return index > first + MAX_AHEAD ? 'wrong' : 'new'
   }
 
   /** The other side uses it from now on. */
   see(id: number): void {
     const index = Math.floor(id / ID_STEP)
-    this.#seenOf(id).add(index, index + 1)
-  }
-
-  #seenOf(id: number): RangeSet {
-    return this.#seen[id % ID_STEP >= FLOW_BIT ? 1 : 0]
+    this.#seen[kindOf(id)].add(index, index + 1)
   }
 }
+
+/** Streams and flows are numbered each for themselves. */
+const kindOf = (id: number): 0 | 1 => (id % ID_STEP >= FLOW_BIT ? 1 : 0)

@@ -8,7 +8,7 @@ import type { Path } from './path.ts'
 import type { PathBook } from './path-book.ts'
 import type { FrameSink } from './path-reader.ts'
 import { type Allow, ReceiveWindow } from './receive-window.ts'
-import type { SessionCounters } from './session-types.ts'
+import type { SessionCounters, SessionLoad } from './session-types.ts'
 import type { Stream, StreamFault } from './stream.ts'
 import { type IdFault, isFlowId, type StreamTable } from './stream-table.ts'
 
@@ -68,6 +68,18 @@ export class Input implements FrameSink {
     const fault = this.#fault
     this.#fault = undefined
     return fault
+  }
+
+  /** What the session lets the other side send, and what became of it. */
+  get load(): Omit<SessionLoad, 'credit'> {
+    const { limit, size } = this.#window
+    return {
+      granted: limit - this.#highest,
+      window: size,
+      unread: this.#inOrder - this.#read,
+      missing: this.#highest - this.#inOrder,
+      pieces: this.#pieces,
+    }
   }
 
   get isSound(): boolean {

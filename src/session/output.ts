@@ -52,6 +52,11 @@ export class Output {
     this.#held.clear()
   }
 
+  /** What the other side still lets us send. */
+  get credit(): number {
+    return this.#credit.limit - this.#credit.sent
+  }
+
   listFlow(flow: Flow): void {
     if (flow.isListed || flow.isEmpty) return
     flow.isListed = true

@@ -39,5 +39,19 @@ export interface SessionCounters {
   faults: number
 }
 
+/** Where a session stands; octets unless said otherwise. */
+export interface SessionLoad {
+  /** What the other side still lets us send, over all streams. */
+  readonly credit: number
+  /** What we still let it send, of a window of that size. */
+  readonly granted: number
+  readonly window: number
+  /** What came in order and nobody has read. */
+  readonly unread: number
+  /** Between the first octet that has not come and the last that has; and what of it came, in so many pieces. */
+  readonly missing: number
+  readonly pieces: number
+}
+
 /** What happened to a path. */
 export type PathEvent = 'stalled' | 'recovered' | 'closed'

@@ -19,7 +19,7 @@ import { PathBook } from './path-book.ts'
 import { PathReader } from './path-reader.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { SCHEDULERS } from './schedulers/by-name.ts'
-import type { PathEvent, SessionCounters, SessionOptions } from './session-types.ts'
+import type { PathEvent, SessionCounters, SessionLoad, SessionOptions } from './session-types.ts'
 import type { Stream, StreamOwner } from './stream.ts'
 import { encodeOpening, refuse, StreamTable } from './stream-table.ts'
 import { type Opening, ResetCode, type SessionFlow, type SessionStream, type StreamHost } from './stream-types.ts'
@@ -108,6 +108,11 @@ export class Session implements StreamHost, Pollable {
     return this.#isClosed
   }
 
+  /** Where it stands. */
+  get load(): SessionLoad {
+    return { credit: this.#output.credit, ...this.#input.load }
+  }
+
   /** Streams and flows that are open. */
   get openCount(): number {
     return this.#table.streams.size + this.#table.flows.size
@@ -176,7 +181,7 @@ export class Session implements StreamHost, Pollable {
       path.flush()
       path.pipe.end()
     }
-    this.#end(ResetCode.CLOSED)
+    this.#end()
   }
 
   poll(now: Micros): void {
@@ -351,7 +356,7 @@ export class Session implements StreamHost, Pollable {
   #introduce(one: Stream | Flow): void {
     // A flow may have been opened and closed at once; a stream's user is told both.
     if ('isGone' in one && one.isGone) return
-    if (this.#table.isFull) {
+    if (!this.#table.admit(one)) {
       this.counters.streamsRefused++
       refuse(one)
       return
@@ -384,11 +389,12 @@ export class Session implements StreamHost, Pollable {
   #onClose(code: number, reason: string): void {
     if (this.#isClosed) return
     for (const path of this.#book.open) if (path.state !== 'closed') path.pipe.end()
-    this.#end(code)
+    this.#end()
     this.onEnd?.(code, reason)
   }
 
-  #end(code: number): void {
+  #end(): void {
+    const code = ResetCode.CLOSED
     this.#isClosed = true
     this.#input.end()
     this.#budget.giveBack(this.#taken)

@@ -27,8 +27,9 @@ export class StreamTable {
   readonly #owner: StreamOwner & FlowOwner
   readonly #limits: TableLimits
   readonly #ids: IdSpace
-  /** Of those above, what the other side opened. */
+  /** Of those above, what the other side opened, and what of it was let in. */
   #theirs = 0
+  #admitted = 0
 
   constructor(owner: StreamOwner & FlowOwner, limits: TableLimits) {
     this.#owner = owner
@@ -74,23 +75,31 @@ export class StreamTable {
   }
 
   forgetStream(stream: Stream): void {
-    if (this.streams.delete(stream.id) && !stream.isOurs) this.#theirs--
+    if (this.streams.delete(stream.id)) this.#forget(stream)
   }
 
   forgetFlow(flow: Flow): void {
-    if (this.flows.delete(flow.id) && !flow.isOurs) this.#theirs--
+    if (this.flows.delete(flow.id)) this.#forget(flow)
   }
 
-  /** More than the other side may have open. */
-  get isFull(): boolean {
-    return this.#theirs > this.#limits.maxStreams
+  /** Lets in what the other side opened; false when it has as many open as it may. */
+  admit(one: Stream | Flow): boolean {
+    if (this.#admitted >= this.#limits.maxStreams) return false
+    one.isAdmitted = true
+    this.#admitted++
+    return true
+  }
+
+  #forget({ isOurs, isAdmitted }: Stream | Flow): void {
+    if (!isOurs) this.#theirs--
+    if (isAdmitted) this.#admitted--
   }
 
   #begin(id: number): 'new' | IdFault | undefined {
     const kind = this.#ids.classify(id)
     // One of ours that is not there is gone.
     if (kind === 'known' || kind === 'ours') return undefined
-    if (kind === 'far') return 'stream-number-wrong'
+    if (kind === 'wrong') return 'stream-number-wrong'
     if (this.#theirs >= this.#limits.maxStreams + MAX_REFUSED) return 'too-many-streams'
     this.#ids.see(id)
     this.#theirs++

@@ -52,6 +52,8 @@ export class Stream implements SessionStream {
   quantum = QUANTUM
   /** The other side has said what it is: before that, only octets of it came. */
   isOpened: boolean
+  /** It counts among those that the other side may have open. */
+  isAdmitted = false
   readonly #owner: StreamOwner
   #ahead = WRITE_AHEAD
   #wantsWritable = false

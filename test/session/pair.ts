@@ -1,4 +1,4 @@
-import { type Micros, micros, type Pollable } from '../../src/base/types.ts'
+import { type Micros, micros, NEVER, type Pollable } from '../../src/base/types.ts'
 import type { Path, PathOptions } from '../../src/session/path.ts'
 import { Session } from '../../src/session/session.ts'
 import type { SessionOptions } from '../../src/session/session-types.ts'
@@ -18,21 +18,27 @@ export interface PairOptions {
   readonly server?: Partial<SessionOptions>
 }
 
-/** Something that happens at a time. */
+/** What happens at a time, the first of them last. */
 class Plan implements Pollable {
   readonly #acts: { at: Micros; act: (now: Micros) => void }[] = []
 
+  /** Behind all that happens at the same time. */
   add(at: Micros, act: (now: Micros) => void): void {
-    this.#acts.push({ at, act })
-    this.#acts.sort((a, b) => a.at - b.at)
+    let [low, high] = [0, this.#acts.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#acts[middle]!.at > at) low = middle + 1
+      else high = middle
+    }
+    this.#acts.splice(low, 0, { at, act })
   }
 
   poll(now: Micros): void {
-    while (this.#acts.length > 0 && this.#acts[0]!.at <= now) this.#acts.shift()!.act(now)
+    while (this.pollAt() <= now) this.#acts.pop()!.act(now)
   }
 
   pollAt(): Micros {
-    return this.#acts[0]?.at ?? (Number.POSITIVE_INFINITY as Micros)
+    return this.#acts.at(-1)?.at ?? NEVER
   }
 }
 

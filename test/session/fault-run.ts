@@ -9,7 +9,7 @@ import { MBIT, type PairPath, SessionPair } from './pair.ts'
 import { type Drained, drain, fill } from './traffic.ts'
 
 /** Seconds in which things go wrong; then one good path comes, and all must end. */
-const TROUBLE = 6
+const TROUBLE = 3
 const PATIENCE = 60
 
 /** A number between two, small ones as likely as large ones. */
@@ -57,11 +57,11 @@ class FaultRun {
     const rng = this.#rng
     const paths = 1 + below(rng, 6)
     for (let i = 0; i < paths; i++) this.#addPath()
-    const streams = 1 + below(rng, 10)
+    const streams = 2 + below(rng, 8)
     for (let i = 0; i < streams; i++) this.#planTalk(i)
     this.#listen(this.#pair.client)
     this.#listen(this.#pair.server)
-    const faults = below(rng, 14)
+    const faults = 3 + below(rng, 12)
     for (let i = 0; i < faults; i++) this.#pair.at(TROUBLE * fraction(rng), () => this.#fault())
     this.#planFlow()
     this.#pair.at(TROUBLE, () => this.#mend())
@@ -90,7 +90,7 @@ class FaultRun {
   #addPath(): void {
     const rng = this.#rng
     const line = () => ({
-      rate: between(rng, 1, 100) * MBIT,
+      rate: between(rng, 0.5, 30) * MBIT,
       delay: Math.round(between(rng, 500, 150_000)),
       loss: chance(rng, 0.3) ? 0.01 * fraction(rng) : 0,
       rng: seededRng(rng()),
@@ -100,7 +100,7 @@ class FaultRun {
 
   #planTalk(index: number): void {
     const rng = this.#rng
-    const octets = (): number => (chance(rng, 0.1) ? 0 : Math.round(between(rng, 1, 400_000)))
+    const octets = (): number => (chance(rng, 0.1) ? 0 : Math.round(between(rng, chance(rng, 0.5) ? 1 : 100_000, 800_000)))
     const talk: Talk = {
       up: { octets: octets(), drained: undefined },
       down: { octets: octets(), drained: undefined },
@@ -108,7 +108,7 @@ class FaultRun {
     }
     this.#talks.push(talk)
     const opener = chance(rng, 0.7) ? this.#pair.client : this.#pair.server
-    this.#pair.at(TROUBLE * 0.7 * fraction(rng), () => {
+    this.#pair.at(TROUBLE * 0.5 * fraction(rng), () => {
       const stream = opener.openStream({ service: `${index}`, target: '', source: '' })
       this.#use(stream, talk, talk.up.octets, talk.down)
     })
@@ -162,7 +162,7 @@ class FaultRun {
     const [rng, pair] = [this.#rng, this.#pair]
     const wires = oneOf(rng, [[path.there], [path.back], [path.there, path.back]])
     for (const wire of wires) wire.silence()
-    pair.at(pair.now / 1e6 + between(rng, 0.02, 5), (now) => {
+    pair.at(pair.now / 1e6 + between(rng, 0.02, 3), (now) => {
       for (const wire of wires) wire.resume(now)
     })
   }

@@ -201,14 +201,19 @@ export class Path implements PathInput {
     }
     this.inFlight += octets
     for (const item of items) item.copies++
-    const { delivered, deliveredAt, firstSentAt, isIdle } = estimator
+    const { delivered, deliveredAt, firstSentAt } = estimator
+    // A question alone says nothing of how much the path can take.
+    const isIdle = estimator.isIdle || items.length === 0
     const sent = { number, octets, sentAt: now, delivered, deliveredAt, firstSentAt, isIdle, items, isGivenUp: false }
     this.#sent.push(sent)
   }
 
   /** All that could be sent was, and it has room: what is measured now is not the most it can. */
   rest(now: Micros): void {
-    if (this.isUsable && this.room(now) > 0) this.estimator.rest(this.inFlight)
+    if (!this.isUsable || this.room(now) <= 0) return
+    this.estimator.rest(this.inFlight)
+    const sent = this.#sent
+    for (let i = sent.length - 1; i >= this.#head && sent[i]!.sentAt === now; i--) sent[i]!.isIdle = true
   }
 
   /** Gives the pipe what was written. */

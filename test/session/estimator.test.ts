@@ -20,7 +20,7 @@ class Bench {
   constructor(mbit: number, rttMs: number) {
     this.rate = mbit * 125_000
     this.rtt = 1000 * rttMs
-    this.estimator.deliveredAt = this.now
+    this.estimator.begin(this.now)
   }
 
   run(seconds: number, isIdle = false): void {
@@ -43,13 +43,15 @@ class Bench {
     const { estimator, now } = this
     while (isIdle ? this.#inFlight === 0 : this.#inFlight < estimator.cap(now)) {
       const octets = isIdle ? 1000 : estimator.recordSize()
-      if (this.#inFlight === 0) estimator.deliveredAt = now
+      if (this.#inFlight === 0) estimator.begin(now)
       this.#busyUntil = Math.max(this.#busyUntil, now) + (octets * MEGA) / this.rate
-      const { delivered, deliveredAt } = estimator
-      const record = { number: 0, octets, sentAt: now, delivered, deliveredAt, isIdle, items: [], isGivenUp: false }
+      const { delivered, deliveredAt, firstSentAt } = estimator
+      const measured = { sentAt: now, delivered, deliveredAt, firstSentAt, isIdle: estimator.isIdle }
+      const record = { number: 0, octets, items: [], isGivenUp: false, ...measured }
       this.#inFlight += octets
       this.#flying.push({ record, doneAt: Math.ceil(this.#busyUntil + this.rtt) })
     }
+    if (isIdle) estimator.rest(this.#inFlight)
   }
 }
 

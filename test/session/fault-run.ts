@@ -100,7 +100,8 @@ class FaultRun {
 
   #planTalk(index: number): void {
     const rng = this.#rng
-    const octets = (): number => (chance(rng, 0.1) ? 0 : Math.round(between(rng, chance(rng, 0.5) ? 1 : 100_000, 800_000)))
+    const octets = (): number =>
+      chance(rng, 0.1) ? 0 : Math.round(between(rng, chance(rng, 0.5) ? 1 : 100_000, 800_000))
     const talk: Talk = {
       up: { octets: octets(), drained: undefined },
       down: { octets: octets(), drained: undefined },

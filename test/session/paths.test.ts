@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Budget } from '../../src/session/budget.ts'
+import type { Path } from '../../src/session/path.ts'
+import type { PathEvent } from '../../src/session/session-types.ts'
 import { ResetCode } from '../../src/session/stream-types.ts'
 import { assertAtRest } from './at-rest.ts'
 import { MBIT, SessionPair } from './pair.ts'
@@ -93,13 +95,16 @@ describe('a path that is removed', () => {
       pair.addPath(LINE)
       pair.addPath({ rate: 10 * MBIT, delay: 60_000 })
       const events: string[] = []
-      pair.client.onPath = (path, event) => events.push(`client ${path.id} ${event}`)
-      pair.server.onPath = (path, event) => events.push(`server ${path.id} ${event}`)
+      const note = (name: string) => (path: Path, event: PathEvent) => {
+        if (path.id === 1) events.push(`${name} ${event}`)
+      }
+      pair.client.onPath = note('client')
+      pair.server.onPath = note('server')
       begin()
       pair.at(1, () => pair[side].removePath(pair.paths[1]![side]))
       pair.run(1.4)
       const before = out(1)
-      assert.deepEqual(events.sort(), ['client 1 closed', 'server 1 closed'])
+      assert.deepEqual(events.sort(), ['client closed', 'server closed'])
       pair.run(6)
       assertDone()
       assert.equal(out(1), before)
@@ -246,6 +251,17 @@ describe('a session that ends', () => {
 })
 
 describe('a path with nothing to carry', () => {
+  it('is not taken for slow', () => {
+    const { pair, begin, assertDone, out } = transfer(5_000_000)
+    pair.addPath(LINE)
+    pair.addPath(LINE)
+    pair.run(40)
+    begin()
+    pair.run(41.5)
+    assertDone()
+    assert.ok(Math.min(out(0), out(1)) > 2_000_000, `${out(0)} and ${out(1)}`)
+  })
+
   it('is asked every 15 seconds, and every second while something is open', () => {
     const pair = new SessionPair()
     pair.addPath(LINE)

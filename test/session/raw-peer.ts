@@ -10,6 +10,7 @@ import { type Frame, Recorded, taken, writeFrame } from './records.ts'
 /** One path of a raw peer: it sends what the test says, and keeps what comes. */
 export class RawPath implements Pipe {
   readonly got = new Recorded()
+  readonly isTight = false
   queued = 0
   isEnded = false
   isDestroyed = false

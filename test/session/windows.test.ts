@@ -20,16 +20,17 @@ describe('ReceiveWindow', () => {
     assert.equal(window.limit, 1500)
   })
 
-  it('doubles while it is used up within two round trips, and not beyond its limit', () => {
-    const window = new ReceiveWindow(1000, 3000)
-    const sizes = [600, 1400, 2500, 4500, 6500].map((done, i) => {
-      window.onDone(done, RTT, at(100 + 10 * i))
-      return window.size
-    })
+  it('grows while it is used up within two round trips, fourfold and then twofold, up to its limit', () => {
+    const window = new ReceiveWindow(200_000, 3_000_000)
+    const sizes: number[] = []
+    for (let i = 0; i < 6; i++) {
+      window.onDone(window.limit - window.size / 4, RTT, at(100 + 10 * i))
+      sizes.push(window.size)
+    }
     // The first time nothing is known of how fast it goes.
-    assert.deepEqual(sizes, [1000, 2000, 3000, 3000, 3000])
-    assert.equal(window.onDone(8500, RTT, at(1000)), true)
-    assert.equal(window.size, 3000)
+    assert.deepEqual(sizes, [200_000, 800_000, 1_600_000, 3_000_000, 3_000_000, 3_000_000])
+    assert.equal(window.onDone(window.limit, RTT, at(1000)), true)
+    assert.equal(window.size, 3_000_000)
   })
 
   it('stays as it is with a slow reader', () => {

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
+import { NetError } from '../../base/errors.ts'
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
+import { checkEnd } from './hidden-reset.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import type { Octets } from './tally.ts'
 
@@ -92,7 +94,12 @@ export class Splice implements StreamEvents {
   }
 
   readonly #onEnd = (): void => {
-    if (!this.#isOver) this.#stream.end()
+    if (this.#isOver) return
+    checkEnd(this.#socket, (isReset) => {
+      if (this.#isOver) return
+      if (isReset) this.#socket.destroy(new NetError('ECONNRESET', 'The peer reset the connection'))
+      else this.#stream.end()
+    })
   }
 
   onAccepted(): void {

@@ -26,11 +26,11 @@ export interface HostPair {
   readonly answering: StreamHost
   /** Streams and flows that are not gone yet, of both ends. */
   readonly open: () => number
-  /** Ends the session. */
+  /** Ends the session; what carries it goes as well. */
   readonly close: () => void
 }
 
-export type MakePair = () => HostPair
+export type MakePair = () => HostPair | Promise<HostPair>
 
 /** Does things later, one after the other and never from inside a call. */
 class Later {

@@ -97,6 +97,29 @@ export function tcpCases(makePair: MakePair): void {
     )
 
     it(
+      'that is reset right behind its last octets has not ended, on either side',
+      run(async (world) => {
+        const backend = await world.backend((socket) => {
+          socket.once('data', (chunk) => {
+            if (chunk.toString() === 'answer') socket.write('half', () => socket.resetAndDestroy())
+          })
+        })
+        await world.open([LISTEN], [backendAt(backend.address)])
+        for (let i = 0; i < 20; i++) {
+          const socket = world.connect()
+          socket.write('answer')
+          assert.equal(await closing(socket), 'ECONNRESET')
+          const other = world.connect()
+          other.write('hear', () => other.resetAndDestroy())
+        }
+        await until(() => world.asking.status()[0]!.open === 0 && world.asking.status()[0]!.total === 40)
+        await until(() => world.answering.status()[0]!.open === 0)
+        assert.deepEqual(world.asking.status()[0]!.errors, { BROKEN: 40 })
+        assert.deepEqual(Object.keys(world.answering.status()[0]!.errors), ['BROKEN'])
+      }),
+    )
+
+    it(
       'is reset when the session ends',
       run(async (world) => {
         const socket = await through(world, echo)

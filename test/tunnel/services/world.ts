@@ -71,13 +71,17 @@ export class World {
 
   /** Runs a case, and sees that it leaves nothing. */
   static async run(makePair: MakePair, body: (world: World) => Promise<void>): Promise<void> {
-    const world = new World(makePair())
+    const world = new World(await makePair())
     try {
-      await body(world)
+      try {
+        await body(world)
+      } finally {
+        for (const close of world.#closers.reverse()) await close()
+      }
+      await until(() => world.pair.open() === 0)
     } finally {
-      for (const close of world.#closers.reverse()) await close()
+      world.pair.close()
     }
-    await until(() => world.pair.open() === 0)
   }
 
   /** Opens both sides. */
@@ -141,14 +145,18 @@ export function readAll(socket: Socket): Promise<Buffer> {
 }
 
 /** Resolves with the code of the error with which the socket closes, or undefined. */
-export async function closing(socket: Socket): Promise<string | undefined> {
-  socket.resume()
-  let code: string | undefined
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    code = error.code
+export function closing(socket: Socket): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let code = (socket.errored as NodeJS.ErrnoException | null)?.code
+    const onError = (error: NodeJS.ErrnoException): void => {
+      code = error.code
+    }
+    socket
+      .on('error', onError)
+      .on('close', () => resolve(code))
+      .resume()
+    if (socket.closed) resolve(code)
   })
-  if (!socket.closed) await once(socket, 'close').catch(() => once(socket, 'close'))
-  return code ?? (socket.errored as NodeJS.ErrnoException | null)?.code
 }
 
 export const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -1,0 +1,41 @@
+import type { Socket } from 'node:net'
+import { hasNative } from '../../driver/native.ts'
+import { getSocketOption } from '../../driver/socket-option.ts'
+
+/** socket(7). */
+const SO_ERROR = { level: 1, name: 4 }
+const NOTHING = new Uint8Array(0)
+
+let isAddonThere: boolean | undefined
+
+/**
+ * Tells whether the end of a connection is one. libuv reports a reset that it finds together with the last octets as an
+ * orderly end, and what was cut off would pass for complete; the kernel still knows. Where the addon is missing it is
+ * asked by writing nothing, which a connection that we have ended cannot do: then the end is believed.
+ * @param onResult called at once or in this turn of the event loop, unless writing broke the connection
+ */
+export function checkEnd(socket: Socket, onResult: (isReset: boolean) => void): void {
+  isAddonThere ??= hasNative()
+  const descriptor = isAddonThere ? descriptorOf(socket) : undefined
+  if (descriptor !== undefined) onResult(hasError(descriptor))
+  else if (!socket.writable || socket.writableLength > 0) onResult(false)
+  else {
+    socket.write(NOTHING, (error) => {
+      if (error === undefined || error === null) onResult(false)
+    })
+  }
+}
+
+function hasError(descriptor: number): boolean {
+  try {
+    return getSocketOption(descriptor, SO_ERROR).some((octet) => octet !== 0)
+  } catch {
+    return false
+  }
+}
+
+/** The kernel's name for a socket, which Node shows nowhere else. */
+function descriptorOf(socket: Socket): number | undefined {
+  const descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
+  return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined
+}

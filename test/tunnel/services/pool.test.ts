@@ -18,9 +18,9 @@ describe('Pool', () => {
       throw new Error('down')
     }
     const pool = new Pool({ dial } as unknown as Dialer, { count: 5 })
-    await until(() => calls === 5)
+    await until(() => calls >= 5)
     most = 0
-    await until(() => calls === 7)
+    await until(() => calls >= 7)
     assert.equal(await pool.take(), undefined)
     pool.close()
     assert.equal(most, 1)
@@ -36,7 +36,7 @@ describe('Pool', () => {
         socket.on('error', () => undefined)
       })
     const pool = new Pool({ dial } as unknown as Dialer, { count: 5 })
-    await until(() => backend.accepted === 7)
+    await until(() => backend.accepted >= 7)
     pool.close()
     await backend.close()
     assert.ok(backend.accepted < 12, String(backend.accepted))

@@ -53,7 +53,8 @@ async function readHead(socket: Duplex, proxy: PathProxy): Promise<HttpHead> {
 }
 
 function wordsOf(head: HttpHead, proxy: PathProxy, to: Place): NetError {
-  if (head.status === 407) return loginError(proxy, whyNoLogin(head, proxy))
+  // Not RFC: some answer 401, which is a server's; see docs/deviations.md#proxy-401
+  if (head.status === 407 || head.status === 401) return loginError(proxy, whyNoLogin(head, proxy))
   const { code, why } = explain(head)
   const answer = `${head.status} ${head.reason}`.trim()
   return refusal(proxy, connectWords(to), code, `${why}; it answered "${answer}"`, to)

@@ -6,6 +6,7 @@ import { type DialOptions, dialPath } from '../../src/transport/dial.ts'
 import type { Login, PathProxy, ProxyKind } from '../../src/transport/proxy.ts'
 import { eventually } from '../real/collect.ts'
 import { testCertificate } from './certificate.ts'
+import { freePort } from './free-port.ts'
 import { HttpProxy, type HttpProxyOptions } from './http-proxy.ts'
 import { SocksServer } from './socks-server.ts'
 
@@ -47,16 +48,6 @@ describe('dialPath()', () => {
   const proxyAt = (kind: ProxyKind, port: number, login?: Login): PathProxy => ({ kind, host: HOST, port, login })
   const httpProxy = async (options: HttpProxyOptions = {}): Promise<PathProxy> =>
     proxyAt('http', kept(await HttpProxy.start(options)).port, options.login)
-
-  /** A port on which nobody listens. */
-  async function deadPort(): Promise<number> {
-    const server = createServer().listen(0, HOST)
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, 'close')
-    return port
-  }
 
   /** What comes back of `hello` and the end behind it; the target's own words stand before. */
   async function exchange(socket: Socket): Promise<string> {
@@ -128,7 +119,7 @@ describe('dialPath()', () => {
 
   describe('says which hop failed, and why', () => {
     it('the target', async () => {
-      const port = await deadPort()
+      const port = await freePort()
       assert.equal(
         await fails({ port }),
         `ECONNREFUSED: Cannot reach ${HOST}:${port}: nothing listens there (ECONNREFUSED)`,
@@ -152,7 +143,7 @@ describe('dialPath()', () => {
     })
 
     it('the proxy', async () => {
-      const port = await deadPort()
+      const port = await freePort()
       for (const kind of ['socks5', 'http', 'https'] as const) {
         const expected = `ERR_PROXY: Cannot reach the proxy ${HOST}:${port}: ECONNREFUSED (ERR_PROXY)`
         assert.equal(await fails({ proxy: proxyAt(kind, port) }), expected)
@@ -169,6 +160,8 @@ describe('dialPath()', () => {
       assert.match(wrong, /^ERR_PROXY_AUTH: the proxy .* does not let us in: user name or password is wrong/)
       assert.doesNotMatch(wrong, /secret/)
       assert.match(await fails({ proxy: { ...proxy, login: undefined } }), /it wants a user name and a password/)
+      const foreign = { ...(await httpProxy({ answer: 'HTTP/1.1 401 Unauthorized\r\n\r\n' })), login: LOGIN }
+      assert.match(await fails({ proxy: foreign }), /^ERR_PROXY_AUTH: .* user name or password is wrong/)
       const answer =
         'HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: Digest realm="a", qop="b"\r\n\r\n'
       assert.match(
@@ -183,7 +176,7 @@ describe('dialPath()', () => {
       assert.match(await of('301 Elsewhere'), /^ERR_PROXY_REFUSED: /)
       assert.match(await of('502 x'), /^EHOSTUNREACH: Cannot connect to 127.0.0.1:\d+ through the proxy 127.0.0.1:/)
       assert.match(await of('504 x'), /^ETIMEDOUT: .* waited for the destination in vain/)
-      const refused = await fails({ port: await deadPort(), proxy: await httpProxy() })
+      const refused = await fails({ port: await freePort(), proxy: await httpProxy() })
       assert.match(refused, /^ECONNREFUSED: .* the destination refused the connection/)
     })
 
@@ -222,7 +215,7 @@ describe('dialPath()', () => {
 
   it('tries all addresses of a name, and says of each why not', async () => {
     const resolve = () => Promise.resolve(['127.0.0.3', '127.0.0.2', HOST])
-    const port = await deadPort()
+    const port = await freePort()
     assert.equal(
       await fails({ host: 'far.example', port, resolve }),
       `ECONNREFUSED: Cannot reach far.example:${port}: ` +
@@ -254,6 +247,15 @@ describe('dialPath()', () => {
     // Slow is not silent, and yet too late.
     const slow = await httpProxy({ answer: `HTTP/1.1 200 ${'slow '.repeat(1000)}`, dribbles: true })
     assert.match(await fails({ proxy: slow, timeout: 100 }), /^ETIMEDOUT: /)
+  })
+
+  it('is not held up by others that wait', async () => {
+    const silent = await httpProxy({ isMute: true })
+    const controller = new AbortController()
+    const waiting = Array.from({ length: 20 }, () => fails({ proxy: silent, signal: controller.signal }))
+    for (let i = 0; i < 3; i++) assert.equal(await exchange(await dial({ proxy: await httpProxy() })), 'banner hello')
+    controller.abort(new Error('enough'))
+    assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['Error: enough']))
   })
 
   it('ends at its signal, and leaves nothing open', async () => {

@@ -8,6 +8,7 @@ import { formatSocks5Proxy, parseSocks5Proxy, type Socks5Proxy } from '../../src
 import { connectBySocks5, probeSocks5, type Socks5Options } from '../../src/transport/socks5.ts'
 import { Socks5Association, udpHeader } from '../../src/transport/socks5-udp.ts'
 import { readAddress, request } from '../../src/transport/socks5-wire.ts'
+import { freePort } from './free-port.ts'
 import { SocksServer, type SocksServerOptions } from './socks-server.ts'
 
 const LOGIN = { user: 'ada', password: 'p:@/é' }
@@ -143,9 +144,7 @@ describe('connectBySocks5()', () => {
   })
 
   it('says that there is no proxy, that it is none, and that it ends in the middle', async () => {
-    const gone = await SocksServer.start()
-    const port = gone.port
-    gone.close()
+    const port = await freePort()
     assert.match(await fails({ host: '127.0.0.1', port, login: undefined }), /^ERR_PROXY Cannot reach .* ECONNREFUSED/)
     assert.match(await fails(await proxyWith({ says: 'HTTP/1.1 400 Bad\r\n' })), /^ERR_PROXY .* no SOCKS5/)
     assert.match(await fails(await proxyWith({ says: '\u0005' })), /^ERR_PROXY .* in the middle/)

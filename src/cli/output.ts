@@ -68,6 +68,11 @@ export class Output {
     return this.#stderr.isTTY === true && !this.json
   }
 
+  /** Whether stdout is a terminal that shows colours, and can be drawn over. */
+  get color(): boolean {
+    return this.#colors.stdout
+  }
+
   /** Whether log lines may have colours. */
   get stderrColor(): boolean {
     return this.#colors.stderr

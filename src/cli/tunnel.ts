@@ -1,11 +1,14 @@
 import { type Command, defineCommand } from './command.ts'
 import { UsageError } from './exit.ts'
 import { check } from './tunnel/check.ts'
+import { client } from './tunnel/client.ts'
 import { init } from './tunnel/init.ts'
 import { passwd } from './tunnel/passwd.ts'
+import { server } from './tunnel/server.ts'
+import { status } from './tunnel/status.ts'
 
 /** Each is a file of its own, and begins to work where it is listed here. */
-const SUBCOMMANDS: readonly Command[] = [check, init, passwd]
+const SUBCOMMANDS: readonly Command[] = [server, client, status, check, init, passwd]
 
 export const command = defineCommand({
   name: 'tunnel',

@@ -35,6 +35,16 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 60)}m ${whole % 60}s`
 }
 
+const DAY = 86_400
+/** How long ago, or how long yet, in whole seconds: `5 s`, `3m 20s`, `2h 5m`, `4d 7h`. */
+export function formatAge(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)}m ${whole % 60}s`
+  if (whole < DAY) return `${Math.floor(whole / 3600)}h ${Math.floor((whole % 3600) / 60)}m`
+  return `${Math.floor(whole / DAY)}d ${Math.floor((whole % DAY) / 3600)}h`
+}
+
 export const formatPercent = (share: number): string => `${Number((share * 100).toPrecision(3))}%`
 
 /** The time of day here: `12:00:01`. */

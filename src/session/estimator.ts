@@ -49,6 +49,11 @@ export class PathEstimator {
     return Math.max(this.#rate, this.#rateBefore)
   }
 
+  /** Whether a round trip was ever measured; before that `srtt` and the like are guesses. */
+  get hasRtt(): boolean {
+    return this.#hasRtt
+  }
+
   get isStarting(): boolean {
     return this.#isStarting
   }

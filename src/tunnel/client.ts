@@ -17,6 +17,9 @@ const LOOK = 1000
 export class TunnelClient {
   readonly services: Services
   readonly link: ClientLink
+  /** The server would not have us before there ever was a session: nothing mends that but another configuration. */
+  onRefused: ((error: Error) => void) | undefined = undefined
+  #hasBegun = false
   #config: ClientConfig
   #dialer: PathDialer
   readonly #log: Log
@@ -64,7 +67,14 @@ export class TunnelClient {
   /** Adds a path to those that are kept alive. @throws {Error} when there is one of that name. */
   addPath(path: PathConfig): void {
     if (this.#keepers.has(path.name)) throw new Error(`there is a path "${path.name}" already`)
-    const keeper = new PathKeeper(path, { link: this.link, dialer: this.#dialer, log: this.#log })
+    const keeper = new PathKeeper(path, {
+      link: this.link,
+      dialer: this.#dialer,
+      log: this.#log,
+      onFailure: (error) => {
+        if (!this.#hasBegun && isHopeless(error)) this.onRefused?.(error)
+      },
+    })
     this.#keepers.set(path.name, keeper)
     keeper.start()
   }
@@ -90,6 +100,7 @@ export class TunnelClient {
   }
 
   #onBegin(live: LiveSession): void {
+    this.#hasBegun = true
     this.#log.info('session has begun', { user: this.#config.user })
     live.session.onPath = (path, event) => {
       if (event === 'closed') live.forget(path)
@@ -118,6 +129,5 @@ const addresses = (): string =>
     .map(([name, entries]) => `${name} ${entries?.map(({ cidr }) => cidr).join(' ')}`)
     .join('\n')
 
-/** Attempts that failed for reasons that no other attempt mends. */
-export const isHopeless = (error: NetError | Error | undefined): boolean =>
-  (error as { code?: string } | undefined)?.code === 'ERR_AUTH'
+/** No other attempt mends it. */
+const isHopeless = (error: Error): boolean => (error as Partial<NetError>).code === 'ERR_AUTH'

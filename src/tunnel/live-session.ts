@@ -17,6 +17,8 @@ const MOST_UNSENT = 262_144
 /** A session in real time, and the sockets of its paths. */
 export class LiveSession {
   readonly session: Session
+  /** When it began, Unix time in milliseconds. */
+  readonly since = Date.now()
   readonly #loop: Loop
   readonly #pipes = new Map<Path, SocketPipe>()
   readonly #trimmer = setInterval(() => this.#trim(), TRIM)

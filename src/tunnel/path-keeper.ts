@@ -18,6 +18,14 @@ const STEADY = 5000
 /** `connecting`: an attempt is going on. `waiting`: the next one is due later. `stalled`: it is there, and silent. */
 export type KeeperState = 'connecting' | 'waiting' | 'up' | 'stalled' | 'stopped'
 
+export interface KeeperParts {
+  readonly link: ClientLink
+  readonly dialer: PathDialer
+  readonly log: Log
+  /** Hears why an attempt failed. */
+  readonly onFailure?: (error: Error) => void
+}
+
 /** Keeps one path of the configuration alive: connects, connects again, and replaces what has fallen silent. */
 export class PathKeeper {
   readonly config: PathConfig
@@ -31,6 +39,7 @@ export class PathKeeper {
   readonly #link: ClientLink
   readonly #dialer: PathDialer
   readonly #log: Log
+  readonly #onFailure: ((error: Error) => void) | undefined
   readonly #backoff = new Backoff()
   #current: Entered | undefined = undefined
   #since = 0
@@ -42,13 +51,14 @@ export class PathKeeper {
   /** Microseconds; what attempts are measured by. */
   #rtt = 0
 
-  constructor(config: PathConfig, parts: { link: ClientLink; dialer: PathDialer; log: Log }) {
+  constructor(config: PathConfig, parts: KeeperParts) {
     this.config = config
     this.role = config.role
     this.weight = config.weight
     this.#link = parts.link
     this.#dialer = parts.dialer
     this.#log = parts.log
+    this.#onFailure = parts.onFailure
   }
 
   get name(): string {
@@ -202,6 +212,7 @@ export class PathKeeper {
     const pause = Math.max(this.#backoff.next(), retryAfter(error))
     this.#log.warn('cannot connect a path', { path: this.name, why: error.message, retry_ms: Math.round(pause) })
     this.#later(pause)
+    this.#onFailure?.(error)
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { formatBytes, formatMs, formatPercent, formatRate, formatSeconds } from '../../src/cli/units.ts'
+import { formatAge, formatBytes, formatMs, formatPercent, formatRate, formatSeconds } from '../../src/cli/units.ts'
 
 describe('units', () => {
   it('formatRate() counts bits in steps of 1000', () => {
@@ -33,6 +33,10 @@ describe('units', () => {
       '412 ms',
       '- ms',
     ])
+  })
+
+  it('formatAge() says two units at most, and none of nothing', () => {
+    assert.deepEqual([0, 5.4, 200, 7500, 370_000].map(formatAge), ['0 s', '5 s', '3m 20s', '2h 5m', '4d 6h'])
   })
 
   it('formatSeconds() and formatPercent()', () => {

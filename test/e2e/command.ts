@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { LabHost } from '../real/netns.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 /** No command of a test takes longer. */
 const PATIENCE = 60_000
 
@@ -15,7 +15,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** A process in a host of the lab, under observation. */
+/** A process in a host of the lab, or in this one, under observation. */
 export class Running {
   readonly child: ChildProcessWithoutNullStreams
   readonly ended: Promise<Ended>
@@ -23,8 +23,9 @@ export class Running {
   #stderr = ''
   readonly #watchers = new Set<() => void>()
 
-  constructor(host: LabHost, argv: readonly string[]) {
-    this.child = spawn('nsenter', [`--net=${host.netns}`, ...argv], { stdio: 'pipe' })
+  constructor(host: LabHost | undefined, argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+    const [command, ...rest] = host === undefined ? argv : ['nsenter', `--net=${host.netns}`, ...argv]
+    this.child = spawn(command!, rest, { stdio: 'pipe', env })
     const { child } = this
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
     child.stdin.on('error', () => undefined)

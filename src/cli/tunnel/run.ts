@@ -1,0 +1,67 @@
+import type { Daemon } from '../../tunnel/daemon.ts'
+import { type Args, type Flags, type Values, value } from '../command.ts'
+import { Exit, UsageError } from '../exit.ts'
+import { type Interrupt, withInterrupt } from '../interrupt.ts'
+import type { Io } from '../io.ts'
+import { FILE, SECONDS } from '../kind.ts'
+import { announce } from './announce.ts'
+import { statusLine } from './status-line.ts'
+
+export const RUN_FLAGS = {
+  config: value(FILE, { short: 'c', summary: 'the configuration; gotcp tunnel init writes one to begin with' }),
+  drain: value(SECONDS, {
+    summary: "how long open streams may go on after Ctrl-C or SIGTERM (default: the file's drain)",
+  }),
+} satisfies Flags
+
+type RunArgs = Args<typeof RUN_FLAGS>
+
+const fileOf = ({ config }: Values<typeof RUN_FLAGS>): string => {
+  if (config === undefined) throw new UsageError('-c FILE is missing', 'gotcp tunnel init writes one to begin with')
+  return config
+}
+
+/** Runs a daemon in the foreground until it is told to end. */
+export async function runDaemon(mode: 'server' | 'client', args: RunArgs, io: Io): Promise<number> {
+  const [{ loadConfig }, { Daemon }] = await Promise.all([
+    import('../../tunnel/config/index.ts'),
+    import('../../tunnel/daemon.ts'),
+  ])
+  const file = fileOf(args)
+  const load = () => loadConfig(file, { env: io.env })
+  const config = load()
+  if (config.mode !== mode) {
+    throw new UsageError(`${file} is a ${config.mode}'s configuration`, `gotcp tunnel ${config.mode} -c ${file}`)
+  }
+  return await withInterrupt(io, async (interrupt) => {
+    const daemon = await Daemon.start(config, { load })
+    announce(daemon, io)
+    return await attend(daemon, args, io, interrupt)
+  })
+}
+
+/** Does what signals ask for, until the end. */
+async function attend(daemon: Daemon, { drain }: RunArgs, io: Io, interrupt: Interrupt): Promise<number> {
+  const onDump = (): void => daemon.log.info(`state ${JSON.stringify(daemon.status())}`)
+  process.on('SIGUSR1', onDump)
+  interrupt.onStatus(() => statusLine(daemon.status()))
+  interrupt.onLeave(() => daemon.leave())
+  const onStop = (): void => {
+    const open = daemon.status().sessions.reduce((all, session) => all + session.open, 0)
+    void daemon.stop(drain === undefined ? undefined : drain * 1000)
+    if (open > 0) io.output.note(`${open} open; they may end by themselves now, and Ctrl-C again ends them at once`)
+  }
+  interrupt.signal.addEventListener('abort', onStop, { once: true })
+  if (interrupt.signal.aborted) onStop()
+  try {
+    await daemon.ended
+  } catch (error) {
+    await daemon.stop(0)
+    throw error
+  } finally {
+    process.off('SIGUSR1', onDump)
+    interrupt.signal.removeEventListener('abort', onStop)
+  }
+  io.output.record('summary', { status: daemon.status() })
+  return Exit.OK
+}

@@ -1,0 +1,99 @@
+import { TunnelClient } from './client.ts'
+import { formatEndpoint } from './config/addresses.ts'
+import type { ClientConfig } from './config/types.ts'
+import type { Log } from './log.ts'
+import type { PathKeeper } from './path-keeper.ts'
+import { PathMeter } from './path-meter.ts'
+import { pathFigures, wayOf } from './path-status.ts'
+import type { Side } from './side.ts'
+import { errorStatus, type PathStatus, type SessionStatus, withShares } from './status.ts'
+
+/** A client, as the daemon sees it. */
+export class ClientSide implements Side {
+  readonly client: TunnelClient
+  readonly listening: readonly string[] = []
+  readonly fingerprints: readonly string[] = []
+  readonly handshakes: Readonly<Record<string, number>> = {}
+  readonly #meters = new Map<PathKeeper, PathMeter>()
+  /** What paths carried that are no more. */
+  readonly #gone = { sent: 0, received: 0 }
+
+  /** `onRefused` hears that the server would not have us before there ever was a session. */
+  constructor(config: ClientConfig, log: Log, onRefused: (error: Error) => void) {
+    this.client = new TunnelClient(config, log)
+    this.client.onRefused = onRefused
+  }
+
+  get services() {
+    return this.client.services
+  }
+
+  start(): Promise<void> {
+    return this.client.start()
+  }
+
+  stop(drain: number): Promise<void> {
+    return this.client.stop(drain)
+  }
+
+  tick(now: number): void {
+    const keepers = new Set(this.client.paths)
+    for (const keeper of keepers) this.#meterOf(keeper).tick(keeper.path, now)
+    for (const [keeper, meter] of this.#meters) {
+      if (keepers.has(keeper)) continue
+      meter.observe(undefined)
+      this.#gone.sent += meter.totals.sent
+      this.#gone.received += meter.totals.received
+      this.#meters.delete(keeper)
+    }
+  }
+
+  sessions(): readonly SessionStatus[] {
+    const { client } = this
+    const paths = client.paths.map((keeper) => pathStatus(keeper, this.#meterOf(keeper)))
+    const session = client.link.live?.session
+    const { datagramsOut = 0, datagramsIn = 0, datagramsDropped = 0 } = session?.counters ?? {}
+    return [
+      {
+        user: client.config.user,
+        peer: [...new Set(paths.map(({ endpoint }) => endpoint))].join(', ') || 'nowhere',
+        state: session === undefined ? 'down' : session.paths.length === 0 ? 'frozen' : 'up',
+        since: client.link.live?.since ?? null,
+        open: session?.openCount ?? 0,
+        sent_bytes: paths.reduce((all, { sent_bytes }) => all + sent_bytes, this.#gone.sent),
+        received_bytes: paths.reduce((all, { received_bytes }) => all + received_bytes, this.#gone.received),
+        datagrams_sent: datagramsOut,
+        datagrams_received: datagramsIn,
+        datagrams_dropped: datagramsDropped,
+        paths: withShares(paths),
+      },
+    ]
+  }
+
+  #meterOf(keeper: PathKeeper): PathMeter {
+    const meter = this.#meters.get(keeper) ?? new PathMeter()
+    this.#meters.set(keeper, meter)
+    return meter
+  }
+}
+
+function pathStatus(keeper: PathKeeper, meter: PathMeter): PathStatus {
+  const { config, path, live, attempts, connections, lastError } = keeper
+  meter.observe(path)
+  return {
+    name: keeper.name,
+    state: keeper.state,
+    role: keeper.role,
+    weight: keeper.weight,
+    endpoint: formatEndpoint(config.remote),
+    way: wayOf(config),
+    up_ms: path === undefined ? null : Math.round(keeper.upFor),
+    ...pathFigures(path, live, meter),
+    share: 0,
+    attempts,
+    connections,
+    last_error: errorStatus(lastError),
+    retry_ms: keeper.state === 'waiting' ? Math.round(keeper.retryIn) : null,
+    quota: null,
+  }
+}

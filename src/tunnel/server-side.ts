@@ -1,0 +1,125 @@
+import type { Path } from '../session/path.ts'
+import type { ServerConfig } from './config/types.ts'
+import type { Log } from './log.ts'
+import { PathMeter } from './path-meter.ts'
+import { pathFigures } from './path-status.ts'
+import { type Served, TunnelServer } from './server.ts'
+import type { Side } from './side.ts'
+import { type PathState, type PathStatus, type SessionStatus, withShares } from './status.ts'
+
+/** What the paths of one session carry, and what those carried that are gone. */
+interface SessionMeters {
+  readonly paths: Map<Path, PathMeter>
+  readonly gone: { sent: number; received: number }
+}
+
+/** A server, as the daemon sees it. */
+export class ServerSide implements Side {
+  readonly server: TunnelServer
+  readonly #meters = new Map<Served, SessionMeters>()
+
+  constructor(config: ServerConfig, log: Log) {
+    this.server = new TunnelServer(config, log)
+  }
+
+  get services() {
+    return this.server.services
+  }
+
+  get listening(): readonly string[] {
+    return this.server.addresses
+  }
+
+  get fingerprints(): readonly string[] {
+    return this.server.fingerprints
+  }
+
+  get handshakes(): Readonly<Record<string, number>> {
+    return this.server.guard.counters.toJSON()
+  }
+
+  start(): Promise<void> {
+    return this.server.start()
+  }
+
+  stop(drain: number): Promise<void> {
+    return this.server.stop(drain)
+  }
+
+  tick(now: number): void {
+    const served = new Set(this.server.sessions.values())
+    for (const gone of this.#meters.keys()) if (!served.has(gone)) this.#meters.delete(gone)
+    for (const one of served) {
+      const { paths, gone } = this.#metersOf(one)
+      for (const [path, meter] of paths) {
+        meter.tick(path, now)
+        if (path.state !== 'closed') continue
+        paths.delete(path)
+        gone.sent += meter.totals.sent
+        gone.received += meter.totals.received
+      }
+    }
+  }
+
+  sessions(): readonly SessionStatus[] {
+    return [...this.server.sessions.values()].map((served) => this.#sessionStatus(served))
+  }
+
+  /** The meters of a session, of all paths that it has now. */
+  #metersOf(served: Served): SessionMeters {
+    const found = this.#meters.get(served) ?? { paths: new Map(), gone: { sent: 0, received: 0 } }
+    this.#meters.set(served, found)
+    for (const path of served.live.session.paths) if (!found.paths.has(path)) found.paths.set(path, new PathMeter())
+    return found
+  }
+
+  #sessionStatus(served: Served): SessionStatus {
+    const { live, registered, since, addresses } = served
+    const { counters, openCount, paths } = live.session
+    const meters = this.#metersOf(served)
+    const statuses = paths.map((path) => pathStatus(path, served, meters.paths.get(path)!))
+    return {
+      user: registered.user,
+      peer: [...new Set(addresses.values())].join(', ') || 'nowhere',
+      state: paths.length === 0 ? 'frozen' : 'up',
+      since,
+      open: openCount,
+      sent_bytes: sum(statuses, 'sent_bytes') + meters.gone.sent,
+      received_bytes: sum(statuses, 'received_bytes') + meters.gone.received,
+      datagrams_sent: counters.datagramsOut,
+      datagrams_received: counters.datagramsIn,
+      datagrams_dropped: counters.datagramsDropped,
+      paths: withShares(statuses),
+    }
+  }
+}
+
+const sum = (paths: readonly PathStatus[], key: 'sent_bytes' | 'received_bytes'): number =>
+  paths.reduce((all, path) => all + path[key], 0)
+
+const STATES: Readonly<Record<Path['state'], PathState>> = {
+  open: 'up',
+  stalled: 'stalled',
+  closing: 'closing',
+  closed: 'stopped',
+}
+
+function pathStatus(path: Path, { live, addresses }: Served, meter: PathMeter): PathStatus {
+  meter.observe(path)
+  return {
+    name: `${path.id}`,
+    state: STATES[path.state],
+    role: path.role,
+    weight: path.weight,
+    endpoint: addresses.get(path) ?? path.name,
+    way: null,
+    up_ms: null,
+    ...pathFigures(path, live, meter),
+    share: 0,
+    attempts: 1,
+    connections: 1,
+    last_error: null,
+    retry_ms: null,
+    quota: null,
+  }
+}

@@ -4,11 +4,15 @@ import { check } from './tunnel/check.ts'
 import { client } from './tunnel/client.ts'
 import { init } from './tunnel/init.ts'
 import { passwd } from './tunnel/passwd.ts'
+import { paths } from './tunnel/paths.ts'
+import { ping } from './tunnel/ping.ts'
+import { reload } from './tunnel/reload.ts'
 import { server } from './tunnel/server.ts'
 import { status } from './tunnel/status.ts'
+import { stop } from './tunnel/stop.ts'
 
 /** Each is a file of its own, and begins to work where it is listed here. */
-const SUBCOMMANDS: readonly Command[] = [server, client, status, check, init, passwd]
+const SUBCOMMANDS: readonly Command[] = [server, client, status, paths, ping, reload, stop, check, init, passwd]
 
 export const command = defineCommand({
   name: 'tunnel',

@@ -14,7 +14,7 @@ const LEAST_FRAME = 64
 
 /** What has something to send, and where it goes: composes records and gives each to a path. */
 export class Output {
-  readonly #scheduler: Scheduler
+  #scheduler: Scheduler
   readonly #control: ControlQueue
   readonly #paths: ReadonlySet<Path>
   readonly #counters: SessionCounters
@@ -35,6 +35,11 @@ export class Output {
     this.#control = control
     this.#paths = paths
     this.#counters = counters
+  }
+
+  /** Who decides where the next record goes, from now on. */
+  set scheduler(scheduler: Scheduler) {
+    this.#scheduler = scheduler
   }
 
   /** It may have something to send. */

@@ -47,6 +47,9 @@ export interface PathCounters {
   stalls: number
 }
 
+/** Hears how long an answer took, in microseconds. */
+export type OnTrip = (rtt: number) => void
+
 /** One path of a session: what is on its way there, what came from there, and what is known of it. */
 export class Path implements PathInput {
   readonly id: number
@@ -77,6 +80,10 @@ export class Path implements PathInput {
   isWritable = true
   /** Octets that came and were not looked at. */
   inbox: Uint8Array[] = []
+  /** Who wants to know how long the next record's answer takes. */
+  asked: OnTrip[] = []
+  /** Whose answer has not come: to the record of that number. */
+  #trips: { readonly number: number; readonly sentAt: Micros; readonly onTrip: OnTrip }[] = []
   /** What another path is late with, or carries too. */
   #copies: Carried[] = []
   /** Of the weighted scheduler. */
@@ -335,8 +342,18 @@ export class Path implements PathInput {
     for (const item of this.#copies.splice(0)) lose(item)
   }
 
+  /** The next record is the question of all who asked. */
+  expectTrip(now: Micros): void {
+    for (const onTrip of this.asked) this.#trips.push({ number: this.counters.recordsOut, sentAt: now, onTrip })
+    this.asked = []
+  }
+
   /** Only what came back on the path itself tells its round trip; most is acknowledged sooner, on a faster one. */
   #onOwnAck(count: number, delay: number, now: Micros): void {
+    while (this.#trips.length > 0 && this.#trips[0]!.number < count) {
+      const { sentAt, onTrip } = this.#trips.shift()!
+      onTrip(now - sentAt)
+    }
     if (count <= this.#timed || this.counters.recordsOut - count >= SENT_TIMES) return
     this.#timed = count
     this.estimator.onRtt(now - this.#sentTimes[(count - 1) % SENT_TIMES]! - delay, now)

@@ -14,11 +14,11 @@ import {
   SESSION_WINDOW,
 } from './limits.ts'
 import { Output } from './output.ts'
-import { Path, type PathOptions } from './path.ts'
+import { type OnTrip, Path, type PathOptions } from './path.ts'
 import { PathBook } from './path-book.ts'
 import { PathReader } from './path-reader.ts'
 import type { RecordWriter } from './record-writer.ts'
-import { SCHEDULERS } from './schedulers/by-name.ts'
+import { SCHEDULERS, type SchedulerName } from './schedulers/by-name.ts'
 import type { PathEvent, SessionCounters, SessionLoad, SessionOptions } from './session-types.ts'
 import type { Stream, StreamOwner } from './stream.ts'
 import { encodeOpening, refuse, StreamTable } from './stream-table.ts'
@@ -140,6 +140,18 @@ export class Session implements StreamHost, Pollable {
     path.onClosed(reason)
   }
 
+  /** Asks the other side for an answer on that very path; `onTrip` hears how long it took, if one ever comes. */
+  ping(path: Path, onTrip: OnTrip): void {
+    path.asked.push(onTrip)
+    this.#work(false)
+  }
+
+  /** How paths are chosen from now on. */
+  setScheduler(name: SchedulerName): void {
+    this.#output.scheduler = SCHEDULERS[name]()
+    this.#work(false)
+  }
+
   /** What a path is for, from now on, on both sides; where both say something at once, the server's word stands. */
   setRole(path: Path, role: PathRole): void {
     path.role = role
@@ -202,7 +214,7 @@ export class Session implements StreamHost, Pollable {
     if (this.#isClosed) return NEVER
     let at = this.#output.pollAt()
     for (const path of this.#book.open) {
-      if (path.inbox.length > 0 || path.state === 'closed') return this.#now
+      if (path.inbox.length > 0 || path.asked.length > 0 || path.state === 'closed') return this.#now
       at = earliest(at, earliest(path.watchAt, this.#pingAt(path)))
     }
     return at
@@ -290,6 +302,10 @@ export class Session implements StreamHost, Pollable {
   /** Who is silent for too long, who is to be asked, and who is to go. */
   #watchPaths(now: Micros): void {
     for (const path of this.#book.open) {
+      if (path.asked.length > 0) {
+        path.expectTrip(now)
+        this.#output.say(path, ping, now)
+      }
       if (path.state === 'closing') {
         if (path.inFlight === 0 && path.isCloseHeard) this.#finishPath(path)
         else if (path.watchAt <= now) this.dropPath(path, 'removed, and the other side did not answer')

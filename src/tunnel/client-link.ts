@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { NetError } from '../base/errors.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
+import type { SchedulerName } from '../session/schedulers/by-name.ts'
 import type { SessionOptions } from '../session/session-types.ts'
 import { channelBinding } from '../transport/tls.ts'
 import { type ClientCredentials, passwordCredentials } from './auth/credentials.ts'
@@ -42,7 +43,7 @@ export interface Entered {
  * server has forgotten it, the next path begins another.
  */
 export class ClientLink {
-  readonly #options: ClientLinkOptions
+  #options: ClientLinkOptions
   readonly #credentials: ClientCredentials
   /** So that the server replaces our own old session, and nobody else's. */
   readonly #instance = randomBytes(16)
@@ -58,6 +59,12 @@ export class ClientLink {
 
   get live(): LiveSession | undefined {
     return this.#current?.live
+  }
+
+  /** How paths are chosen from now on. */
+  setScheduler(scheduler: SchedulerName): void {
+    this.#options = { ...this.#options, session: { ...this.#options.session, scheduler } }
+    this.live?.session.setScheduler(scheduler)
   }
 
   /** What the server allows, once it has said so. */

@@ -1,11 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import { TunnelClient } from './client.ts'
 import { formatEndpoint } from './config/addresses.ts'
-import type { ClientConfig } from './config/types.ts'
+import type { ConfigChanges } from './config/diff.ts'
+import type { ClientConfig, PathConfig, PathRole, TunnelConfig } from './config/types.ts'
 import type { Log } from './log.ts'
 import type { PathKeeper } from './path-keeper.ts'
 import { PathMeter } from './path-meter.ts'
 import { pathFigures, wayOf } from './path-status.ts'
-import type { Side } from './side.ts'
+import { applyList, applyServices, type Change } from './reload.ts'
+import { clientDefinition } from './service-definitions.ts'
+import type { LivePath, Side } from './side.ts'
 import { errorStatus, type PathStatus, type SessionStatus, withShares } from './status.ts'
 
 /** A client, as the daemon sees it. */
@@ -68,6 +72,49 @@ export class ClientSide implements Side {
         paths: withShares(paths),
       },
     ]
+  }
+
+  livePaths(): readonly LivePath[] {
+    return this.client.paths.flatMap(({ name, path, live }) =>
+      path === undefined || live === undefined ? [] : [{ name, path, live }],
+    )
+  }
+
+  /** What a path is for, and its share, until the daemon is started again. */
+  setPath(name: string, { role, weight }: { role: PathRole | undefined; weight: number | undefined }): void {
+    const keeper = this.client.path(name)
+    if (role !== undefined) keeper?.setRole(role)
+    if (weight !== undefined) keeper?.setWeight(weight)
+  }
+
+  async apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]> {
+    if (config.mode !== 'client' || changes.mode !== 'client') return []
+    const { client } = this
+    client.setConfig(config)
+    return [
+      ...(await applyList('path', changes.paths, {
+        name: ({ name }) => name,
+        add: (path) => client.addPath(path),
+        remove: ({ name }) => client.removePath(name),
+        change: (before, after) => this.#changePath(before, after),
+      })),
+      ...(await applyServices(client.services, changes.services, {
+        add: (service) => client.services.add(clientDefinition(service)),
+        drain: config.drain,
+      })),
+    ]
+  }
+
+  /** What needs no other connection is done in place; whether that was all. */
+  #changePath(before: PathConfig, after: PathConfig): boolean {
+    const { role, weight } = after
+    if (!isDeepStrictEqual({ ...before, role, weight }, after)) return false
+    if (this.client.path(after.name) === undefined) return false
+    this.setPath(after.name, {
+      role: role === before.role ? undefined : role,
+      weight: weight === before.weight ? undefined : weight,
+    })
+    return true
   }
 
   #meterOf(keeper: PathKeeper): PathMeter {

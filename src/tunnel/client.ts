@@ -64,6 +64,12 @@ export class TunnelClient {
     this.#watch = setInterval(() => this.#look(), LOOK)
   }
 
+  /** Another configuration for what begins from now on; what it says of lists is for others to do. */
+  setConfig(config: ClientConfig): void {
+    if (config.scheduler !== this.#config.scheduler) this.link.setScheduler(config.scheduler)
+    this.#config = config
+  }
+
   /** Adds a path to those that are kept alive. @throws {Error} when there is one of that name. */
   addPath(path: PathConfig): void {
     if (this.#keepers.has(path.name)) throw new Error(`there is a path "${path.name}" already`)

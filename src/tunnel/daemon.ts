@@ -1,9 +1,12 @@
 import { NetError } from '../base/errors.ts'
 import { ClientSide } from './client-side.ts'
+import { formatEndpoint } from './config/addresses.ts'
+import { diffConfig } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
-import type { ControlRequest } from './control-protocol.ts'
 import { ControlServer } from './control-server.ts'
+import { answerRequest } from './daemon-commands.ts'
 import { openLog } from './log.ts'
+import type { Change, ReloadReport } from './reload.ts'
 import { ServerSide } from './server-side.ts'
 import type { Services } from './services/services.ts'
 import type { Side } from './side.ts'
@@ -26,7 +29,11 @@ export class Daemon {
   readonly side: Side
   readonly log: DaemonLog
   readonly #since = Date.now()
-  readonly #config: TunnelConfig
+  readonly #load: () => TunnelConfig
+  #config: TunnelConfig
+  #restartNeeded: readonly string[] = []
+  /** Reloads happen one after the other. */
+  #reloading: Promise<unknown> = Promise.resolve()
   /** Resolves when it has been stopped. Rejects when it cannot go on: the server knows neither user nor password. */
   readonly ended: Promise<void>
   #end!: () => void
@@ -35,8 +42,9 @@ export class Daemon {
   #ticks: NodeJS.Timeout | undefined = undefined
   #stopping: Promise<void> | undefined = undefined
 
-  private constructor(config: TunnelConfig, log: DaemonLog) {
+  private constructor(config: TunnelConfig, load: () => TunnelConfig, log: DaemonLog) {
     this.#config = config
+    this.#load = load
     this.log = log
     let fail!: (error: Error) => void
     this.ended = new Promise((resolve, reject) => {
@@ -50,7 +58,7 @@ export class Daemon {
 
   /** Runs what a configuration says. @throws {NetError} when something of it cannot be had; nothing is left then. */
   static async start(config: TunnelConfig, options: DaemonOptions): Promise<Daemon> {
-    const daemon = new Daemon(config, options.log ?? (await openLog(config.log)))
+    const daemon = new Daemon(config, options.load, options.log ?? (await openLog(config.log)))
     try {
       await daemon.#start()
     } catch (error) {
@@ -83,9 +91,19 @@ export class Daemon {
       services: side.services.status().map(serviceRecord),
       refusals: side.services.refusals,
       handshakes: side.handshakes,
-      restart_needed: [],
+      restart_needed: this.#restartNeeded,
       warnings,
     }
+  }
+
+  /**
+   * Reads the configuration again, and does what it asks for without touching anything else.
+   * @throws what is wrong with it; nothing has changed then.
+   */
+  reload(): Promise<ReloadReport> {
+    const next = this.#reloading.then(() => this.#reload())
+    this.#reloading = next.catch(() => undefined)
+    return next
   }
 
   /** Takes nothing new, lets what is open end for so many milliseconds, and ends. A second call waits for the first. */
@@ -110,12 +128,45 @@ export class Daemon {
       // First, for it tells whether this daemon runs already; it answers once there is something to say.
       this.#control = await ControlServer.open(control, async (request) => {
         await beginning
-        return await this.#answer(request)
+        return await answerRequest(this, request)
       })
     }
     await this.side.start()
     begun()
     this.#ticks = setInterval(() => this.side.tick(performance.now()), TICK)
+  }
+
+  async #reload(): Promise<ReloadReport> {
+    if (this.#state !== 'running') throw new NetError('ERR_CLOSED', 'The daemon is about to end, and reads nothing more')
+    this.#state = 'reloading'
+    try {
+      const report = await this.#apply(this.#load())
+      for (const { kind, name, change, why } of report.changes) {
+        this.log[change === 'failed' ? 'warn' : 'info'](`reload: ${kind} ${change}`, { [kind]: name, why })
+      }
+      if (report.changes.length === 0) this.log.info('reload: nothing has changed')
+      for (const setting of report.restart_needed) this.log.warn('reload: needs a restart', { setting })
+      return report
+    } catch (error) {
+      this.log.error('reload: nothing was changed', { why: (error as Error).message })
+      throw error
+    } finally {
+      if (this.#state === 'reloading') this.#state = 'running'
+    }
+  }
+
+  async #apply(next: TunnelConfig): Promise<ReloadReport> {
+    const before = this.#config
+    const changes = diffConfig(before, next)
+    this.#restartNeeded = changes.restart
+    if (changes.restart.includes('mode')) return { changes: [], restart_needed: changes.restart }
+    const config = keeping(next, before, changes.restart)
+    const done = await this.side.apply(config, changes)
+    if (changes.settings.includes('log')) this.log.setLevel(config.log.level)
+    this.#config = withoutFailed(config, done)
+    for (const warning of next.warnings) if (!before.warnings.includes(warning)) this.log.warn(warning)
+    const settings = changes.settings.map((name): Change => ({ kind: 'setting', name, change: 'changed' }))
+    return { changes: [...done, ...settings], restart_needed: changes.restart }
   }
 
   async #stop(drain: number): Promise<void> {
@@ -125,27 +176,27 @@ export class Daemon {
     this.#control?.close()
     this.#end()
   }
-
-  async #answer({ command, ...args }: ControlRequest): Promise<unknown> {
-    switch (command) {
-      case 'hello':
-        return { name: this.#config.name, mode: this.#config.mode, pid: process.pid }
-      case 'status':
-        return this.status()
-      case 'stop':
-        void this.stop(numberOf(args, 'drain') ?? this.#config.drain)
-        return { open: this.side.sessions().reduce((all, { open }) => all + open, 0) }
-      default:
-        throw new NetError('EINVAL', `There is no command "${command}"`)
-    }
-  }
 }
 
-function numberOf(args: Readonly<Record<string, unknown>>, key: string): number | undefined {
-  const value = args[key]
-  if (value === undefined) return undefined
-  if (typeof value !== 'number' || !(value >= 0)) throw new NetError('EINVAL', `"${key}" is a number from 0 up`)
-  return value
+/** A configuration in which some settings are still as they were. */
+function keeping(next: TunnelConfig, before: TunnelConfig, settings: readonly string[]): TunnelConfig {
+  const old = Object.entries(before).filter(([key]) => settings.includes(key))
+  return { ...next, ...Object.fromEntries(old) }
+}
+
+/** As if what failed were not there: the next reload tries it again. */
+function withoutFailed(config: TunnelConfig, changes: readonly Change[]): TunnelConfig {
+  const isThere =
+    (kind: Change['kind']) =>
+    (name: string): boolean =>
+      !changes.some((one) => one.change === 'failed' && one.kind === kind && one.name === name)
+  const isService = isThere('service')
+  if (config.mode === 'client') {
+    const services = config.services.filter(({ name }) => isService(name))
+    return { ...config, services, paths: config.paths.filter(({ name }) => isThere('path')(name)) }
+  }
+  const listeners = config.listeners.filter((listener) => isThere('listener')(formatEndpoint(listener)))
+  return { ...config, listeners, services: config.services.filter(({ name }) => isService(name)) }
 }
 
 function serviceRecord(service: ReturnType<Services['status']>[number]): ServiceStatusRecord {

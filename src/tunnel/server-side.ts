@@ -1,10 +1,14 @@
 import type { Path } from '../session/path.ts'
-import type { ServerConfig } from './config/types.ts'
+import { formatEndpoint } from './config/addresses.ts'
+import type { ConfigChanges } from './config/diff.ts'
+import type { ServerConfig, TunnelConfig } from './config/types.ts'
 import type { Log } from './log.ts'
 import { PathMeter } from './path-meter.ts'
 import { pathFigures } from './path-status.ts'
+import { applyList, applyServices, type Change } from './reload.ts'
 import { type Served, TunnelServer } from './server.ts'
-import type { Side } from './side.ts'
+import { serverDefinition } from './service-definitions.ts'
+import type { LivePath, Side } from './side.ts'
 import { type PathState, type PathStatus, type SessionStatus, withShares } from './status.ts'
 
 /** What the paths of one session carry, and what those carried that are gone. */
@@ -65,6 +69,33 @@ export class ServerSide implements Side {
     return [...this.server.sessions.values()].map((served) => this.#sessionStatus(served))
   }
 
+  livePaths(): readonly LivePath[] {
+    return [...this.server.sessions.values()].flatMap(({ live, registered }) =>
+      live.session.paths.map((path) => ({ name: `${registered.user}/${path.id}`, path, live })),
+    )
+  }
+
+  async apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]> {
+    if (config.mode !== 'server' || changes.mode !== 'server') return []
+    const { server } = this
+    const { users, listeners } = changes
+    // First what may fail as a whole.
+    if (users.added.length + users.removed.length + users.changed.length > 0) await server.setUsers(config.users)
+    server.setConfig(config)
+    return [
+      ...(await applyList('user', users, { name: ({ name }) => name, add: done, remove: done })),
+      ...(await applyList('listener', listeners, {
+        name: formatEndpoint,
+        add: (listener) => server.addListener(listener),
+        remove: (listener) => server.removeListener(listener),
+      })),
+      ...(await applyServices(server.services, changes.services, {
+        add: (service) => server.services.add(serverDefinition(service)),
+        drain: config.drain,
+      })),
+    ]
+  }
+
   /** The meters of a session, of all paths that it has now. */
   #metersOf(served: Served): SessionMeters {
     const found = this.#meters.get(served) ?? { paths: new Map(), gone: { sent: 0, received: 0 } }
@@ -93,6 +124,8 @@ export class ServerSide implements Side {
     }
   }
 }
+
+const done = (): void => undefined
 
 const sum = (paths: readonly PathStatus[], key: 'sent_bytes' | 'received_bytes'): number =>
   paths.reduce((all, path) => all + path[key], 0)

@@ -5,7 +5,8 @@ import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
 import type { StreamHost } from '../session/stream-types.ts'
 import { channelBinding } from '../transport/tls.ts'
-import { Guard } from './auth/guard.ts'
+import type { ListenCounts } from '../transport/listen.ts'
+import { Guard, type GuardOptions } from './auth/guard.ts'
 import {
   type RegisteredSession,
   type SessionEnd,
@@ -13,7 +14,7 @@ import {
   SessionRegistry,
 } from './auth/session-registry.ts'
 import { UserStore } from './auth/users.ts'
-import type { ServerConfig } from './config/types.ts'
+import type { ListenerConfig, ServerConfig, ServerLimits, UserConfig } from './config/types.ts'
 import { performServerHandshake } from './handshake/perform.ts'
 import type { ServerHandshakeResult } from './handshake/server.ts'
 import type { SessionSecret } from './handshake/session-secret.ts'
@@ -27,6 +28,13 @@ import { Services } from './services/services.ts'
 const SILENCE = 15_000
 /** How often sessions without a path are looked at. */
 const LOOK = 1000
+
+const guardLimits = (limits: ServerLimits): GuardOptions => ({
+  maxHalfOpen: limits.halfOpen,
+  maxHalfOpenPerAddress: limits.halfOpenPerAddress,
+  rate: limits.connectionRate,
+  burst: limits.connectionBurst,
+})
 
 type Registered = RegisteredSession<SessionSecret>
 
@@ -58,13 +66,13 @@ export class TunnelServer {
     this.#config = config
     this.#log = log
     this.#budget = new Budget(config.budget)
-    const { allow, limits } = config
-    this.guard = new Guard({
-      ...(allow.length === 0 ? {} : { allow }),
-      maxHalfOpen: limits.halfOpen,
-    })
+    const { limits } = config
+    // Who may come in is decided at the door, before TLS.
+    this.guard = new Guard(guardLimits(limits))
+    const { maxSessions, maxSessionsPerUser } = limits
     this.registry = new SessionRegistry<SessionSecret>({
-      maxSessions: limits.maxSessions,
+      maxSessions,
+      maxSessionsPerUser,
       onEnded: (session, why) => this.#onEnded(session, why),
     })
     this.services = new Services({
@@ -101,6 +109,38 @@ export class TunnelServer {
       throw error
     }
     this.#watch = setInterval(() => this.#look(), LOOK)
+  }
+
+  /** Connections that were let in or turned away before the handshake, by reason. */
+  get doorCounts(): readonly ListenCounts[] {
+    return this.#door.counts
+  }
+
+  /** Another configuration for what begins from now on; what it says of lists is done by the methods below. */
+  setConfig(config: ServerConfig): void {
+    const { scheduler, allow, limits } = config
+    if (scheduler !== this.#config.scheduler) {
+      for (const { live } of this.sessions.values()) live.session.setScheduler(scheduler)
+    }
+    this.#config = config
+    this.#door.setAllow(allow)
+    this.guard.adjust(guardLimits(limits))
+    this.registry.adjust(limits)
+  }
+
+  /** @throws {NetError} as `PathDoor.add`. */
+  addListener(listener: ListenerConfig): Promise<void> {
+    return this.#door.add(listener, this.#config)
+  }
+
+  removeListener(listener: ListenerConfig): void {
+    this.#door.remove(listener)
+  }
+
+  /** Who may come in from now on; sessions of those whose password is worth nothing any more end. @throws {NetError} EINVAL */
+  async setUsers(users: readonly UserConfig[]): Promise<void> {
+    const revoked = new Set(await this.users.replace(users.map(userOptions)))
+    for (const registered of [...this.registry]) if (revoked.has(registered.user)) this.registry.end(registered)
   }
 
   /** Lets nobody in, lets what is open end for `drain` milliseconds, and ends. */

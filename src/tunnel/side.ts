@@ -1,5 +1,17 @@
+import type { Path } from '../session/path.ts'
+import type { ConfigChanges } from './config/diff.ts'
+import type { TunnelConfig } from './config/types.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Change } from './reload.ts'
 import type { Services } from './services/services.ts'
 import type { SessionStatus } from './status.ts'
+
+/** A path that is connected, by the name it has in the status. */
+export interface LivePath {
+  readonly name: string
+  readonly path: Path
+  readonly live: LiveSession
+}
 
 /** What a daemon needs of a tunnel's client or server, so that it need not know which of them it runs. */
 export interface Side {
@@ -15,4 +27,7 @@ export interface Side {
   /** An interval of the meters is over; `now` in milliseconds. */
   tick(now: number): void
   sessions(): readonly SessionStatus[]
+  livePaths(): readonly LivePath[]
+  /** Does what a new configuration asks for, and leaves alone what has not changed. */
+  apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]>
 }

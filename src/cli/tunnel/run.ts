@@ -43,7 +43,10 @@ export async function runDaemon(mode: 'server' | 'client', args: RunArgs, io: Io
 /** Does what signals ask for, until the end. */
 async function attend(daemon: Daemon, { drain }: RunArgs, io: Io, interrupt: Interrupt): Promise<number> {
   const onDump = (): void => daemon.log.info(`state ${JSON.stringify(daemon.status())}`)
+  // What came of it is in the log.
+  const onReload = (): void => void daemon.reload().catch(() => undefined)
   process.on('SIGUSR1', onDump)
+  process.on('SIGHUP', onReload)
   interrupt.onStatus(() => statusLine(daemon.status()))
   interrupt.onLeave(() => daemon.leave())
   const onStop = (): void => {
@@ -60,6 +63,7 @@ async function attend(daemon: Daemon, { drain }: RunArgs, io: Io, interrupt: Int
     throw error
   } finally {
     process.off('SIGUSR1', onDump)
+    process.off('SIGHUP', onReload)
     interrupt.signal.removeEventListener('abort', onStop)
   }
   io.output.record('summary', { status: daemon.status() })

@@ -124,7 +124,7 @@ export class Guard {
   /** By reason: `admitted`, `address`, `rate`, `half-open`, `displaced`, `ban`, `banned`, and each failure. */
   readonly counters = new Counters()
   readonly #isAllowed: (address: string) => boolean
-  readonly #limits: Required<Omit<GuardOptions, 'allow' | 'clock'>>
+  #limits: Required<Omit<GuardOptions, 'allow' | 'clock'>>
   readonly #clock: () => Micros
   readonly #records = new Map<string, Record>()
   readonly #bans = new Map<string, Ban>()
@@ -134,6 +134,11 @@ export class Guard {
     this.#isAllowed = allow === undefined ? () => true : networkMatcher(allow)
     this.#clock = clock
     this.#limits = { ...DEFAULTS, ...limits }
+  }
+
+  /** Other limits from now on; those that are not given stay. */
+  adjust(limits: Omit<GuardOptions, 'allow' | 'clock'>): void {
+    this.#limits = { ...this.#limits, ...limits }
   }
 
   /** Handshakes that are going on. */

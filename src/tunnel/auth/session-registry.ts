@@ -70,7 +70,7 @@ export class RegisteredSession<Secret> {
 export class SessionRegistry<Secret = unknown> implements Pollable {
   /** By reason: `created`, `joined`, `frozen`, `resumed`, `expired`, `replaced`, `ended`, and refusals `limit-…`, `path`. */
   readonly counters = new Counters()
-  readonly #options: Required<Omit<SessionRegistryOptions<Secret>, 'onEnded'>>
+  #options: Required<Omit<SessionRegistryOptions<Secret>, 'onEnded'>>
   readonly #onEnded: SessionRegistryOptions<Secret>['onEnded']
   readonly #sessions = new Map<string, RegisteredSession<Secret>>()
   readonly #frozen = new Set<RegisteredSession<Secret>>()
@@ -79,6 +79,11 @@ export class SessionRegistry<Secret = unknown> implements Pollable {
     const defaults = { maxSessions: 4096, maxSessionsPerUser: 64, clock: monotonicClock, random: randomBytes }
     this.#options = { ...defaults, ...options }
     this.#onEnded = onEnded
+  }
+
+  /** How many sessions there may be from now on; those that there are stay. */
+  adjust({ maxSessions, maxSessionsPerUser }: { maxSessions: number; maxSessionsPerUser: number }): void {
+    this.#options = { ...this.#options, maxSessions, maxSessionsPerUser }
   }
 
   get size(): number {

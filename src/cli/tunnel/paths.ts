@@ -1,0 +1,132 @@
+import { ROLES } from '../../tunnel/config/types.ts'
+import { type Args, defineCommand, type Flags, value } from '../command.ts'
+import { Exit, UsageError } from '../exit.ts'
+import type { Io } from '../io.ts'
+import { choice, INTERFACE, type Kind, TEXT } from '../kind.ts'
+import { formatMs, formatPercent, formatRate } from '../units.ts'
+import { DAEMON_FLAGS, findDaemon } from './find-daemon.ts'
+
+const WEIGHT: Kind<number> = {
+  placeholder: 'N',
+  expects: 'a number above 0',
+  parse: (text) => {
+    const weight = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
+    return weight > 0 ? weight : undefined
+  },
+}
+
+const SET = {
+  ...DAEMON_FLAGS,
+  role: value(choice(...ROLES), { summary: 'what it is for: backup carries only when there are no others' }),
+  weight: value(WEIGHT, { summary: 'its share with the scheduler weighted' }),
+} satisfies Flags
+
+const ADD = {
+  ...SET,
+  remote: value({ ...TEXT, placeholder: 'HOST:PORT' }, { summary: 'where the server listens' }),
+  proxy: value({ ...TEXT, placeholder: 'URL' }, { summary: 'what to go through: socks5://, http://, https://, tcp://' }),
+  local: value({ ...TEXT, placeholder: 'ADDR' }, { summary: 'the address to connect from' }),
+  interface: value(INTERFACE, { short: 'i', summary: 'the interface to connect through' }),
+} satisfies Flags
+
+const NAME = { name: 'NAME', summary: 'the path, as status names it', required: true } as const
+
+async function list(args: Args<typeof DAEMON_FLAGS>, io: Io): Promise<number> {
+  const { output } = io
+  const status = await (await findDaemon(args, io)).status()
+  for (const { user, paths } of status.sessions) {
+    for (const path of paths) {
+      const { name, state, role, srtt_ms, rate_in, rate_out, share, endpoint, last_error } = path
+      const figures = `${formatMs(srtt_ms ?? Number.NaN)}, ${formatRate(rate_in)} in, ${formatRate(rate_out)} out, ${formatPercent(share)}`
+      const whose = status.mode === 'server' ? `${user}/${name}` : name
+      const why = last_error === null ? '' : `; ${last_error.message}`
+      output.print(`${whose}  ${state}  ${role}  ${endpoint}  ${state === 'up' ? figures : `-${why}`}`)
+      output.record('path', { user, ...path })
+    }
+  }
+  return Exit.OK
+}
+
+const listCommand = defineCommand({
+  name: 'list',
+  group: 'Tunnel',
+  summary: 'one line for each path',
+  examples: [{ command: 'gotcp tunnel paths list', says: 'name, state, role, where to, round trip, rates, share' }],
+  flags: DAEMON_FLAGS,
+  run: list,
+})
+
+const add = defineCommand({
+  name: 'add',
+  group: 'Tunnel',
+  summary: 'give a running client one path more, until it ends',
+  description: 'What is to stay belongs into the file, and gotcp tunnel reload.',
+  examples: [
+    { command: 'gotcp tunnel paths add lte --remote vpn.example.org:7000 -i wwan0', says: 'by that interface' },
+    {
+      command: 'gotcp tunnel paths add relay --remote vpn.example.org:7000 --proxy socks5://10.0.0.1:1080 --role backup',
+      says: 'through a proxy, for when nothing else is left',
+    },
+  ],
+  flags: ADD,
+  positionals: [{ ...NAME, summary: 'what to call it' }],
+  async run(args, io) {
+    const { role, weight, remote, proxy, local, interface: device } = args
+    if (remote === undefined) throw new UsageError('--remote is missing: where the server listens')
+    const path = { name: args._[0], remote, role, weight, proxy, local, interface: device }
+    const daemon = await findDaemon(args, io)
+    const { added } = await daemon.ask<{ added: readonly string[] }>('paths-add', { path })
+    io.output.note(`${added.join(', ')} added; gotcp tunnel status says how it goes`)
+    io.output.record('paths', { added })
+    return Exit.OK
+  },
+})
+
+const remove = defineCommand({
+  name: 'remove',
+  group: 'Tunnel',
+  summary: 'take a path from a running client',
+  description: 'In good order: what is on its way arrives, and streams go on by the other paths.',
+  examples: [{ command: 'gotcp tunnel paths remove lte', says: 'until the client is started again' }],
+  flags: DAEMON_FLAGS,
+  positionals: [NAME],
+  async run(args, io) {
+    const { removed } = await (await findDaemon(args, io)).ask<{ removed: string }>('paths-remove', { name: args._[0] })
+    io.output.note(`${removed} removed`)
+    io.output.record('paths', { removed })
+    return Exit.OK
+  },
+})
+
+const set = defineCommand({
+  name: 'set',
+  group: 'Tunnel',
+  summary: 'change what a path of a running client is for',
+  examples: [
+    { command: 'gotcp tunnel paths set lte --role never', says: 'it stays up, and carries nothing' },
+    { command: 'gotcp tunnel paths set dsl --weight 3', says: 'three times the share, with the scheduler weighted' },
+  ],
+  flags: SET,
+  positionals: [NAME],
+  async run(args, io) {
+    const { role, weight } = args
+    if (role === undefined && weight === undefined) throw new UsageError('nothing to set; give --role or --weight')
+    await (await findDaemon(args, io)).ask('paths-set', { name: args._[0], role, weight })
+    io.output.note(`${args._[0]} set`)
+    io.output.record('paths', { set: args._[0], role: role ?? null, weight: weight ?? null })
+    return Exit.OK
+  },
+})
+
+export const paths = defineCommand({
+  name: 'paths',
+  group: 'Tunnel',
+  summary: "list, add, remove or change a running tunnel's paths",
+  examples: [
+    { command: 'gotcp tunnel paths', says: 'one line for each' },
+    { command: 'gotcp tunnel paths set lte --role backup', says: 'only when the others are gone' },
+  ],
+  flags: DAEMON_FLAGS,
+  subcommands: [listCommand, add, remove, set],
+  run: list,
+})

@@ -1,0 +1,110 @@
+import { NetError } from '../base/errors.ts'
+import { ClientSide } from './client-side.ts'
+import { type PathRole, ROLES } from './config/types.ts'
+import type { ControlRequest } from './control-protocol.ts'
+import type { Daemon } from './daemon.ts'
+import type { LivePath } from './side.ts'
+import { readPaths } from './read-paths.ts'
+
+type Arguments = Readonly<Record<string, unknown>>
+type DaemonCommand = (daemon: Daemon, args: Arguments) => unknown
+
+/** Milliseconds that an answer to a ping is waited for. */
+const PING_PATIENCE = 5000
+const MAX_WEIGHT = 1_000_000
+
+/** What a daemon does when it is asked on its control socket. */
+const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
+  /** Whether it lives, and who it is. */
+  hello: ({ config: { name, mode } }) => ({ name, mode, pid: process.pid }),
+  status: (daemon) => daemon.status(),
+  reload: (daemon) => daemon.reload(),
+  /** Begins to end; the answer comes at once. */
+  stop: (daemon, args) => {
+    const drain = numberOf(args, 'drain', Number.MAX_SAFE_INTEGER)
+    const open = daemon.side.sessions().reduce((all, session) => all + session.open, 0)
+    void daemon.stop(drain)
+    return { open }
+  },
+  'paths-add': ({ side, config, log }, { path }) => {
+    if (typeof path !== 'object' || path === null) throw invalid('"path" is a mapping, as in the file of a client')
+    const client = clientOf(side)
+    const paths = readPaths(path as Arguments, config.file)
+    const taken = paths.find(({ name }) => client.client.path(name) !== undefined)
+    if (taken !== undefined) throw invalid(`There is a path "${taken.name}" already`)
+    for (const each of paths) client.client.addPath(each)
+    log.info('path added', { path: paths.map(({ name }) => name).join(', ') })
+    return { added: paths.map(({ name }) => name) }
+  },
+  'paths-remove': ({ side, log }, args) => {
+    const { client, name } = pathOf(side, args)
+    client.client.removePath(name)
+    log.info('path removed', { path: name })
+    return { removed: name }
+  },
+  'paths-set': ({ side, log }, args) => {
+    const { client, name } = pathOf(side, args)
+    const role = roleOf(args)
+    const weight = numberOf(args, 'weight', MAX_WEIGHT)
+    if (weight === 0) throw invalid('"weight" is above 0; "role": "never" keeps a path out of use')
+    client.setPath(name, { role, weight })
+    log.info('path set', { path: name, role, weight })
+    return { path: name }
+  },
+  /** One round trip on each path, or on one; `rtt_ms` is null where no answer came in time. */
+  ping: async ({ side }, args) => {
+    const all = side.livePaths()
+    const wanted = args['path'] === undefined ? all : all.filter(({ name }) => name === args['path'])
+    if (wanted.length === 0 && args['path'] === undefined) throw new NetError('ENOTCONN', 'No path is up')
+    if (wanted.length === 0) throw new NetError('ENOTCONN', `No path "${args['path']}" is up`)
+    const patience = numberOf(args, 'timeout', PING_PATIENCE) ?? PING_PATIENCE
+    return await Promise.all(wanted.map((path) => roundTrip(path, patience)))
+  },
+}
+
+/** @throws {NetError} what the asker is told; its code says of which kind it is. */
+export async function answerRequest(daemon: Daemon, { command, ...args }: ControlRequest): Promise<unknown> {
+  if (!Object.hasOwn(COMMANDS, command)) {
+    throw invalid(`There is no command "${command}"; there are ${Object.keys(COMMANDS).join(', ')}`)
+  }
+  return await COMMANDS[command]!(daemon, args)
+}
+
+function roundTrip({ name, path, live }: LivePath, patience: number) {
+  return new Promise<{ path: string; rtt_ms: number | null }>((resolve) => {
+    const timer = setTimeout(() => resolve({ path: name, rtt_ms: null }), patience)
+    live.session.ping(path, (rtt) => {
+      clearTimeout(timer)
+      resolve({ path: name, rtt_ms: rtt / 1000 })
+    })
+  })
+}
+
+function clientOf(side: Daemon['side']): ClientSide {
+  if (side instanceof ClientSide) return side
+  throw invalid('A server has the paths that its clients make; ask the client')
+}
+
+function pathOf(side: Daemon['side'], { name }: Arguments) {
+  const client = clientOf(side)
+  if (typeof name !== 'string') throw invalid('"name" is the name of a path')
+  if (client.client.path(name) !== undefined) return { client, name }
+  const names = client.client.paths.map((path) => path.name).join(', ')
+  throw invalid(`There is no path "${name}"${names === '' ? '' : `; there are ${names}`}`)
+}
+
+function roleOf({ role }: Arguments): PathRole | undefined {
+  if (role === undefined || ROLES.includes(role as PathRole)) return role as PathRole | undefined
+  throw invalid(`"role" is one of ${ROLES.join(', ')}`)
+}
+
+function numberOf(args: Arguments, key: string, most: number): number | undefined {
+  const value = args[key]
+  if (value === undefined) return undefined
+  if (typeof value !== 'number' || !(value >= 0 && value <= most)) {
+    throw invalid(`"${key}" is a number from 0 to ${most}`)
+  }
+  return value
+}
+
+const invalid = (text: string): NetError => new NetError('EINVAL', text)

@@ -3,8 +3,8 @@ import { ClientSide } from './client-side.ts'
 import { type PathRole, ROLES } from './config/types.ts'
 import type { ControlRequest } from './control-protocol.ts'
 import type { Daemon } from './daemon.ts'
-import type { LivePath } from './side.ts'
 import { readPaths } from './read-paths.ts'
+import type { LivePath } from './side.ts'
 
 type Arguments = Readonly<Record<string, unknown>>
 type DaemonCommand = (daemon: Daemon, args: Arguments) => unknown

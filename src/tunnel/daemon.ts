@@ -137,7 +137,8 @@ export class Daemon {
   }
 
   async #reload(): Promise<ReloadReport> {
-    if (this.#state !== 'running') throw new NetError('ERR_CLOSED', 'The daemon is about to end, and reads nothing more')
+    if (this.#state !== 'running')
+      throw new NetError('ERR_CLOSED', 'The daemon is about to end, and reads nothing more')
     this.#state = 'reloading'
     try {
       const report = await this.#apply(this.#load())

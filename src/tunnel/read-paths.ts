@@ -14,7 +14,9 @@ export function readPaths(path: Readonly<Record<string, unknown>>, file: string)
     return config.mode === 'client' ? config.paths : []
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const problems = error.problems.map(({ key, text: what }) => `${key.replace(/^paths\[0\]\.?/, '') || 'path'}: ${what}`)
+    const problems = error.problems.map(
+      ({ key, text: what }) => `${key.replace(/^paths\[0\]\.?/, '') || 'path'}: ${what}`,
+    )
     throw new NetError('ERR_CONFIG', `Cannot use that path: ${problems.join('; ')}`)
   }
 }

@@ -4,8 +4,8 @@ import { Budget } from '../session/budget.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
 import type { StreamHost } from '../session/stream-types.ts'
-import { channelBinding } from '../transport/tls.ts'
 import type { ListenCounts } from '../transport/listen.ts'
+import { channelBinding } from '../transport/tls.ts'
 import { Guard, type GuardOptions } from './auth/guard.ts'
 import {
   type RegisteredSession,

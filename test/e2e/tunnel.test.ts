@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { connected, exchange } from '../tunnel/daemon-pair.ts'
 import { type Ended, MAIN, Running, records } from './command.ts'
 
 const PASSWORD = 'corvus-7-secret'
@@ -122,18 +123,59 @@ ${extra}`,
     assert.ok(!existsSync(join(folder, 'client.sock')) && !existsSync(join(folder, 'server.sock')))
   })
 
-  it('ends at once when it is told twice', async () => {
-    const { client, port } = await pair()
+  it('is asked and told by commands', async () => {
+    const { client, port, serverPort } = await pair()
+    const control = ['--control', join(folder, 'client.sock')]
+    const socket = await connected(port)
+    assert.equal(await exchange(socket, 'first'), 'first')
+
+    const pinged = await run('ping', ...control, '-n', '2', '--interval', '0.01')
+    assert.equal(pinged.code, 0)
+    assert.match(pinged.stdout.toString(), /^one: seq=1 time=[\d.]+ ms\ntwo: seq=1 time=/)
+    assert.match(pinged.stdout.toString(), /--- two: 2 sent, 2 answered, 0% lost\nround trip min\/avg\/max = /)
+
+    const added = await run('paths', 'add', 'three', '--remote', `127.0.0.1:${serverPort}`, ...control, '--json')
+    assert.deepEqual(records(added)[0]!['added'], ['three'])
+    await client.until(/path is up path=three/)
+    assert.equal((await run('paths', 'remove', 'one', ...control)).code, 0)
+    assert.equal((await run('paths', 'set', 'three', '--role', 'never', ...control)).code, 0)
+    const listed = (await run('paths', 'list', ...control)).stdout.toString()
+    assert.match(listed, /^two {2}up {2}backup .*\nthree {2}up {2}never /)
+    const wrong = await run('paths', 'remove', 'one', ...control)
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /There is no path "one"; there are two, three/)
+    assert.equal(await exchange(socket, 'second'), 'second')
+
+    clientFile(serverPort, { extra: 'log: debug' })
+    const reloaded = await run('reload', ...control)
+    assert.equal(reloaded.stdout.toString(), 'setting log changed\n')
+    clientFile(serverPort, { extra: 'lag: debug' })
+    client.child.kill('SIGHUP')
+    await client.until(/reload: nothing was changed why=.*lag/)
+
+    const stopped = await run('stop', ...control, '--drain', '0')
+    assert.equal(stopped.code, 0)
+    assert.match(stopped.stderr, /1 open; waiting for them to end\nstopped\n/)
+    assert.equal((await client.ended).code, 0)
+    const nobody = await run('status', ...control)
+    assert.equal(nobody.code, 1)
+    assert.match(nobody.stderr, /No daemon answers at .*client\.sock: there is no such socket/)
+  })
+
+  it('comes back by itself when the server was killed', async () => {
+    const { server, client, port, serverPort } = await pair()
     const socket = await connected(port)
     assert.equal(await exchange(socket, 'hello'), 'hello')
-    socket.on('error', () => undefined)
-    client.child.kill('SIGINT')
-    await client.until(/1 open/)
-    client.child.kill('SIGINT')
-    const { code, stderr } = await client.ended
-    assert.equal(code, 130)
-    assert.match(stderr, /leaving at once/)
-    assert.ok(!existsSync(join(folder, 'client.sock')))
+    const isReset = new Promise<void>((resolve) => socket.on('error', () => undefined).on('close', () => resolve()))
+    server.child.kill('SIGKILL')
+    await server.ended
+    assert.ok(existsSync(join(folder, 'server.sock')))
+    await daemon('server', serverFile(serverPort))
+    await isReset
+    await client.until(/session has begun(.*\n)*.*session has begun/)
+    const again = await connected(port)
+    assert.equal(await exchange(again, 'again'), 'again')
+    again.destroy()
   })
 
   it('ends with 1 and the reason when the server knows neither user nor password', async () => {
@@ -145,27 +187,23 @@ ${extra}`,
     for (const text of [ended.stderr, server.stderr]) assert.doesNotMatch(text, /wrong-guess|corvus/)
   })
 
-  it('keeps trying when nobody is there, and says so', async () => {
+  it('keeps trying when nobody is there, says so, and runs once', async () => {
     const { running: client } = await daemon('client', clientFile(1))
     await client.until(/cannot connect a path path=one .*nothing listens there/)
     const { code, stdout } = await run('status', '--control', join(folder, 'client.sock'))
     assert.equal(code, 1)
     assert.match(stdout.toString(), /state: (down, tried again in|connecting)/)
     assert.match(stdout.toString(), /last error: .*nothing listens there/)
-  })
-
-  it('says which daemon runs already, and refuses the file of the other side', async () => {
-    const { running } = await daemon('client', clientFile(1))
     const again = await run('client', '-c', join(folder, 'client.yaml'))
     assert.equal(again.code, 2)
-    assert.match(again.stderr, new RegExp(`the daemon "client" \\(pid ${running.child.pid}\\) runs already`))
+    assert.match(again.stderr, new RegExp(`the daemon "client" \\(pid ${client.child.pid}\\) runs already`))
     const other = await run('server', '-c', join(folder, 'client.yaml'))
     assert.equal(other.code, 2)
     assert.match(other.stderr, /is a client's configuration; gotcp tunnel client -c/)
   })
 
-  it('writes its whole state to the log on SIGUSR1, a line of it on SIGQUIT, and no secret ever', async () => {
-    const { server, client } = await pair()
+  it('writes its state to the log on SIGUSR1 and SIGQUIT, no secret ever, and ends at once when told twice', async () => {
+    const { server, client, port } = await pair()
     for (const each of [server, client]) {
       each.child.kill('SIGUSR1')
       await each.until(/info state \{.*\}\n/)
@@ -174,8 +212,15 @@ ${extra}`,
       each.child.kill('SIGQUIT')
       await each.until(/paths? up, 0 open; /)
     }
-    client.child.kill('SIGTERM')
-    await client.ended
+    const socket = await connected(port)
+    socket.on('error', () => undefined)
+    assert.equal(await exchange(socket, 'hello'), 'hello')
+    client.child.kill('SIGINT')
+    await client.until(/1 open/)
+    client.child.kill('SIGINT')
+    assert.equal((await client.ended).code, 130)
+    assert.match(client.stderr, /leaving at once/)
+    assert.ok(!existsSync(join(folder, 'client.sock')))
     for (const each of [server, client]) assert.doesNotMatch(each.stderr + each.stdout, /corvus/)
   })
 })
@@ -186,27 +231,3 @@ interface Start {
 }
 
 const portOf = (address: string): number => Number(/:(\d+)$/.exec(address)![1])
-
-function connected(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-    socket.once('connect', () => resolve(socket))
-    socket.once('error', reject)
-  })
-}
-
-/** Says something and hears as much. */
-function exchange(socket: Socket, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let heard = ''
-    const onData = (part: Buffer): void => {
-      heard += part
-      if (heard.length < text.length) return
-      socket.off('data', onData)
-      resolve(heard)
-    }
-    socket.on('data', onData)
-    socket.once('close', () => reject(new Error('closed')))
-    socket.write(text)
-  })
-}

@@ -24,7 +24,10 @@ const SET = {
 const ADD = {
   ...SET,
   remote: value({ ...TEXT, placeholder: 'HOST:PORT' }, { summary: 'where the server listens' }),
-  proxy: value({ ...TEXT, placeholder: 'URL' }, { summary: 'what to go through: socks5://, http://, https://, tcp://' }),
+  proxy: value(
+    { ...TEXT, placeholder: 'URL' },
+    { summary: 'what to go through: socks5://, http://, https://, tcp://' },
+  ),
   local: value({ ...TEXT, placeholder: 'ADDR' }, { summary: 'the address to connect from' }),
   interface: value(INTERFACE, { short: 'i', summary: 'the interface to connect through' }),
 } satisfies Flags
@@ -64,7 +67,8 @@ const add = defineCommand({
   examples: [
     { command: 'gotcp tunnel paths add lte --remote vpn.example.org:7000 -i wwan0', says: 'by that interface' },
     {
-      command: 'gotcp tunnel paths add relay --remote vpn.example.org:7000 --proxy socks5://10.0.0.1:1080 --role backup',
+      command:
+        'gotcp tunnel paths add relay --remote vpn.example.org:7000 --proxy socks5://10.0.0.1:1080 --role backup',
       says: 'through a proxy, for when nothing else is left',
     },
   ],
@@ -123,10 +127,10 @@ export const paths = defineCommand({
   group: 'Tunnel',
   summary: "list, add, remove or change a running tunnel's paths",
   examples: [
-    { command: 'gotcp tunnel paths', says: 'one line for each' },
+    { command: 'gotcp tunnel paths', says: 'one line for each; the same as gotcp tunnel paths list' },
     { command: 'gotcp tunnel paths set lte --role backup', says: 'only when the others are gone' },
   ],
-  flags: DAEMON_FLAGS,
+  flags: {},
   subcommands: [listCommand, add, remove, set],
-  run: list,
+  run: (args, io) => list({ ...args, config: undefined, control: undefined }, io),
 })

@@ -16,7 +16,10 @@ const LOOK = 100
 async function run(args: Args<typeof FLAGS>, io: Io): Promise<number> {
   const { output } = io
   const daemon = await findDaemon(args, io)
-  const { open } = await daemon.ask<{ open: number }>('stop', args.drain === undefined ? {} : { drain: args.drain * 1000 })
+  const { open } = await daemon.ask<{ open: number }>(
+    'stop',
+    args.drain === undefined ? {} : { drain: args.drain * 1000 },
+  )
   if (open > 0) output.note(`${open} open; waiting for them to end`)
   return await withInterrupt(io, async ({ signal }) => {
     while (await lives(daemon)) await sleep(LOOK, undefined, { signal })

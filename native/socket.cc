@@ -4,8 +4,12 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <string>
 
 namespace gotcp {
 namespace {
@@ -73,6 +77,24 @@ Napi::Value SetOption(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), status == 0 ? 0 : -errno);
 }
 
+// sendDatagram(path, bytes): one datagram to a Unix socket, which a leading @ names in the abstract namespace; 0 or -errno
+Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) return Napi::Number::New(env, -EINVAL);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  if (path[0] == '@') address.sun_path[0] = 0;
+  const socklen_t length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return Napi::Number::New(env, -errno);
+  const ssize_t sent = sendto(fd.get(), bytes.Data(), bytes.ByteLength(), MSG_NOSIGNAL,
+                              reinterpret_cast<sockaddr*>(&address), length);
+  return Napi::Number::New(env, sent < 0 ? -errno : 0);
+}
+
 }  // namespace
 
 void DefineSocket(Napi::Env env, Napi::Object exports) {
@@ -80,6 +102,7 @@ void DefineSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("holdPort", Napi::Function::New<HoldPort>(env));
   exports.Set("releasePort", Napi::Function::New<ReleasePort>(env));
   exports.Set("openStream", Napi::Function::New<OpenStream>(env));
+  exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env));
   exports.Set("getOption", Napi::Function::New<GetOption>(env));
   exports.Set("setOption", Napi::Function::New<SetOption>(env));
 }

@@ -117,6 +117,8 @@ export interface NativeAddon {
   releasePort(descriptor: number): void
   /** A TCP socket, neither bound nor connected: its descriptor, which the caller owns. */
   openStream(ipv6: boolean): number
+  /** One datagram to a Unix socket, which a leading `@` names in the abstract namespace; 0 or a negative errno. */
+  sendDatagram(path: string, bytes: Uint8Array): number
   getOption(descriptor: number, level: number, name: number, target: Uint8Array): number
   setOption(descriptor: number, level: number, name: number, value: Uint8Array): number
   /** The wall clock, in microseconds since 1970: the one that frames are stamped with. */

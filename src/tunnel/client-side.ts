@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Session } from '../session/session.ts'
 import { TunnelClient } from './client.ts'
 import { formatEndpoint } from './config/addresses.ts'
 import type { ConfigChanges } from './config/diff.ts'
 import type { ClientConfig, PathConfig, PathRole, TunnelConfig } from './config/types.ts'
 import type { Log } from './log.ts'
 import type { PathKeeper } from './path-keeper.ts'
-import { PathMeter } from './path-meter.ts'
+import { addTotals, noTotals, PathMeter, type UserTotals } from './path-meter.ts'
 import { pathFigures, wayOf } from './path-status.ts'
 import { applyList, applyServices, type Change } from './reload.ts'
 import { clientDefinition } from './service-definitions.ts'
@@ -18,9 +19,11 @@ export class ClientSide implements Side {
   readonly listening: readonly string[] = []
   readonly fingerprints: readonly string[] = []
   readonly handshakes: Readonly<Record<string, number>> = {}
+  readonly connections: Readonly<Record<string, number>> = {}
   readonly #meters = new Map<PathKeeper, PathMeter>()
-  /** What paths carried that are no more. */
-  readonly #gone = { sent: 0, received: 0 }
+  /** Of paths and sessions that are no more. */
+  readonly #gone = noTotals()
+  #session: Session | undefined = undefined
 
   /** `onRefused` hears that the server would not have us before there ever was a session. */
   constructor(config: ClientConfig, log: Log, onRefused: (error: Error) => void) {
@@ -41,13 +44,13 @@ export class ClientSide implements Side {
   }
 
   tick(now: number): void {
+    this.#noteSession()
     const keepers = new Set(this.client.paths)
     for (const keeper of keepers) this.#meterOf(keeper).tick(keeper.path, now)
     for (const [keeper, meter] of this.#meters) {
       if (keepers.has(keeper)) continue
       meter.observe(undefined)
-      this.#gone.sent += meter.totals.sent
-      this.#gone.received += meter.totals.received
+      addTotals(this.#gone, meter.totals)
       this.#meters.delete(keeper)
     }
   }
@@ -85,6 +88,30 @@ export class ClientSide implements Side {
     const keeper = this.client.path(name)
     if (role !== undefined) keeper?.setRole(role)
     if (weight !== undefined) keeper?.setWeight(weight)
+  }
+
+  get budget(): number {
+    return this.client.budget.left
+  }
+
+  totals(): ReadonlyMap<string, UserTotals> {
+    this.#noteSession()
+    const all = { ...this.#gone }
+    addTotals(all, this.#session?.counters ?? {})
+    for (const keeper of this.client.paths) {
+      const meter = this.#meterOf(keeper)
+      meter.observe(keeper.path)
+      addTotals(all, meter.totals)
+    }
+    return new Map([[this.client.config.user, all]])
+  }
+
+  /** Another session has begun: what the last one did is remembered. */
+  #noteSession(): void {
+    const session = this.client.link.live?.session
+    if (session === this.#session) return
+    addTotals(this.#gone, this.#session?.counters ?? {})
+    this.#session = session
   }
 
   async apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]> {

@@ -17,6 +17,8 @@ const LOOK = 1000
 export class TunnelClient {
   readonly services: Services
   readonly link: ClientLink
+  /** The memory of all windows. */
+  readonly budget: Budget
   /** The server would not have us before there ever was a session: nothing mends that but another configuration. */
   onRefused: ((error: Error) => void) | undefined = undefined
   #hasBegun = false
@@ -33,11 +35,12 @@ export class TunnelClient {
     this.#log = log
     this.#dialer = new PathDialer(config)
     this.services = new Services({ onProblem: (name, error) => log.warn(error.message, { service: name }) })
-    const { user, password, scheduler, window, streamWindow, budget } = config
+    const { user, password, scheduler, window, streamWindow } = config
+    this.budget = new Budget(config.budget)
     this.link = new ClientLink({
       user,
       password,
-      session: { scheduler, window, streamWindow, budget: new Budget(budget) },
+      session: { scheduler, window, streamWindow, budget: this.budget },
       onBegin: (live) => this.#onBegin(live),
       onEnd: (live, reason) => this.#onEnd(live, reason),
     })

@@ -6,6 +6,8 @@ import type { TunnelConfig } from './config/types.ts'
 import { ControlServer } from './control-server.ts'
 import { answerRequest } from './daemon-commands.ts'
 import { openLog } from './log.ts'
+import type { Health, MetricsServer } from './metrics.ts'
+import { Notifier } from './notify.ts'
 import type { Change, ReloadReport } from './reload.ts'
 import { ServerSide } from './server-side.ts'
 import type { Services } from './services/services.ts'
@@ -39,6 +41,8 @@ export class Daemon {
   #end!: () => void
   #state: DaemonState = 'running'
   #control: ControlServer | undefined = undefined
+  #metrics: MetricsServer | undefined = undefined
+  readonly #notifier = new Notifier()
   #ticks: NodeJS.Timeout | undefined = undefined
   #stopping: Promise<void> | undefined = undefined
 
@@ -74,7 +78,7 @@ export class Daemon {
 
   status(): TunnelStatus {
     const { side } = this
-    const { name, mode, file, scheduler, metrics, warnings } = this.#config
+    const { name, mode, file, scheduler, warnings } = this.#config
     return {
       name,
       mode,
@@ -84,7 +88,7 @@ export class Daemon {
       since: this.#since,
       scheduler,
       control: this.#control?.path ?? null,
-      metrics: metrics === undefined ? null : `${metrics.host}:${metrics.port}`,
+      metrics: this.#metrics?.address ?? null,
       listening: side.listening,
       fingerprints: side.fingerprints,
       sessions: side.sessions(),
@@ -115,6 +119,13 @@ export class Daemon {
   /** What must not be left behind when the process leaves at once. */
   leave(): void {
     this.#control?.close()
+    this.#metrics?.close()
+  }
+
+  /** Whether it does what it is for: a client when a path is up, a server as long as it lets paths in. */
+  health(): Health {
+    const up = this.side.livePaths().filter(({ path }) => path.state === 'open').length
+    return { isUp: this.#config.mode === 'server' ? this.#state !== 'draining' : up > 0, paths_up: up }
   }
 
   async #start(): Promise<void> {
@@ -131,8 +142,11 @@ export class Daemon {
         return await answerRequest(this, request)
       })
     }
+    // Before the tunnel, for what cannot be had must leave nothing behind.
+    await this.#serveMetrics(this.#config.metrics)
     await this.side.start()
     begun()
+    this.#notifier.ready(`${this.#config.mode} ${this.#config.name}`)
     this.#ticks = setInterval(() => this.side.tick(performance.now()), TICK)
   }
 
@@ -140,6 +154,7 @@ export class Daemon {
     if (this.#state !== 'running')
       throw new NetError('ERR_CLOSED', 'The daemon is about to end, and reads nothing more')
     this.#state = 'reloading'
+    this.#notifier.reloading()
     try {
       const report = await this.#apply(this.#load())
       for (const { kind, name, change, why } of report.changes) {
@@ -152,7 +167,10 @@ export class Daemon {
       this.log.error('reload: nothing was changed', { why: (error as Error).message })
       throw error
     } finally {
-      if (this.#state === 'reloading') this.#state = 'running'
+      if (this.#state === 'reloading') {
+        this.#state = 'running'
+        this.#notifier.ready(`${this.#config.mode} ${this.#config.name}`)
+      }
     }
   }
 
@@ -164,17 +182,49 @@ export class Daemon {
     const config = keeping(next, before, changes.restart)
     const done = await this.side.apply(config, changes)
     if (changes.settings.includes('log')) this.log.setLevel(config.log.level)
-    this.#config = withoutFailed(config, done)
+    const failed = changes.settings.includes('metrics') ? await this.#moveMetrics(config.metrics) : []
+    this.#config = withoutFailed(config, [...done, ...failed])
     for (const warning of next.warnings) if (!before.warnings.includes(warning)) this.log.warn(warning)
-    const settings = changes.settings.map((name): Change => ({ kind: 'setting', name, change: 'changed' }))
-    return { changes: [...done, ...settings], restart_needed: changes.restart }
+    const settings = changes.settings
+      .filter((name) => !failed.some((one) => one.name === name))
+      .map((name): Change => ({ kind: 'setting', name, change: 'changed' }))
+    return { changes: [...done, ...settings, ...failed], restart_needed: changes.restart }
+  }
+
+  async #serveMetrics(place: TunnelConfig['metrics']): Promise<void> {
+    if (place === undefined) return
+    const [{ MetricsServer }, { metricsRegistry }] = await Promise.all([
+      import('./metrics.ts'),
+      import('./metric-families.ts'),
+    ])
+    const { side } = this
+    const registry = metricsRegistry(() => ({
+      status: this.status(),
+      totals: side.totals(),
+      connections: side.connections,
+      budget: side.budget,
+    }))
+    this.#metrics = await MetricsServer.open(place, registry, () => this.health())
+  }
+
+  /** Serves metrics elsewhere, or nowhere; what failed. */
+  async #moveMetrics(place: TunnelConfig['metrics']): Promise<readonly Change[]> {
+    this.#metrics?.close()
+    this.#metrics = undefined
+    try {
+      await this.#serveMetrics(place)
+      return []
+    } catch (error) {
+      return [{ kind: 'setting', name: 'metrics', change: 'failed', why: (error as Error).message }]
+    }
   }
 
   async #stop(drain: number): Promise<void> {
     this.#state = 'draining'
+    this.#notifier.stopping()
     await this.side.stop(drain)
     clearInterval(this.#ticks)
-    this.#control?.close()
+    this.leave()
     this.#end()
   }
 }
@@ -191,13 +241,14 @@ function withoutFailed(config: TunnelConfig, changes: readonly Change[]): Tunnel
     (kind: Change['kind']) =>
     (name: string): boolean =>
       !changes.some((one) => one.change === 'failed' && one.kind === kind && one.name === name)
+  const metrics = isThere('setting')('metrics') ? config.metrics : undefined
   const isService = isThere('service')
   if (config.mode === 'client') {
     const services = config.services.filter(({ name }) => isService(name))
-    return { ...config, services, paths: config.paths.filter(({ name }) => isThere('path')(name)) }
+    return { ...config, metrics, services, paths: config.paths.filter(({ name }) => isThere('path')(name)) }
   }
   const listeners = config.listeners.filter((listener) => isThere('listener')(formatEndpoint(listener)))
-  return { ...config, listeners, services: config.services.filter(({ name }) => isService(name)) }
+  return { ...config, metrics, listeners, services: config.services.filter(({ name }) => isService(name)) }
 }
 
 function serviceRecord(service: ReturnType<Services['status']>[number]): ServiceStatusRecord {

@@ -10,7 +10,21 @@ export interface PathTotals {
   stalls: number
 }
 
+/** The same of all that a user does, and datagrams. */
+export interface UserTotals extends PathTotals {
+  datagramsOut: number
+  datagramsIn: number
+  datagramsDropped: number
+}
+
 const nothing = (): PathTotals => ({ sent: 0, received: 0, recordsOut: 0, recordsIn: 0, reinjected: 0, stalls: 0 })
+
+export const noTotals = (): UserTotals => ({ ...nothing(), datagramsOut: 0, datagramsIn: 0, datagramsDropped: 0 })
+
+/** Adds to `totals` what is in `more` under the same names. */
+export function addTotals(totals: UserTotals, more: Partial<UserTotals>): void {
+  for (const key of Object.keys(totals) as (keyof UserTotals)[]) totals[key] += more[key] ?? 0
+}
 
 /** Adds up what one path of the configuration carries, whichever connection it has, and how fast that is now. */
 export class PathMeter {

@@ -3,7 +3,7 @@ import { formatEndpoint } from './config/addresses.ts'
 import type { ConfigChanges } from './config/diff.ts'
 import type { ServerConfig, TunnelConfig } from './config/types.ts'
 import type { Log } from './log.ts'
-import { PathMeter } from './path-meter.ts'
+import { addTotals, noTotals, PathMeter, type UserTotals } from './path-meter.ts'
 import { pathFigures } from './path-status.ts'
 import { applyList, applyServices, type Change } from './reload.ts'
 import { type Served, TunnelServer } from './server.ts'
@@ -14,13 +14,15 @@ import { type PathState, type PathStatus, type SessionStatus, withShares } from 
 /** What the paths of one session carry, and what those carried that are gone. */
 interface SessionMeters {
   readonly paths: Map<Path, PathMeter>
-  readonly gone: { sent: number; received: number }
+  readonly gone: UserTotals
 }
 
 /** A server, as the daemon sees it. */
 export class ServerSide implements Side {
   readonly server: TunnelServer
   readonly #meters = new Map<Served, SessionMeters>()
+  /** Of sessions that are over, by user. */
+  readonly #past = new Map<string, UserTotals>()
 
   constructor(config: ServerConfig, log: Log) {
     this.server = new TunnelServer(config, log)
@@ -51,16 +53,14 @@ export class ServerSide implements Side {
   }
 
   tick(now: number): void {
-    const served = new Set(this.server.sessions.values())
-    for (const gone of this.#meters.keys()) if (!served.has(gone)) this.#meters.delete(gone)
-    for (const one of served) {
+    this.#forgetEnded()
+    for (const one of this.server.sessions.values()) {
       const { paths, gone } = this.#metersOf(one)
       for (const [path, meter] of paths) {
         meter.tick(path, now)
         if (path.state !== 'closed') continue
         paths.delete(path)
-        gone.sent += meter.totals.sent
-        gone.received += meter.totals.received
+        addTotals(gone, meter.totals)
       }
     }
   }
@@ -96,9 +96,49 @@ export class ServerSide implements Side {
     ]
   }
 
+  get budget(): number {
+    return this.server.budget.left
+  }
+
+  get connections(): Readonly<Record<string, number>> {
+    const sum: Record<string, number> = {}
+    for (const counts of this.server.doorCounts) {
+      for (const [what, count] of Object.entries(counts)) sum[what] = (sum[what] ?? 0) + count
+    }
+    return sum
+  }
+
+  totals(): ReadonlyMap<string, UserTotals> {
+    this.#forgetEnded()
+    const all = new Map([...this.#past].map(([user, totals]) => [user, { ...totals }]))
+    for (const served of this.server.sessions.values()) addOf(all, served.registered.user, this.#sessionTotals(served))
+    return all
+  }
+
+  /** What sessions did that are over is remembered for their users. */
+  #forgetEnded(): void {
+    const all = new Set(this.server.sessions.values())
+    for (const served of this.#meters.keys()) {
+      if (all.has(served)) continue
+      addOf(this.#past, served.registered.user, this.#sessionTotals(served))
+      this.#meters.delete(served)
+    }
+  }
+
+  #sessionTotals(served: Served): UserTotals {
+    const { paths, gone } = this.#metersOf(served)
+    const all = { ...gone }
+    addTotals(all, served.live.session.counters)
+    for (const [path, meter] of paths) {
+      meter.observe(path)
+      addTotals(all, meter.totals)
+    }
+    return all
+  }
+
   /** The meters of a session, of all paths that it has now. */
   #metersOf(served: Served): SessionMeters {
-    const found = this.#meters.get(served) ?? { paths: new Map(), gone: { sent: 0, received: 0 } }
+    const found = this.#meters.get(served) ?? { paths: new Map(), gone: noTotals() }
     this.#meters.set(served, found)
     for (const path of served.live.session.paths) if (!found.paths.has(path)) found.paths.set(path, new PathMeter())
     return found
@@ -123,6 +163,12 @@ export class ServerSide implements Side {
       paths: withShares(statuses),
     }
   }
+}
+
+function addOf(all: Map<string, UserTotals>, user: string, more: UserTotals): void {
+  const totals = all.get(user) ?? noTotals()
+  all.set(user, totals)
+  addTotals(totals, more)
 }
 
 const done = (): void => undefined

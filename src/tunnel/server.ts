@@ -56,7 +56,8 @@ export class TunnelServer {
   users!: UserStore
   readonly registry: SessionRegistry<SessionSecret>
   readonly #log: Log
-  readonly #budget: Budget
+  /** The memory of all windows. */
+  readonly budget: Budget
   readonly #byHost = new Map<StreamHost, Served>()
   #config: ServerConfig
   #door!: PathDoor
@@ -65,7 +66,7 @@ export class TunnelServer {
   constructor(config: ServerConfig, log: Log) {
     this.#config = config
     this.#log = log
-    this.#budget = new Budget(config.budget)
+    this.budget = new Budget(config.budget)
     const { limits } = config
     // Who may come in is decided at the door, before TLS.
     this.guard = new Guard(guardLimits(limits))
@@ -187,7 +188,7 @@ export class TunnelServer {
       scheduler,
       window,
       streamWindow,
-      budget: this.#budget,
+      budget: this.budget,
       maxStreams,
       firstWindow,
       credit: registered.clientCredit,

@@ -2,6 +2,7 @@ import type { Path } from '../session/path.ts'
 import type { ConfigChanges } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
 import type { LiveSession } from './live-session.ts'
+import type { UserTotals } from './path-meter.ts'
 import type { Change } from './reload.ts'
 import type { Services } from './services/services.ts'
 import type { SessionStatus } from './status.ts'
@@ -28,6 +29,12 @@ export interface Side {
   tick(now: number): void
   sessions(): readonly SessionStatus[]
   livePaths(): readonly LivePath[]
+  /** What each user has carried since the start. */
+  totals(): ReadonlyMap<string, UserTotals>
+  /** Octets that windows may still grow by, of all sessions together. */
+  readonly budget: number
+  /** Connections before the handshake, by what came of them; empty for a client. */
+  readonly connections: Readonly<Record<string, number>>
   /** Does what a new configuration asks for, and leaves alone what has not changed. */
   apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]>
 }

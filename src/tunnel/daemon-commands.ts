@@ -1,13 +1,25 @@
 import { NetError } from '../base/errors.ts'
 import { ClientSide } from './client-side.ts'
-import { type PathRole, ROLES } from './config/types.ts'
+import { type PathRole, ROLES, type TunnelConfig } from './config/types.ts'
 import type { ControlRequest } from './control-protocol.ts'
-import type { Daemon } from './daemon.ts'
+import type { Log } from './log.ts'
 import { readPaths } from './read-paths.ts'
-import type { LivePath } from './side.ts'
+import type { ReloadReport } from './reload.ts'
+import type { LivePath, Side } from './side.ts'
+import type { TunnelStatus } from './status.ts'
+
+/** What commands need of a daemon. */
+interface Commanded {
+  readonly config: TunnelConfig
+  readonly side: Side
+  readonly log: Log
+  status(): TunnelStatus
+  reload(): Promise<ReloadReport>
+  stop(drain?: number): Promise<void>
+}
 
 type Arguments = Readonly<Record<string, unknown>>
-type DaemonCommand = (daemon: Daemon, args: Arguments) => unknown
+type DaemonCommand = (daemon: Commanded, args: Arguments) => unknown
 
 /** Milliseconds that an answer to a ping is waited for. */
 const PING_PATIENCE = 5000
@@ -63,7 +75,7 @@ const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
 }
 
 /** @throws {NetError} what the asker is told; its code says of which kind it is. */
-export async function answerRequest(daemon: Daemon, { command, ...args }: ControlRequest): Promise<unknown> {
+export async function answerRequest(daemon: Commanded, { command, ...args }: ControlRequest): Promise<unknown> {
   if (!Object.hasOwn(COMMANDS, command)) {
     throw invalid(`There is no command "${command}"; there are ${Object.keys(COMMANDS).join(', ')}`)
   }
@@ -80,12 +92,12 @@ function roundTrip({ name, path, live }: LivePath, patience: number) {
   })
 }
 
-function clientOf(side: Daemon['side']): ClientSide {
+function clientOf(side: Side): ClientSide {
   if (side instanceof ClientSide) return side
   throw invalid('A server has the paths that its clients make; ask the client')
 }
 
-function pathOf(side: Daemon['side'], { name }: Arguments) {
+function pathOf(side: Side, { name }: Arguments) {
   const client = clientOf(side)
   if (typeof name !== 'string') throw invalid('"name" is the name of a path')
   if (client.client.path(name) !== undefined) return { client, name }

@@ -197,7 +197,7 @@ describe('gotcp tunnel', () => {
   it('alone says what it needs', async () => {
     const { code, stderr } = await gotcp('tunnel')
     assert.equal(code, 2)
-    assert.match(stderr, /^gotcp: tunnel needs one of check, init/)
+    assert.match(stderr, /^gotcp: tunnel needs one of server, client, status/)
   })
 })
 

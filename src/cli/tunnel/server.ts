@@ -10,7 +10,7 @@ not change; SIGTERM and Ctrl-C let open streams end, a second one ends at once; 
 JSON, Ctrl-\\ one line of it.`,
   examples: [
     { command: 'gotcp tunnel server -c server.yaml', says: 'prints what the other side needs to come in' },
-    { command: 'kill -HUP $(pidof -s node)', says: 'the same as gotcp tunnel reload' },
+    { command: 'gotcp tunnel server -c server.yaml --drain 60', says: 'open streams have a minute after Ctrl-C' },
   ],
   flags: RUN_FLAGS,
   run: (args, io) => runDaemon('server', args, io),

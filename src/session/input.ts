@@ -147,7 +147,8 @@ export class Input implements FrameSink {
   }
 
   onStop(id: number, code: number): void {
-    this.#stream(id)?.onStop(code)
+    if (isFlowId(id)) this.#note('stream-number-wrong')
+    else this.#stream(id)?.onStop(code)
   }
 
   onStream(id: number, offset: number, bytes: Uint8Array, isEnd: boolean): void {

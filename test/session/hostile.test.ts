@@ -47,6 +47,7 @@ describe('a peer that breaks the protocol', () => {
     ['numbers a stream from too far', 'stream-number-wrong', [open(4 * 65_538)]],
     ['numbers a stream with the largest number there is', 'stream-number-wrong', [open(2 ** 53 - 4)]],
     ['sends octets on a flow', 'stream-number-wrong', [stream(2, 0, 5)]],
+    ['stops a flow', 'stream-number-wrong', [{ type: 'STOP', id: 2, code: 0 }]],
     ['sends a datagram on a stream', 'stream-number-wrong', [datagram(0)]],
     ['sends beyond the credit of a stream', 'stream-credit-exceeded', [stream(0, STREAM_WINDOW, 1)]],
     ['ends a stream beyond its credit', 'stream-credit-exceeded', [stream(0, 2 ** 52, 0, true)]],

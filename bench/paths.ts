@@ -9,6 +9,9 @@ const MIB = 1_048_576
 interface Cell {
   readonly title: string
   readonly lines: readonly LineSettings[]
+  /** Mbit/s at a constant rate; as fast as can be when absent. */
+  readonly mbit?: number
+  readonly scheduler?: string
 }
 
 const line = (mbit: number, rtt: number, loss = 0): LineSettings => ({ mbit, rtt, loss })
@@ -22,6 +25,23 @@ const CELLS: readonly Cell[] = [
   { title: '20/20 + 5/300', lines: [line(20, 20), line(5, 300)] },
   { title: '80/10 + 20/80, 0.1 %', lines: [line(80, 10), line(20, 80, 0.1)] },
   { title: '2 x 50/20, 1 %', lines: [line(50, 20, 1), line(50, 20, 1)] },
+]
+
+/** From the line's start, which is a second or two before the flow's. */
+const HOLE = '6s down'
+const MENDED = `${HOLE},9s up`
+
+/** A line falls silent: how long the receiver gets nothing. */
+const FAULTS: readonly Cell[] = [
+  { title: 'bulk, 2 x 50/20', lines: [{ ...line(50, 20), at: HOLE }, line(50, 20)] },
+  { title: '10 Mbit/s, 50/20 + 50/40', lines: [{ ...line(50, 20), at: HOLE }, line(50, 40)], mbit: 10 },
+  {
+    title: '10 Mbit/s, redundant',
+    lines: [{ ...line(50, 20), at: HOLE }, line(50, 40)],
+    mbit: 10,
+    scheduler: 'redundant',
+  },
+  { title: 'bulk, 2 x 50/20, mended after 3 s', lines: [{ ...line(50, 20), at: MENDED }, line(50, 20)] },
 ]
 
 const SUBJECTS = ['best alone', 'kernel MPTCP', 'gotcp'] as const
@@ -45,13 +65,14 @@ export async function comparePaths(args: readonly string[]): Promise<void> {
     cells: { type: 'string' },
     only: { type: 'string', default: SUBJECTS.join(',') },
     windows: { type: 'string', default: '8,1' },
+    faults: { type: 'boolean', default: false },
     runs: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '12' },
   })
   const ms = positive('seconds', flags.seconds) * 1000
   const runs = positive('runs', flags.runs)
   const wanted = flags.cells?.split(';').map((title) => title.trim())
-  const cells = CELLS.filter(({ title }) => wanted?.includes(title) ?? true)
+  const cells = (flags.faults ? FAULTS : CELLS).filter(({ title }) => wanted?.includes(title) ?? true)
   const subjects = SUBJECTS.filter((subject) => flags.only.split(',').includes(subject))
   await withRig(Ways.HOSTS, async (lab) => {
     const ways = new Ways(lab)
@@ -62,14 +83,16 @@ export async function comparePaths(args: readonly string[]): Promise<void> {
         const taken = new Map<Subject, Taken[]>(subjects.map((subject) => [subject, []]))
         for (let run = 0; run < runs; run++) {
           for (const subject of subjects) {
-            const result = await measure(ways, cell, subject, { ms, mbit: 0, window })
+            const { mbit = 0, scheduler = 'aggregate' } = cell
+            const result = await measure(ways, cell, subject, { ms, mbit, window, scheduler })
             console.error(`bench: ${cell.title}, ${subject}: ${JSON.stringify(result)}`)
             taken.get(subject)!.push(result)
           }
         }
         const words = subjects.map((subject) => {
           const mbps = median(taken.get(subject)!.map((result) => result.mbps))
-          return `${subject} ${mbps.toFixed(1)} (${Math.round((100 * mbps) / sum)} %)`
+          const gap = median(taken.get(subject)!.map((result) => result.gap))
+          return `${subject} ${mbps.toFixed(1)} (${Math.round((100 * mbps) / sum)} %), gap ${Math.round(gap)} ms`
         })
         console.log(`${window / MIB} MiB, ${cell.title}: of ${sum} Mbit/s ${words.join(', ')}`)
       }

@@ -23,9 +23,9 @@ export class PathDialer {
   /** @throws {NetError} that says which hop failed, and why. */
   async dial(path: PathConfig, { signal, timeout }: DialLimits): Promise<Duplex> {
     const { host, port } = path.remote
-    const { local, interface: device, proxy } = path
+    const { local, interface: device, proxy, via } = path
     const began = performance.now()
-    const socket = await dialPath({ host, port, local, interface: device, proxy, signal, timeout })
+    const socket = await dialPath({ host, port, local, interface: device, proxy, via, signal, timeout })
     if (!path.tls) return socket
     const left = Math.max(1, timeout - (performance.now() - began))
     return await secureClient(socket, {

@@ -1,77 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
-import { TunnelClient } from '../../src/tunnel/client.ts'
-import { parseConfig } from '../../src/tunnel/config/parse.ts'
-import type { ClientConfig, ServerConfig } from '../../src/tunnel/config/types.ts'
-import { silent } from '../../src/tunnel/log.ts'
-import { TunnelServer } from '../../src/tunnel/server.ts'
+import { connect, createServer } from 'node:net'
+import { describe, it } from 'node:test'
+import { below, seededRng } from '../../src/base/rng.ts'
+import { until, World } from './world.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gotcp-tunnel-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
-
-const echo = async (): Promise<Server> => {
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on('error', () => undefined)
-    socket.pipe(socket)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
-}
-
-const portOf = (server: Server): number => (server.address() as AddressInfo).port
-
-const serverConfig = (backend: number, extra = ''): ServerConfig =>
-  parseConfig(
-    `
-mode: server
-listen: ["127.0.0.1:0"]
-state: ${folder}
-users: [{ name: ada, password: secret }]
-services: [{ name: web, type: tcp, connect: "127.0.0.1:${backend}" }]
-${extra}`,
-    { file: join(folder, 'server.yaml') },
-  ) as ServerConfig
-
-const clientConfig = (remote: string, paths: number, extra = ''): ClientConfig =>
-  parseConfig(
-    `
-mode: client
-user: ada
-password: secret
-paths: [${Array.from({ length: paths }, (_, i) => `{ name: p${i}, remote: "${remote}" }`).join(', ')}]
-services: [{ name: web, type: tcp, listen: "127.0.0.1:0" }]
-${extra}`,
-    { file: join(folder, 'client.yaml') },
-  ) as ClientConfig
-
-/** A tunnel to a server that echoes, with so many paths. */
-async function tunnel(paths: number) {
-  const backend = await echo()
-  const server = new TunnelServer(serverConfig(portOf(backend)), silent)
-  await server.start()
-  const client = new TunnelClient(clientConfig(server.addresses[0]!, paths), silent)
-  await client.start()
-  await until(() => client.paths.every(({ state }) => state === 'up'))
-  const [, port] = /:(\d+)$/.exec(client.services.status()[0]!.listening!)!
-  const close = async (): Promise<void> => {
-    await client.stop(0)
-    await server.stop(0)
-    backend.close()
-  }
-  return { server, client, port: Number(port), close }
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tries = 0; !done(); tries++) {
-    assert.ok(tries < 1000, 'it takes too long')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
+const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Sends octets and ends; what came back. */
 function roundTrip(port: number, bytes: Buffer): Promise<Buffer> {
@@ -85,38 +19,105 @@ function roundTrip(port: number, bytes: Buffer): Promise<Buffer> {
   })
 }
 
-const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+async function withWorld(paths: number, body: (world: World) => Promise<void>, options = {}): Promise<void> {
+  const world = await World.create(paths, options)
+  try {
+    await body(world)
+  } finally {
+    await world.close()
+  }
+}
 
 describe('a tunnel', () => {
   for (const paths of [1, 3]) {
-    it(`carries connections over ${paths} path(s), every octet`, async () => {
-      const { port, close } = await tunnel(paths)
-      const bytes = randomBytes(8_000_000)
-      const all = await Promise.all([
-        roundTrip(port, bytes),
-        roundTrip(port, Buffer.from('hello')),
-        roundTrip(port, bytes),
-      ])
-      await close()
-      assert.equal(digest(all[0]), digest(bytes))
-      assert.equal(all[1].toString(), 'hello')
-      assert.equal(digest(all[2]), digest(bytes))
-    })
+    it(`carries connections over ${paths} path(s), every octet`, () =>
+      withWorld(paths, async ({ port }) => {
+        const bytes = randomBytes(4_000_000)
+        const [first, hello, second] = await Promise.all([
+          roundTrip(port, bytes),
+          roundTrip(port, Buffer.from('hello')),
+          roundTrip(port, bytes),
+        ])
+        assert.equal(digest(first), digest(bytes))
+        assert.equal(hello.toString(), 'hello')
+        assert.equal(digest(second), digest(bytes))
+      }))
   }
 
-  it('goes on when all paths are cut, and comes back', async () => {
-    const { port, client, server, close } = await tunnel(2)
-    const socket = connect({ port, host: '127.0.0.1' })
-    const answer = (): Promise<string> => new Promise((resolve) => socket.once('data', (bytes) => resolve(`${bytes}`)))
-    socket.write('before')
-    assert.equal(await answer(), 'before')
-    const [served] = server.sessions.values()
-    for (const path of served!.live.session.paths) served!.live.session.dropPath(path, 'cut')
-    await until(() => client.paths.every(({ connections }) => connections === 2))
-    socket.write('after')
-    assert.equal(await answer(), 'after')
-    assert.equal(server.sessions.size, 1)
-    socket.destroy()
-    await close()
+  it('loses nothing when either side closes at once after its last octet', () => {
+    const bytes = randomBytes(300_000)
+    // It says all it has and ends, whatever it is told.
+    const backend = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.end(bytes)
+      socket.resume()
+    })
+    return withWorld(
+      4,
+      async ({ port }) => {
+        for (let i = 0; i < 50; i++) {
+          const chunks: Buffer[] = []
+          const socket = connect(port, '127.0.0.1')
+          for await (const chunk of socket) chunks.push(chunk as Buffer)
+          assert.equal(digest(Buffer.concat(chunks)), digest(bytes), `transfer ${i}`)
+        }
+      },
+      { backend },
+    )
   })
+
+  it('goes on when all paths are cut, in the same session', () =>
+    withWorld(2, async ({ port, client, server, relays }) => {
+      const socket = connect({ port, host: '127.0.0.1' })
+      const answer = (): Promise<string> =>
+        new Promise((resolve) => socket.once('data', (bytes) => resolve(`${bytes}`)))
+      socket.write('before')
+      assert.equal(await answer(), 'before')
+      for (const relay of relays) relay.cut()
+      await until(() => client.paths.every(({ connections, state }) => connections === 2 && state === 'up'))
+      socket.write('after')
+      assert.equal(await answer(), 'after')
+      assert.equal(server.sessions.size, 1)
+      socket.destroy()
+    }))
+
+  it('leaves a silent path for another, and takes it again when it speaks', () =>
+    withWorld(2, async ({ port, client, relays }) => {
+      const bytes = randomBytes(1_000_000)
+      relays[0]!.silence(true)
+      assert.equal(digest(await roundTrip(port, bytes)), digest(bytes))
+      await until(() => client.path('p0')!.state !== 'up')
+      relays[0]!.silence(false)
+      await until(() => client.path('p0')!.state === 'up')
+    }))
+
+  const runs = Number(process.env['GOTCP_FAULT_RUNS'] ?? 6)
+  for (let seed = 1; seed <= runs; seed++) {
+    it(`loses and doubles nothing whatever happens to its paths, seed ${seed}`, () => {
+      const rng = seededRng(seed)
+      return withWorld(1 + below(rng, 4), async ({ port, relays }) => {
+        let isOver = false
+        const trouble = async (): Promise<void> => {
+          while (!isOver) {
+            await new Promise((resolve) => setTimeout(resolve, 20 + below(rng, 100)))
+            const relay = relays[below(rng, relays.length)]!
+            if (below(rng, 3) === 0) relay.cut()
+            else relay.silence(below(rng, 3) === 0)
+          }
+          for (const relay of relays) relay.silence(false)
+        }
+        const troubled = trouble()
+        // Silence is ended some time, else nothing would.
+        const calm = setTimeout(() => {
+          isOver = true
+        }, 1500)
+        const all = Array.from({ length: 4 }, () => randomBytes(200_000 + below(rng, 2_000_000)))
+        const back = await Promise.all(all.map((bytes) => roundTrip(port, bytes)))
+        isOver = true
+        clearTimeout(calm)
+        await troubled
+        for (const [i, bytes] of all.entries()) assert.equal(digest(back[i]!), digest(bytes))
+      })
+    })
+  }
 })

@@ -89,7 +89,7 @@ export class PathEstimator {
 
   /** How long the path may be silent with something in flight. */
   get stallTime(): number {
-    return Math.max(2 * this.srtt + 4 * this.rttvar, LEAST_STALL)
+    return Math.max(Math.ceil(2 * this.srtt + 4 * this.rttvar), LEAST_STALL)
   }
 
   /** When `octets` more would have arrived, in microseconds from now, with `inFlight` before them. */

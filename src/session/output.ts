@@ -1,5 +1,5 @@
 import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
-import type { Carried } from './carried.ts'
+import type { Carried, SentRecord } from './carried.ts'
 import type { ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import { MAX_RECORD, QUANTUM, REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
@@ -297,21 +297,26 @@ export class Output {
     this.#hurryAt = NEVER
     if (this.#willing.length < 2) return
     for (const path of this.#willing) {
-      const record = path.oldest
-      if (record === undefined || record.isGivenUp) continue
-      const span = record.items.find((item) => item instanceof StreamSpan && this.#holdsUp(item))
-      if (span === undefined) continue
       const { srtt, rttvar } = path.estimator
-      const at = addMicros(record.sentAt, 1.5 * srtt + 4 * rttvar)
-      if (at > now) this.#hurryAt = earliest(this.#hurryAt, at)
-      else this.#hurryOn(span as StreamSpan, path, now)
+      const patience = Math.ceil(1.5 * srtt + 4 * rttvar)
+      path.findSent((record) => this.#isAwaited(record, path, patience, now))
     }
     this.#sendCopies(now)
   }
 
-  #hurryOn(span: StreamSpan, path: Path, now: Micros): void {
+  /** Sends a record's octets once more if a stream waits for them, and it is late; false when those behind it may be late, too. */
+  #isAwaited(record: SentRecord, path: Path, patience: number, now: Micros): boolean {
+    const at = addMicros(record.sentAt, patience)
+    const span = record.items.find((item) => item instanceof StreamSpan && this.#holdsUp(item))
+    if (span === undefined) return at > now
+    if (at > now) this.#hurryAt = earliest(this.#hurryAt, at)
+    else this.#hurryOn(span as StreamSpan, path, now - record.sentAt)
+    return true
+  }
+
+  #hurryOn(span: StreamSpan, path: Path, late: number): void {
     if (this.#hurried + span.octets > this.#counters.octetsOut * REINJECT_SHARE + REINJECT_EXTRA) return
-    const other = this.#sooner(path, now)
+    const other = this.#sooner(span, path, late)
     if (other === undefined) return
     span.isHurried = true
     this.#hurried += span.octets
@@ -326,9 +331,17 @@ export class Output {
     return isFull || this.#credit.sent >= this.#credit.limit
   }
 
-  #sooner(path: Path, now: Micros): Path | undefined {
-    const there = path.estimator.srtt
-    return this.#willing.find((other) => other !== path && hasRoom(other, now) && other.estimator.srtt < there)
+  /** Who is late by so much may be as late again: the path on which it is there first, if that is sooner. */
+  #sooner({ octets }: StreamSpan, path: Path, late: number): Path | undefined {
+    let best: Path | undefined
+    let bestAt = late
+    for (const other of this.#willing) {
+      const at = other.estimator.arrival(other.inFlight, octets)
+      if (other === path || !other.isWritable || at >= bestAt) continue
+      best = other
+      bestAt = at
+    }
+    return best
   }
 
   /** Acknowledgements that this record may carry: of its own path, and of paths that are slower. */

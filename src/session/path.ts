@@ -168,9 +168,13 @@ export class Path implements PathInput {
     return this.counters.recordsOut
   }
 
-  /** The oldest record that has no acknowledgement and was not given up. */
-  get oldest(): SentRecord | undefined {
-    return this.#sent[this.#head]
+  /** The first record of which this is true, of those that have no acknowledgement and were not given up. */
+  findSent(test: (record: SentRecord) => boolean): SentRecord | undefined {
+    for (let i = this.#head; i < this.#sent.length; i++) {
+      const record = this.#sent[i]!
+      if (!record.isGivenUp && test(record)) return record
+    }
+    return undefined
   }
 
   /** It carries this as well, as soon as it has room. */
@@ -279,7 +283,7 @@ export class Path implements PathInput {
   /** When one should go on this very path: once in half a round trip, so that nobody takes it for dead for another's sake. */
   get ackHereAt(): Micros {
     if (this.#asked <= this.#ackedHere || this.state === 'closed') return NEVER
-    return addMicros(this.#ackedHereAt, this.estimator.srtt / 2)
+    return addMicros(this.#ackedHereAt, Math.ceil(this.estimator.srtt / 2))
   }
 
   /** Puts the acknowledgement of what came on this path in a record of `carrier`, when there is news. */

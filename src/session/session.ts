@@ -204,7 +204,7 @@ export class Session implements StreamHost, Pollable {
     try {
       this.#pollOnce(now)
     } finally {
-      // What a user's handler throws is the caller's; the session goes on.
+      // What a handler throws is the caller's; the session goes on.
       this.#isPolling = false
     }
   }
@@ -358,15 +358,25 @@ export class Session implements StreamHost, Pollable {
     this.#input.opened = []
     for (const one of opened) if (!this.#isClosed) this.#introduce(one)
     for (const flow of this.#ended.splice(0)) flow.tell()
-    const touched = this.#touched
-    this.#touched = []
     const rtt = this.#rtt()
-    for (const stream of touched) {
+    for (const stream of this.#takeTouched()) {
       stream.isTouched = false
       stream.tell()
       stream.renewCredit(rtt, this.#now)
     }
     if (!this.#isClosed) this.#input.renew(rtt)
+  }
+
+  /** Streams that were touched before this; those that a handler's error leaves out have their turn the next time. */
+  *#takeTouched(): Generator<Stream, void> {
+    const touched = this.#touched
+    this.#touched = []
+    let at = 0
+    try {
+      while (at < touched.length) yield touched[at++]!
+    } finally {
+      if (at < touched.length) this.#touched = touched.slice(at).concat(this.#touched)
+    }
   }
 
   #introduce(one: Stream | Flow): void {

@@ -108,7 +108,9 @@ describe('aggregate, with a window of 8 MiB, reaches of the sum of the lines', (
   for (const [share, lines] of cells) {
     it(`${100 * share} % over ${lines.map(([mbit, rtt]) => `${mbit} Mbit/s ${rtt} ms`).join(' + ')}`, () => {
       const sum = lines.reduce((total, [mbit]) => total + mbit, 0)
-      const { mbit } = transfer(lines, sum * 1.2 * MIB, large)
+      // Slow and far lines take their time to be found out.
+      const seconds = lines.some(([, rtt]) => rtt > 50) ? 1.2 : 0.7
+      const { mbit } = transfer(lines, sum * seconds * MIB, large)
       assert.ok(mbit >= share * sum, `${mbit.toFixed(1)} of ${sum} Mbit/s`)
     })
   }

@@ -65,6 +65,29 @@ describe('a path that falls silent under bulk', () => {
   })
 })
 
+describe('a path that is late', () => {
+  it('holds up nobody for long: what a window waits for goes another way, within a budget', () => {
+    for (const [window, quiet] of [
+      [262_144, 0.06],
+      [524_288, 0.11],
+      [1_048_576, 0.3],
+    ] as const) {
+      const options = { window: 1_048_576, streamWindow: window }
+      const { pair, state } = transfer(15_000_000, { client: options, server: options })
+      pair.at(1, () => {
+        state.got!.longestGap = 0
+        pair.paths[1]!.there.silence()
+      })
+      pair.at(1 + quiet, (now) => pair.paths[1]!.there.resume(now))
+      pair.run(5)
+      assert.ok(state.isClosed && state.got!.isSound)
+      assert.ok(state.got!.longestGap <= 80_000, `${state.got!.longestGap} µs`)
+      const { reinjected } = pair.paths[0]!.client.counters
+      assert.ok(reinjected > 0 && reinjected <= 262_144 + 0.03 * 15_000_000, `${reinjected} octets`)
+    }
+  })
+})
+
 describe('redundant', () => {
   it('shows no gap of more than 30 ms when a path falls silent', () => {
     const redundant = { scheduler: 'redundant' } as const

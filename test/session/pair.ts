@@ -42,6 +42,9 @@ class Plan implements Pollable {
   }
 }
 
+/** A session that wants to be polled so often at one instant would never stop. */
+const MAX_SPINS = 20_000
+
 /** Two sessions joined by simulated paths, in virtual time. */
 export class SessionPair {
   readonly client: Session
@@ -60,7 +63,7 @@ export class SessionPair {
     this.client = new Session({ role: 'client', ...options.client, onWork: wake('client') }, micros(0))
     this.server = new Session({ role: 'server', ...options.server, onWork: wake('server') }, micros(0))
     this.#parties.push(this.#plan, this.#driven('client'), this.#driven('server'))
-    this.#simulation = new Simulation(this.#parties)
+    this.#simulation = new Simulation(this.#parties, { maxSpins: MAX_SPINS })
   }
 
   get now(): Micros {

@@ -275,6 +275,32 @@ describe('a stream that nobody takes', () => {
   })
 })
 
+describe('a handler that throws', () => {
+  it('spoils the poll, and neither the session nor other streams', () => {
+    const peer = new RawPeer()
+    const path = peer.addPath()
+    const got: Drained[] = []
+    peer.session.onStream = (stream) => {
+      got.push(drain(stream, () => peer.now))
+      if (stream.id === 0) {
+        stream.events.onReadable = () => {
+          throw new Error('of a user')
+        }
+      }
+    }
+    for (const id of [0, 4, 8]) path.send({ type: 'OPEN', id, service: 'web', target: '', source: '' })
+    const octets = { type: 'STREAM', offset: 0, payload: '000102' } as const
+    const send = () => path.send({ ...octets, id: 0 }, { ...octets, id: 4 }, { ...octets, id: 8 })
+    assert.throws(send, /of a user/)
+    peer.poll()
+    assert.deepEqual(
+      got.map((drained) => drained.octets),
+      [0, 3, 3],
+    )
+    assert.equal(path.path.state, 'open')
+  })
+})
+
 describe('frames that overtake the opening of their stream', () => {
   const open = { type: 'OPEN', id: 0, service: 'web', target: '', source: '' } as const
 

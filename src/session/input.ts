@@ -1,4 +1,4 @@
-import type { Micros } from '../base/types.ts'
+import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import type { PathRole } from './frame.ts'
@@ -11,7 +11,10 @@ import { type Allow, ReceiveWindow } from './receive-window.ts'
 import type { SessionCounters, SessionLoad } from './session-types.ts'
 import type { Stream, StreamFault } from './stream.ts'
 import { type IdFault, isFlowId, type StreamTable } from './stream-table.ts'
+import { Throttle } from './throttle.ts'
 
+/** Room that a rate holds back is looked at again after so long, in microseconds. */
+const RELEASE = 10_000
 const decoder = new TextDecoder()
 
 /** Why what came is no session's, beyond what a record's reader finds. */
@@ -45,6 +48,10 @@ export class Input implements FrameSink {
   /** Over all streams: octets up to the highest that came, up to the first that is missing, and read. */
   #highest = 0
   #inOrder = 0
+  /** Up to what room has been made for more. */
+  #done = 0
+  #renewAt: Micros = NEVER
+  readonly #throttle: Throttle | undefined
   #read = 0
   /** Beyond gaps, over all streams. */
   #pieces = 0
@@ -55,12 +62,13 @@ export class Input implements FrameSink {
   constructor(
     parts: InputParts,
     events: InputEvents,
-    window: { first: number; most: number; allow: Allow; now: Micros },
+    window: { first: number; most: number; allow: Allow; rate: number | undefined; now: Micros },
   ) {
     this.#parts = parts
     this.#events = events
     this.now = window.now
     this.#window = new ReceiveWindow(window.first, window.most, window.allow)
+    this.#throttle = window.rate === undefined ? undefined : new Throttle(window.rate, window.now)
   }
 
   /** What was wrong with what came since the last call. */
@@ -113,12 +121,28 @@ export class Input implements FrameSink {
   /** What is in order makes room, whether it was read or not: a slow reader holds up its own stream and no other. */
   renew(rtt: number): void {
     const unread = this.#inOrder - this.#read
-    const done = this.#inOrder - Math.max(0, unread - MAX_UNREAD)
-    if (!this.#window.onDone(done, rtt, this.now)) return
+    this.#release(this.#inOrder - Math.max(0, unread - MAX_UNREAD))
+    if (!this.#window.onDone(this.#done, rtt, this.now)) return
     const { control } = this.#parts
     const { limit } = this.#window
     const isObsolete = (): boolean => this.#window.limit > limit
     control.push(new ControlFrame(control, (writer) => writer.sessionCredit(limit), { isObsolete }))
+  }
+
+  /** When a limit of the rate at which we take octets lets more come. */
+  get renewAt(): Micros {
+    return this.#renewAt
+  }
+
+  /** Room for what is done with: at once, or at the rate that is set. */
+  #release(done: number): void {
+    const octets = done - this.#done
+    const allowed = this.#throttle === undefined ? octets : Math.min(octets, this.#throttle.available(this.now))
+    if (allowed > 0) {
+      this.#throttle?.take(allowed)
+      this.#done += Math.floor(allowed)
+    }
+    this.#renewAt = this.#throttle === undefined || this.#done >= done ? NEVER : addMicros(this.now, RELEASE)
   }
 
   onAck(from: Path, id: number, count: number, delay: number): void {

@@ -25,6 +25,8 @@ export class Output {
   readonly #held = new Set<Stream>()
   readonly #flows: Flow[] = []
   #hurryAt: Micros = NEVER
+  /** When a limit of some path's rate lets more go. */
+  #releaseAt: Micros = NEVER
   /** Paths that may carry something now, by role. */
   #primary: Path[] = []
   #willing: Path[] = []
@@ -68,6 +70,15 @@ export class Output {
     this.#flows.push(flow)
   }
 
+  #nextRelease(now: Micros): Micros {
+    let next: Micros = NEVER
+    for (const path of this.#willing) {
+      const at = path.releasedAt(now)
+      if (at > now) next = earliest(next, at)
+    }
+    return next
+  }
+
   /** Sends all that may go now, and gives it to the pipes. */
   run(now: Micros): void {
     this.#sortPaths()
@@ -76,6 +87,7 @@ export class Output {
     if (!this.#control.isEmpty) this.#sendControl(now)
     this.#hurry(now)
     this.#sendAcks(now)
+    this.#releaseAt = this.#waiting() === 0 ? NEVER : this.#nextRelease(now)
     for (const path of this.#paths) {
       path.rest(now)
       path.flush()
@@ -371,7 +383,7 @@ export class Output {
 
   /** When an acknowledgement is due, or something late is to be sent once more. */
   pollAt(): Micros {
-    let at = this.#hurryAt
+    let at = earliest(this.#hurryAt, this.#releaseAt)
     const fastest = this.#fastest()
     for (const path of this.#paths) {
       if (!(fastest ?? path).isChoked) at = earliest(at, path.ackAt)

@@ -14,6 +14,7 @@ import {
 } from './limits.ts'
 import type { PathInput, Pipe } from './pipe.ts'
 import { RecordWriter } from './record-writer.ts'
+import { Throttle } from './throttle.ts'
 
 /** A pipe that holds back by itself is trusted with so many times what it would be allowed otherwise. */
 const TIGHT_GAIN = 3
@@ -34,6 +35,8 @@ export interface PathOptions {
   readonly role?: PathRole
   /** Its share under `weighted`. Default 1. */
   readonly weight?: number
+  /** Octets per second that we send on it. Default: no limit. */
+  readonly rate?: number | undefined
 }
 
 /** What happened on a path, for status and metrics; octets and times in microseconds. */
@@ -86,6 +89,8 @@ export class Path implements PathInput {
   #trips: { readonly number: number; readonly sentAt: Micros; readonly onTrip: OnTrip }[] = []
   /** What another path is late with, or carries too. */
   #copies: Carried[] = []
+  /** Its own limit, and that of the whole session. */
+  readonly throttles: Throttle[] = []
   /** Of the weighted scheduler. */
   debt = 0
   stalledAt: Micros = NEVER
@@ -122,6 +127,7 @@ export class Path implements PathInput {
     this.name = options.name ?? `path ${options.id}`
     this.role = options.role ?? 'primary'
     this.weight = options.weight ?? 1
+    if (options.rate !== undefined) this.throttles.push(new Throttle(options.rate, now))
     this.estimator.begin(now)
     this.heardAt = now
     this.#progressAt = now
@@ -160,7 +166,16 @@ export class Path implements PathInput {
   room(now: Micros): number {
     if (!this.isWritable || this.writer.octets >= FLUSH) return 0
     const cap = this.estimator.cap(now)
-    return (this.pipe.isTight ? TIGHT_GAIN * cap : cap) - this.inFlight
+    let room = (this.pipe.isTight ? TIGHT_GAIN * cap : cap) - this.inFlight
+    for (const throttle of this.throttles) room = Math.min(room, throttle.available(now))
+    return room
+  }
+
+  /** When a limit of its rate lets something go; at once where there is none. */
+  releasedAt(now: Micros): Micros {
+    let at = now
+    for (const throttle of this.throttles) at = latest(at, throttle.at(now))
+    return at
   }
 
   /** Records that were sent. */
@@ -204,6 +219,7 @@ export class Path implements PathInput {
     const number = this.counters.recordsOut++
     this.#sentTimes[number % SENT_TIMES] = now
     this.counters.octetsOut += octets
+    for (const throttle of this.throttles) throttle.take(octets)
     if (!isAsking) return
     const { estimator } = this
     if (this.inFlight === 0) {
@@ -381,6 +397,8 @@ export class Path implements PathInput {
     }
   }
 }
+
+const latest = (a: Micros, b: Micros): Micros => (a > b ? a : b)
 
 const NONE: SentRecord = {
   number: 0,

@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly streamWindow?: number
   /** Streams and flows that the other side may have open at once. Default 10,000. */
   readonly maxStreams?: number
+  /** Octets per second over all paths, each way. Default: no limit. */
+  readonly rate?: number | undefined
   /** Memory that windows of all sessions share. Default: one of its own. */
   readonly budget?: Budget
   /** Called when `poll` should be called soon: octets came (`isUrgent`), or a user did something. */

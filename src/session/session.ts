@@ -23,6 +23,7 @@ import type { PathEvent, SessionCounters, SessionLoad, SessionOptions } from './
 import type { Stream, StreamOwner } from './stream.ts'
 import { encodeOpening, refuse, StreamTable } from './stream-table.ts'
 import { type Opening, ResetCode, type SessionFlow, type SessionStream, type StreamHost } from './stream-types.ts'
+import { Throttle } from './throttle.ts'
 
 /** Turns of telling users and sending what they say, in one poll. */
 const MAX_TURNS = 8
@@ -61,6 +62,8 @@ export class Session implements StreamHost, Pollable {
   readonly #output: Output
   readonly #input: Input
   readonly #budget: Budget
+  /** Of what we send over all paths. */
+  readonly #throttle: Throttle | undefined
   #taken: number
   #now: Micros
   #touched: Stream[] = []
@@ -72,6 +75,7 @@ export class Session implements StreamHost, Pollable {
   constructor(options: SessionOptions, now: Micros) {
     this.#now = now
     this.#onWork = options.onWork ?? (() => undefined)
+    this.#throttle = options.rate === undefined ? undefined : new Throttle(options.rate, now)
     this.#budget = options.budget ?? new Budget()
     const first = options.firstWindow ?? SESSION_WINDOW
     this.#taken = this.#budget.take(first)
@@ -97,7 +101,13 @@ export class Session implements StreamHost, Pollable {
       onClose: (code: number, reason: string) => this.#onClose(code, reason),
     }
     const most = options.window ?? MAX_SESSION_WINDOW
-    this.#input = new Input(parts, events, { first, most, allow: (octets) => this.#grow(octets), now })
+    this.#input = new Input(parts, events, {
+      first,
+      most,
+      allow: (octets) => this.#grow(octets),
+      rate: options.rate,
+      now,
+    })
   }
 
   get paths(): readonly Path[] {
@@ -121,6 +131,7 @@ export class Session implements StreamHost, Pollable {
   /** Adds a path; what comes out of its pipe goes to the path's `onBytes`. */
   addPath(options: PathOptions): Path {
     const path = new Path(options, this.#now, () => this.#work(path.inbox.length > 0))
+    if (this.#throttle !== undefined) path.throttles.push(this.#throttle)
     this.#book.add(path)
     this.#readers.set(path, new PathReader(path, this.#input))
     this.#work(false)
@@ -212,7 +223,7 @@ export class Session implements StreamHost, Pollable {
   pollAt(): Micros {
     if (this.#touched.length + this.#input.opened.length + this.#ended.length > 0) return this.#now
     if (this.#isClosed) return NEVER
-    let at = this.#output.pollAt()
+    let at = earliest(this.#output.pollAt(), this.#input.renewAt)
     for (const path of this.#book.open) {
       if (path.inbox.length > 0 || path.asked.length > 0 || path.state === 'closed') return this.#now
       at = earliest(at, earliest(path.watchAt, this.#pingAt(path)))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { NetError } from '../base/errors.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
-import type { Path } from '../session/path.ts'
+import type { Path, PathOptions } from '../session/path.ts'
 import type { SchedulerName } from '../session/schedulers/by-name.ts'
 import type { SessionOptions } from '../session/session-types.ts'
 import { channelBinding } from '../transport/tls.ts'
@@ -31,6 +31,9 @@ interface Current {
   readonly session: ClientSession
   nextPathId: number
 }
+
+/** What is known of a path before it is one. */
+export type Way = Pick<PathOptions, 'name' | 'rate'>
 
 /** A path that came in, and the session that it belongs to. */
 export interface Entered {
@@ -76,12 +79,12 @@ export class ClientLink {
    * Shakes hands on a connection and adds it as a path.
    * @throws {HandshakeError} and what the signal says; the socket is destroyed then.
    */
-  async enter(socket: Duplex, name: string, signal: AbortSignal): Promise<Entered> {
+  async enter(socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered> {
     try {
       for (;;) {
         const current = this.#current
-        if (current !== undefined) return await this.#join(current, socket, name, signal)
-        const entered = await this.#begin(socket, name, signal)
+        if (current !== undefined) return await this.#join(current, socket, way, signal)
+        const entered = await this.#begin(socket, way, signal)
         if (entered !== undefined) return entered
       }
     } catch (error) {
@@ -95,7 +98,7 @@ export class ClientLink {
     if (this.#current !== undefined) this.#end(this.#current, reason)
   }
 
-  async #join(current: Current, socket: Duplex, name: string, signal: AbortSignal): Promise<Entered> {
+  async #join(current: Current, socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered> {
     const pathId = current.nextPathId++
     const { session } = current
     try {
@@ -106,7 +109,7 @@ export class ClientLink {
         signal,
       })
       if (this.#current !== current) throw new NetError('ECONNABORTED', 'The session ended while the path was joining')
-      return { path: current.live.addPath(socket, rest, { id: pathId, name }), live: current.live }
+      return { path: current.live.addPath(socket, rest, { ...way, id: pathId }), live: current.live }
     } catch (error) {
       // Anybody on one path can say so: it is believed when no other path speaks against it.
       const isForgotten = error instanceof HandshakeError && error.failure === 'session'
@@ -118,7 +121,7 @@ export class ClientLink {
   }
 
   /** Begins the session, or waits until somebody else has; undefined then. */
-  async #begin(socket: Duplex, name: string, signal: AbortSignal): Promise<Entered | undefined> {
+  async #begin(socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered | undefined> {
     const other = this.#beginner
     if (other !== undefined) {
       await settledWithin(other.done, PATIENCE, signal)
@@ -137,7 +140,7 @@ export class ClientLink {
     }
   }
 
-  async #authenticate(socket: Duplex, name: string, signal: AbortSignal): Promise<Entered> {
+  async #authenticate(socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered> {
     const firstWindow = Math.min(SESSION_WINDOW, this.#options.session.window ?? SESSION_WINDOW)
     const { rest, result } = await performClientHandshake(socket, {
       wish: {
@@ -157,7 +160,7 @@ export class ClientLink {
     this.#current = current
     live.session.onEnd = (_code, reason) => this.#end(current, reason)
     this.#options.onBegin(live)
-    return { path: live.addPath(socket, rest, { id: result.pathId, name }), live }
+    return { path: live.addPath(socket, rest, { ...way, id: result.pathId }), live }
   }
 
   #end(current: Current, reason: string): void {

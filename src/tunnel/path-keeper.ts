@@ -177,7 +177,8 @@ export class PathKeeper {
   async #connect(signal: AbortSignal): Promise<Entered> {
     const timeout = this.#timeout()
     const socket = await this.#dialer.dial(this.config, { signal, timeout })
-    return await this.#link.enter(socket, this.name, signal)
+    const { name, rate } = this.config
+    return await this.#link.enter(socket, { name, rate: rate === undefined ? undefined : rate / 8 }, signal)
   }
 
   #timeout(): number {

@@ -183,6 +183,7 @@ export class TunnelServer {
   #begin(registered: Registered): Served {
     const { scheduler, window, streamWindow } = this.#config
     const { maxStreams, credit: firstWindow } = registered.limits
+    const rate = this.users.find(registered.user)?.rate
     const live = new LiveSession({
       role: 'server',
       scheduler,
@@ -192,6 +193,7 @@ export class TunnelServer {
       maxStreams,
       firstWindow,
       credit: registered.clientCredit,
+      rate: rate === undefined ? undefined : rate / 8,
     })
     const served: Served = { registered, live, since: Date.now(), addresses: new Map() }
     this.sessions.set(registered, served)

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { MBIT, SessionPair } from './pair.ts'
+import { type Drained, drain, fill } from './traffic.ts'
+
+const LINE = { rate: 100 * MBIT, delay: 5_000 }
+const OCTETS = 6_000_000
+
+/** Mbit/s of a transfer, from the moment on when what may go at once has gone. */
+function rateOf(pair: SessionPair): number {
+  let got: Drained | undefined
+  let doneAt = 0
+  pair.server.onStream = (stream) => {
+    got = drain(stream, () => pair.now)
+    stream.end()
+  }
+  const stream = pair.client.openStream({ service: 'bulk', target: '', source: '' })
+  stream.events = {
+    onClosed: () => {
+      doneAt = pair.now
+    },
+  }
+  fill(stream, OCTETS)
+  pair.run(1)
+  const { octets } = got!
+  for (let seconds = 2; doneAt === 0 && seconds < 60; seconds++) pair.run(seconds)
+  assert.ok(got?.isSound)
+  assert.equal(got.octets, OCTETS)
+  return ((OCTETS - octets) * 8) / (doneAt - 1_000_000)
+}
+
+const near = (mbit: number, wanted: number): void =>
+  assert.ok(Math.abs(mbit - wanted) < 0.1 * wanted, `${mbit} Mbit/s in place of ${wanted}`)
+
+describe('a limit of the rate', () => {
+  it('holds on a path', () => {
+    const pair = new SessionPair()
+    pair.addPath(LINE, { rate: 10 * MBIT })
+    near(rateOf(pair), 10)
+  })
+
+  it('holds over all paths of a session that sends', () => {
+    const pair = new SessionPair({ client: { rate: 20 * MBIT } })
+    pair.addPath(LINE)
+    pair.addPath(LINE)
+    near(rateOf(pair), 20)
+  })
+
+  it('holds over all paths of a session that receives, whatever the other side does', () => {
+    const pair = new SessionPair({ server: { rate: 20 * MBIT } })
+    pair.addPath(LINE)
+    pair.addPath(LINE)
+    near(rateOf(pair), 20)
+  })
+})

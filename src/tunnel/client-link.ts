@@ -130,7 +130,7 @@ export class ClientLink {
       other.abort.abort(new NetError('ETIMEDOUT', 'Another path begins the session instead'))
     }
     const abort = new AbortController()
-    const done = this.#authenticate(socket, name, AbortSignal.any([signal, abort.signal]))
+    const done = this.#authenticate(socket, way, AbortSignal.any([signal, abort.signal]))
     const beginner = { abort, done: done.catch(() => undefined) }
     this.#beginner = beginner
     try {

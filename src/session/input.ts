@@ -15,7 +15,8 @@ import { Throttle } from './throttle.ts'
 
 /** Room that a rate holds back is looked at again after so long, in microseconds. */
 const RELEASE = 10_000
-const decoder = new TextDecoder()
+/** A text is what it is, with whatever stands at its beginning. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Why what came is no session's, beyond what a record's reader finds. */
 export type InputFault = IdFault | StreamFault | 'ack-of-nothing' | 'session-credit-exceeded' | 'too-many-pieces'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MBIT, SessionPair } from './pair.ts'
-import { type Drained, drain, fill } from './traffic.ts'
+import { type Drained, drain, fill, pattern } from './traffic.ts'
 
 const LINE = { rate: 50 * MBIT, delay: 10_000 }
 
@@ -63,6 +63,27 @@ describe('a path that falls silent under bulk', () => {
     pair.run(20)
     assert.ok(state.isClosed && state.got!.isSound)
   })
+})
+
+describe('a path that falls silent under 10 Mbit/s', () => {
+  for (const scheduler of ['aggregate', 'min-latency', 'first-ready', 'weighted', 'backup'] as const) {
+    it(`leaves no gap of more than 200 ms under ${scheduler}`, () => {
+      const pair = new SessionPair({ client: { scheduler } })
+      pair.addPath(LINE)
+      pair.addPath(LINE)
+      let got: Drained | undefined
+      pair.server.onStream = (stream) => {
+        got = drain(stream, () => pair.now)
+      }
+      const stream = pair.client.openStream({ service: 'steady', target: '', source: '' })
+      for (let ms = 0; ms < 1500; ms++) pair.at(ms / 1000, () => stream.write(pattern(1250 * ms, 1250)))
+      pair.at(0.5, () => silence(pair, 0))
+      pair.run(2)
+      assert.ok(got?.isSound)
+      assert.equal(got.octets, 1500 * 1250)
+      assert.ok(got.longestGap <= 200_000, `${got.longestGap} µs`)
+    })
+  }
 })
 
 describe('a path that is late', () => {

@@ -9,6 +9,8 @@ export interface WireOptions {
   readonly delay: number
   /** What the sender's system takes before it says that it has enough. Default 256 KiB. */
   readonly buffer?: number
+  /** It says so that early that little waits in it. Default false. */
+  readonly isTight?: boolean
   /** The share of packets that the transport below must send again: all behind it waits. Default 0. */
   readonly loss?: number
   readonly rng?: Rng
@@ -22,7 +24,7 @@ export class Wire implements Pipe, Pollable {
   /** The other side's reader is told when this one ends. */
   readonly name: string
   options: WireOptions
-  readonly isTight = false
+  readonly isTight: boolean
   queued = 0
   delivered = 0
   #own: PathInput | undefined = undefined
@@ -38,6 +40,7 @@ export class Wire implements Pipe, Pollable {
 
   constructor(name: string, options: WireOptions, clock: () => Micros) {
     this.name = name
+    this.isTight = options.isTight ?? false
     this.options = options
     this.#clock = clock
   }

@@ -67,6 +67,17 @@ describe('a stream', () => {
     assertClosed(state, 0, 0)
   })
 
+  it('has names that are what they are', () => {
+    const state = talk((stream) => stream.end())
+    const odd = { service: '\ufeffweb', target: '\u0000é', source: '漢' }
+    const stream = state.pair.client.openStream(odd)
+    stream.end()
+    state.client.end()
+    state.pair.run(1)
+    const { service, target, source } = state.server()
+    assert.deepEqual({ service, target, source }, odd)
+  })
+
   it('is half-closed by the one that opened it, and goes on the other way', () => {
     const state = talk()
     fill(state.client, 100_000)

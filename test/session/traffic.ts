@@ -5,7 +5,9 @@ const PERIOD = 251
 /** Octets that say where they are from, so that what is lost, doubled or moved is seen. */
 const PATTERN = Uint8Array.from({ length: PERIOD + 4 * CHUNK }, (_, i) => i % PERIOD)
 
-const pattern = (from: number, length: number): Uint8Array => PATTERN.subarray(from % PERIOD, (from % PERIOD) + length)
+/** So many octets of the pattern, from that offset on. */
+export const pattern = (from: number, length: number): Uint8Array =>
+  PATTERN.subarray(from % PERIOD, (from % PERIOD) + length)
 
 /** Writes `octets` of the pattern as fast as the stream lets it, then ends it. */
 export function fill(stream: SessionStream, octets: number): void {

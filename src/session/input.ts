@@ -138,10 +138,11 @@ export class Input implements FrameSink {
   /** Room for what is done with: at once, or at the rate that is set. */
   #release(done: number): void {
     const octets = done - this.#done
-    const allowed = this.#throttle === undefined ? octets : Math.min(octets, this.#throttle.available(this.now))
+    // Less than an octet is saved up until it is one, however often this is asked.
+    const allowed = Math.floor(Math.min(octets, this.#throttle?.available(this.now) ?? octets))
     if (allowed > 0) {
       this.#throttle?.take(allowed)
-      this.#done += Math.floor(allowed)
+      this.#done += allowed
     }
     this.#renewAt = this.#throttle === undefined || this.#done >= done ? NEVER : addMicros(this.now, RELEASE)
   }

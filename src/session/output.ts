@@ -72,7 +72,9 @@ export class Output {
 
   #nextRelease(now: Micros): Micros {
     let next: Micros = NEVER
+    const isWaiting = this.#waiting() > 0
     for (const path of this.#willing) {
+      if (!isWaiting && !path.hasCopies) continue
       const at = path.releasedAt(now)
       if (at > now) next = earliest(next, at)
     }
@@ -87,7 +89,7 @@ export class Output {
     if (!this.#control.isEmpty) this.#sendControl(now)
     this.#hurry(now)
     this.#sendAcks(now)
-    this.#releaseAt = this.#waiting() === 0 ? NEVER : this.#nextRelease(now)
+    this.#releaseAt = this.#nextRelease(now)
     for (const path of this.#paths) {
       path.rest(now)
       path.flush()

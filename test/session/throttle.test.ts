@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MBIT, SessionPair } from './pair.ts'
+import { RawPeer } from './raw-peer.ts'
 import { type Drained, drain, fill } from './traffic.ts'
 
 const LINE = { rate: 100 * MBIT, delay: 5_000 }
@@ -33,6 +34,25 @@ const near = (mbit: number, wanted: number): void =>
   assert.ok(Math.abs(mbit - wanted) < 0.1 * wanted, `${mbit} Mbit/s in place of ${wanted}`)
 
 describe('a limit of the rate', () => {
+  it('is reached however often it is looked at', () => {
+    const peer = new RawPeer({ rate: 50_000, firstWindow: 200_000, window: 200_000 })
+    peer.session.onStream = (stream) => {
+      stream.events.onReadable = () => {
+        while (stream.read() !== undefined);
+      }
+    }
+    const path = peer.addPath()
+    const payload = '00'.repeat(50_000)
+    for (const id of [0, 4, 8]) {
+      path.send({ type: 'OPEN', id, service: 'bulk', target: '', source: '' })
+      path.send({ type: 'STREAM', id, offset: 0, payload })
+    }
+    assert.equal(peer.session.load.granted, 50_000)
+    // Less than an octet each time.
+    for (let i = 0; i < 100_000; i++) peer.run(10)
+    assert.ok(peer.session.load.granted >= 150_000, `${peer.session.load.granted}`)
+  })
+
   it('holds on a path', () => {
     const pair = new SessionPair()
     pair.addPath(LINE, { rate: 10 * MBIT })

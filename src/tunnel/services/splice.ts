@@ -6,10 +6,10 @@ import { resetCodeOf } from './reset-reason.ts'
 import type { Octets } from './tally.ts'
 
 /**
- * Octets that a socket of ours holds before it makes its source wait, each way: what one stalled reader costs beyond
- * the window of its stream, and what one system call can carry.
+ * Octets that a socket of ours holds before it makes its source wait, each way: what a stalled reader costs beyond the
+ * window of its stream, and one piece more. Larger ones carried no more: what moves, moves in one system call anyway.
  */
-export const SOCKET_BUFFER = 64 * 1024
+export const SOCKET_BUFFER = 16 * 1024
 
 /** A connection that stands, and what it has said already. */
 export interface Connection {

@@ -4,6 +4,7 @@ import { Exit, UsageError } from './exit.ts'
 import type { Io } from './io.ts'
 import type { Kind } from './kind.ts'
 import { command as demo } from './lab-demo.ts'
+import { command as tunnel } from './lab-tunnel.ts'
 
 const NAME: Kind<string> = {
   placeholder: 'NAME',
@@ -115,13 +116,14 @@ export const command = defineCommand({
     "machine's\nown interfaces are never touched.",
   examples: [
     { command: 'gotcp lab demo', says: 'see it all work' },
+    { command: 'gotcp lab tunnel', says: 'see several lines carry one stream' },
     { command: 'gotcp lab up', says: 'make the two hosts' },
     { command: 'gotcp lab exec node1 gotcp ping -i eth0 -dest 172.20.0.3', says: 'use them' },
     { command: 'gotcp lab down', says: 'remove them' },
   ],
   flags: {},
-  subcommands: [demo, up, exec, status, down],
+  subcommands: [demo, tunnel, up, exec, status, down],
   run() {
-    throw new UsageError('lab needs one of demo, up, exec, status, down', 'gotcp lab --help')
+    throw new UsageError('lab needs one of demo, tunnel, up, exec, status, down', 'gotcp lab --help')
   },
 })

@@ -1,7 +1,15 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { LabError } from './error.ts'
-import { type Access, closeNamespace, inside, ip, isAlive, type Namespace, openNamespace } from './namespace.ts'
+import {
+  type Access,
+  closeNamespace,
+  inside,
+  ip,
+  isAlive,
+  linksUp,
+  type Namespace,
+  openNamespace,
+} from './namespace.ts'
 import { type HostPlan, INTERFACE, PREFIX } from './topology.ts'
 
 /** A host of a lab that is up. */
@@ -38,7 +46,7 @@ export class Lab {
       bringUp(second, b)
       bringUp(first, a)
       const lab = new Lab(plans.map((plan, i) => ({ ...plan, namespace: made[i]! })))
-      await lab.#linksUp()
+      for (const namespace of made) await linksUp(namespace, [INTERFACE])
       return lab
     } catch (error) {
       for (const namespace of made) closeNamespace(namespace)
@@ -67,15 +75,6 @@ export class Lab {
   /** Removes the hosts, the cable and all in it; harmless when repeated. */
   down(): void {
     for (const host of this.hosts) closeNamespace(host.namespace)
-  }
-
-  /** A veth end sends only after the kernel has noticed that its other end is up. */
-  async #linksUp(): Promise<void> {
-    for (let tries = 0; tries < 100; tries++) {
-      if (this.hosts.every((h) => / state UP /.test(ip(h.namespace, [`link show dev ${INTERFACE}`])))) return
-      await sleep(20)
-    }
-    throw new LabError(`${INTERFACE} did not come up within two seconds`)
   }
 }
 

@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LabError } from './error.ts'
+
+const UP_TRIES = 100
+const UP_PAUSE = 20
 
 /** How this process comes to namespaces: as root, or as root of a user namespace of its own. */
 export type Access = 'root' | 'user'
@@ -123,4 +127,17 @@ export function ip(namespace: Namespace, commands: readonly string[]): string {
   const result = spawnSync(program!, args, { input: commands.join('\n') + '\n', encoding: 'utf8' })
   if (result.status === 0) return result.stdout
   throw new LabError(`ip failed: ${result.stderr.trim().split('\n').join('; ')}`)
+}
+
+/** Waits until interfaces are up: an end of a veth pair sends only after the kernel has noticed that its other end is up. */
+export async function linksUp(namespace: Namespace, devices: readonly string[]): Promise<void> {
+  for (let tries = 0; tries < UP_TRIES; tries++) {
+    const shown = ip(
+      namespace,
+      devices.map((device) => `link show dev ${device}`),
+    )
+    if (shown.split(/ state UP /).length > devices.length) return
+    await sleep(UP_PAUSE)
+  }
+  throw new LabError(`${devices.join(', ')} did not come up within two seconds`)
 }

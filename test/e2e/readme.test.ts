@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { node, Running, start, startNode } from './command.ts'
 
 const LIMIT = { timeout: 120_000 }
 const readme = readFileSync('README.md', 'utf8')
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 const INDEX = fileURLToPath(new URL('../../src/index.js', import.meta.url))
 
 /** What each command of the README says once it works. */
@@ -49,6 +51,22 @@ describe('README.md', { skip: labUnavailable() }, () => {
     } finally {
       lab.close()
     }
+  })
+
+  it('shows several lines as one, in the words that gotcp has for it', LIMIT, async () => {
+    const [, args, printed] = /^\$ gotcp (lab tunnel .+)\n([\s\S]*?)^```/m.exec(readme)!
+    const child = spawn(process.execPath, [MAIN, ...args!.split(' ')], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    for await (const chunk of child.stdout) said += chunk
+    // How fast it is, and whether that is enough, depends on who else is on the machine.
+    const words = (text: string): string =>
+      text
+        .replace(/^[✓✗]/gmu, '-')
+        .replace(/[\d.]+ ([kMG]?(bit\/s|iB)|m?s\b)/g, 'N')
+        .replace(/[\d.]+(%| times)/g, 'N')
+        .replace(/ +/g, ' ')
+    assert.equal(words(said), words(printed!))
+    assert.match(said, /^✓ what arrived has the SHA-256 of what was sent, each time$/m)
   })
 
   it('shows a library program that works as it stands', LIMIT, async () => {

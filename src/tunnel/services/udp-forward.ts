@@ -32,7 +32,6 @@ export class UdpForward implements Service {
   readonly #tally = new Tally()
   readonly #flows: FlowTable
   #socket!: Socket
-  #closed: Promise<void> | undefined = undefined
   #sender!: UdpSender
 
   private constructor(options: UdpForwardOptions, host: HostSource) {
@@ -67,8 +66,7 @@ export class UdpForward implements Service {
 
   async close(): Promise<void> {
     this.#flows.closeAll()
-    this.#closed ??= new Promise((resolve) => this.#socket.close(resolve))
-    await this.#closed
+    await new Promise<void>((resolve) => this.#socket.close(resolve))
   }
 
   async #listen(endpoint: HostPort): Promise<void> {

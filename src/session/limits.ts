@@ -47,7 +47,7 @@ export const MAX_EARLY_OCTETS = 1_048_576
 export const MAX_PIECES = 65_536
 
 /** Datagrams of a flow that wait: so many octets, each counted with so many besides, and so long. */
-export const FLOW_QUEUE = 524_288
+export const FLOW_QUEUE = 1_048_576
 export const DATAGRAM_COST = 64
 export const FLOW_PATIENCE = 200_000
 

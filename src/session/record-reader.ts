@@ -26,8 +26,9 @@ type Step = 'more' | 'done' | RecordFault
  */
 export class RecordReader {
   readonly #handler: FrameHandler
-  /** Octets of a header that is not whole yet. */
+  /** Octets of a frame that is not whole yet: the first `#heldLength` of this memory, which grows by doubling. */
   #held: Uint8Array = NO_BYTES
+  #heldLength = 0
   /** Octets that the record still has, and had. */
   #left = 0
   #length = 0
@@ -54,7 +55,7 @@ export class RecordReader {
     let at = 0
     while (this.#fault === undefined && !this.#isStopped && at < bytes.length) {
       if (this.#streamLeft > 0) at = this.#payload(bytes, at)
-      else if (this.#held.length > 0) at = this.#resume(bytes, at)
+      else if (this.#heldLength > 0) at = this.#resume(bytes, at)
       else {
         const next = this.#step(bytes, at, bytes.length)
         if (next < 0) break
@@ -78,30 +79,42 @@ export class RecordReader {
 
   /** What was held and what came, so that a header is whole; returns where `bytes` go on. */
   #resume(bytes: Uint8Array, at: number): number {
-    const held = this.#held
+    const before = this.#heldLength
     const count = Math.min(bytes.length - at, this.#wanted())
-    const joined = new Uint8Array(held.length + count)
-    joined.set(held)
-    joined.set(bytes.subarray(at, at + count), held.length)
-    this.#held = NO_BYTES
-    const end = this.#step(joined, 0, joined.length)
-    if (end >= held.length) return at + end - held.length
+    const length = before + count
+    if (length > this.#held.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * before))
+      larger.set(this.#held.subarray(0, before))
+      this.#held = larger
+    }
+    const joined = this.#held
+    joined.set(bytes.subarray(at, at + count), before)
+    const end = this.#step(joined, 0, length)
     // Still not whole: all of it is held now.
-    return at + count
+    if (end < 0) return at + count
+    // What was handed on is a view into this memory.
+    this.#held = NO_BYTES
+    this.#heldLength = 0
+    return at + end - before
   }
 
   /** How much of what comes is taken to complete what is held. */
   #wanted(): number {
-    return this.#left > 0 ? Math.max(LONGEST_HEADER, this.#held.length) : LENGTH_OCTETS
+    return this.#left > 0 ? Math.max(LONGEST_HEADER, this.#heldLength) : LENGTH_OCTETS
   }
 
   /** Reads the head of a record or one frame; returns where it ends, or -1 when it is held or faulty. */
   #step(bytes: Uint8Array, at: number, end: number): number {
     const step = this.#left === 0 ? this.#head(bytes, at, end) : this.#frame(bytes, at, end)
     if (step === 'done') return this.#at
-    if (step === 'more') this.#held = bytes.slice(at, end)
+    if (step === 'more') this.#hold(bytes, at, end)
     else this.#fault = step
     return -1
+  }
+
+  #hold(bytes: Uint8Array, at: number, end: number): void {
+    if (bytes !== this.#held) this.#held = bytes.slice(at, end)
+    this.#heldLength = end - at
   }
 
   #head(bytes: Uint8Array, at: number, end: number): Step {

@@ -111,6 +111,21 @@ describe('a record', () => {
     )
   })
 
+  it('of one long datagram is read octet by octet, and what it gave stays what it is', () => {
+    const writer = new RecordWriter()
+    const payload = 'c0ffee'.repeat(20_000)
+    writer.begin()
+    writeFrame(writer, { type: 'DATAGRAM', id: 2, number: 0, age: 0, payload })
+    writeFrame(writer, { type: 'DATAGRAM', id: 2, number: 1, age: 0, payload: '00'.repeat(100) })
+    writer.finish()
+    const views: Uint8Array[] = []
+    const read = new Recorded()
+    read.onDatagram = (_id, _number, _age, bytes) => views.push(bytes)
+    for (const octet of taken(writer)) assert.equal(read.reader.feed(Uint8Array.from([octet])), undefined)
+    assert.equal(Buffer.from(views[0]!).toString('hex'), payload)
+    assert.equal(views[1]!.length, 100)
+  })
+
   it('copies no payload of a stream', () => {
     const writer = new RecordWriter()
     const large = new Uint8Array(50_000)

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Session } from '../session/session.ts'
 import { TunnelClient } from './client.ts'
@@ -8,6 +9,7 @@ import type { Log } from './log.ts'
 import type { PathKeeper } from './path-keeper.ts'
 import { addTotals, noTotals, PathMeter, type UserTotals } from './path-meter.ts'
 import { pathFigures, wayOf } from './path-status.ts'
+import { QuotaBook } from './quota.ts'
 import { applyList, applyServices, type Change } from './reload.ts'
 import { clientDefinition } from './service-definitions.ts'
 import type { LivePath, Side } from './side.ts'
@@ -23,41 +25,101 @@ export class ClientSide implements Side {
   readonly #meters = new Map<PathKeeper, PathMeter>()
   /** Of paths and sessions that are no more. */
   readonly #gone = noTotals()
+  readonly #quotas: QuotaBook
+  /** What a path is for while it has something left of its quota, where that is not what the file says. */
+  readonly #wanted = new WeakMap<PathKeeper, PathRole>()
+  readonly #log: Log
   #session: Session | undefined = undefined
 
   /** `onRefused` hears that the server would not have us before there ever was a session. */
   constructor(config: ClientConfig, log: Log, onRefused: (error: Error) => void) {
     this.client = new TunnelClient(config, log)
     this.client.onRefused = onRefused
+    this.#log = log
+    this.#quotas = new QuotaBook(join(config.state, `${config.name}.quotas.json`))
   }
 
   get services() {
     return this.client.services
   }
 
-  start(): Promise<void> {
-    return this.client.start()
+  async start(): Promise<void> {
+    await this.client.start()
+    for (const keeper of this.client.paths) this.#holdToQuota(keeper)
   }
 
-  stop(drain: number): Promise<void> {
-    return this.client.stop(drain)
+  async stop(drain: number): Promise<void> {
+    await this.client.stop(drain)
+    this.leave()
+  }
+
+  leave(): void {
+    for (const keeper of this.client.paths) this.#observe(keeper)
+    this.#save((now) => this.#quotas.save(now))
   }
 
   tick(now: number): void {
-    this.#noteSession()
+    this.#forgetRemoved()
+    for (const keeper of this.client.paths) {
+      this.#observe(keeper).tick(keeper.path, now)
+      this.#holdToQuota(keeper)
+    }
+    this.#save((now) => this.#quotas.tick(now))
+  }
+
+  /** A full disk is no reason to end. */
+  #save(action: (now: number) => void): void {
+    try {
+      action(Date.now())
+    } catch (error) {
+      this.#log.warn('cannot write down what quotas are used', { why: (error as Error).message })
+    }
+  }
+
+  /** What paths and sessions did that are no more is remembered. */
+  #forgetRemoved(): void {
+    const session = this.client.link.live?.session
+    if (session !== this.#session) {
+      addTotals(this.#gone, this.#session?.counters ?? {})
+      this.#session = session
+    }
     const keepers = new Set(this.client.paths)
-    for (const keeper of keepers) this.#meterOf(keeper).tick(keeper.path, now)
-    for (const [keeper, meter] of this.#meters) {
+    for (const keeper of [...this.#meters.keys()]) {
       if (keepers.has(keeper)) continue
-      meter.observe(undefined)
-      addTotals(this.#gone, meter.totals)
+      addTotals(this.#gone, this.#observe(keeper).totals)
       this.#meters.delete(keeper)
     }
   }
 
+  /** Counts what a path has carried, against its quota as well. */
+  #observe(keeper: PathKeeper): PathMeter {
+    const meter = this.#meterOf(keeper)
+    const { totals } = meter
+    const before = totals.sent + totals.received
+    meter.observe(keeper.path)
+    const { name, config } = keeper
+    if (config.quota !== undefined) {
+      this.#quotas.add(name, config.quota, totals.sent + totals.received - before, Date.now())
+    }
+    return meter
+  }
+
+  /** A path that has used up its quota is a backup until the day or month is over. */
+  #holdToQuota(keeper: PathKeeper): void {
+    const { name, config, role } = keeper
+    const wanted = this.#wanted.get(keeper) ?? config.role
+    const isOver = config.quota !== undefined && this.#quotas.status(name, config.quota, Date.now()).exhausted
+    const due = isOver && wanted !== 'never' ? 'backup' : wanted
+    if (due === role) return
+    keeper.setRole(due)
+    const what = isOver ? 'path has used up its quota' : 'path has its role again'
+    this.#log[isOver ? 'warn' : 'info'](what, { path: name, role: due })
+  }
+
   sessions(): readonly SessionStatus[] {
     const { client } = this
-    const paths = client.paths.map((keeper) => pathStatus(keeper, this.#meterOf(keeper)))
+    this.#forgetRemoved()
+    const paths = client.paths.map((keeper) => this.#pathStatus(keeper))
     const session = client.link.live?.session
     const { datagramsOut = 0, datagramsIn = 0, datagramsDropped = 0 } = session?.counters ?? {}
     return [
@@ -86,8 +148,10 @@ export class ClientSide implements Side {
   /** What a path is for, and its share, until the daemon is started again. */
   setPath(name: string, { role, weight }: { role: PathRole | undefined; weight: number | undefined }): void {
     const keeper = this.client.path(name)
-    if (role !== undefined) keeper?.setRole(role)
-    if (weight !== undefined) keeper?.setWeight(weight)
+    if (keeper === undefined) return
+    if (role !== undefined) this.#wanted.set(keeper, role)
+    if (weight !== undefined) keeper.setWeight(weight)
+    this.#holdToQuota(keeper)
   }
 
   get budget(): number {
@@ -95,23 +159,13 @@ export class ClientSide implements Side {
   }
 
   totals(): ReadonlyMap<string, UserTotals> {
-    this.#noteSession()
+    this.#forgetRemoved()
     const all = { ...this.#gone }
     addTotals(all, this.#session?.counters ?? {})
     for (const keeper of this.client.paths) {
-      const meter = this.#meterOf(keeper)
-      meter.observe(keeper.path)
-      addTotals(all, meter.totals)
+      addTotals(all, this.#observe(keeper).totals)
     }
     return new Map([[this.client.config.user, all]])
-  }
-
-  /** Another session has begun: what the last one did is remembered. */
-  #noteSession(): void {
-    const session = this.client.link.live?.session
-    if (session === this.#session) return
-    addTotals(this.#gone, this.#session?.counters ?? {})
-    this.#session = session
   }
 
   async apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]> {
@@ -134,13 +188,13 @@ export class ClientSide implements Side {
 
   /** What needs no other connection is done in place; whether that was all. */
   #changePath(before: PathConfig, after: PathConfig): boolean {
-    const { role, weight } = after
-    if (!isDeepStrictEqual({ ...before, role, weight }, after)) return false
-    if (this.client.path(after.name) === undefined) return false
-    this.setPath(after.name, {
-      role: role === before.role ? undefined : role,
-      weight: weight === before.weight ? undefined : weight,
-    })
+    const { role, weight, quota } = after
+    const keeper = this.client.path(after.name)
+    if (keeper === undefined || !isDeepStrictEqual({ ...before, role, weight, quota }, after)) return false
+    keeper.config = after
+    if (role !== before.role) this.#wanted.delete(keeper)
+    if (weight !== before.weight) keeper.setWeight(weight)
+    this.#holdToQuota(keeper)
     return true
   }
 
@@ -149,25 +203,25 @@ export class ClientSide implements Side {
     this.#meters.set(keeper, meter)
     return meter
   }
-}
 
-function pathStatus(keeper: PathKeeper, meter: PathMeter): PathStatus {
-  const { config, path, live, attempts, connections, lastError } = keeper
-  meter.observe(path)
-  return {
-    name: keeper.name,
-    state: keeper.state,
-    role: keeper.role,
-    weight: keeper.weight,
-    endpoint: formatEndpoint(config.remote),
-    way: wayOf(config),
-    up_ms: path === undefined ? null : Math.round(keeper.upFor),
-    ...pathFigures(path, live, meter),
-    share: 0,
-    attempts,
-    connections,
-    last_error: errorStatus(lastError),
-    retry_ms: keeper.state === 'waiting' ? Math.round(keeper.retryIn) : null,
-    quota: null,
+  #pathStatus(keeper: PathKeeper): PathStatus {
+    const { name, config, path, live, attempts, connections, lastError } = keeper
+    const meter = this.#observe(keeper)
+    return {
+      name,
+      state: keeper.state,
+      role: keeper.role,
+      weight: keeper.weight,
+      endpoint: formatEndpoint(config.remote),
+      way: wayOf(config),
+      up_ms: path === undefined ? null : Math.round(keeper.upFor),
+      ...pathFigures(path, live, meter),
+      share: 0,
+      attempts,
+      connections,
+      last_error: errorStatus(lastError),
+      retry_ms: keeper.state === 'waiting' ? Math.round(keeper.retryIn) : null,
+      quota: config.quota === undefined ? null : this.#quotas.status(name, config.quota, Date.now()),
+    }
   }
 }

@@ -120,6 +120,7 @@ export class Daemon {
   leave(): void {
     this.#control?.close()
     this.#metrics?.close()
+    this.side.leave()
   }
 
   /** Whether it does what it is for: a client when a path is up, a server as long as it lets paths in. */

@@ -28,7 +28,8 @@ export interface KeeperParts {
 
 /** Keeps one path of the configuration alive: connects, connects again, and replaces what has fallen silent. */
 export class PathKeeper {
-  readonly config: PathConfig
+  /** What the next attempt is made by. */
+  config: PathConfig
   /** Why the last attempt failed; undefined after one that did not. */
   lastError: Error | undefined = undefined
   /** Attempts, and paths that came of them. */

@@ -52,6 +52,8 @@ export class ServerSide implements Side {
     return this.server.stop(drain)
   }
 
+  leave(): void {}
+
   tick(now: number): void {
     this.#forgetEnded()
     for (const one of this.server.sessions.values()) {

@@ -25,6 +25,8 @@ export interface Side {
   /** @throws {NetError} when something cannot listen, or makes no sense; nothing is left then. */
   start(): Promise<void>
   stop(drain: number): Promise<void>
+  /** What must be done before the process leaves at once. */
+  leave(): void
   /** An interval of the meters is over; `now` in milliseconds. */
   tick(now: number): void
   sessions(): readonly SessionStatus[]

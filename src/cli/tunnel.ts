@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from './command.ts'
 import { UsageError } from './exit.ts'
+import { bench } from './tunnel/bench.ts'
 import { check } from './tunnel/check.ts'
 import { client } from './tunnel/client.ts'
 import { init } from './tunnel/init.ts'
@@ -12,7 +13,7 @@ import { status } from './tunnel/status.ts'
 import { stop } from './tunnel/stop.ts'
 
 /** Each is a file of its own, and begins to work where it is listed here. */
-const SUBCOMMANDS: readonly Command[] = [server, client, status, paths, ping, reload, stop, check, init, passwd]
+const SUBCOMMANDS: readonly Command[] = [server, client, status, paths, ping, bench, reload, stop, check, init, passwd]
 
 export const command = defineCommand({
   name: 'tunnel',

@@ -1,4 +1,5 @@
 import { NetError } from '../base/errors.ts'
+import { runBench } from './bench.ts'
 import { ClientSide } from './client-side.ts'
 import { type PathRole, ROLES, type TunnelConfig } from './config/types.ts'
 import type { ControlRequest } from './control-protocol.ts'
@@ -24,6 +25,8 @@ type DaemonCommand = (daemon: Commanded, args: Arguments) => unknown
 /** Milliseconds that an answer to a ping is waited for. */
 const PING_PATIENCE = 5000
 const MAX_WEIGHT = 1_000_000
+const MOST_SECONDS = 600
+const MOST_STREAMS = 1000
 
 /** What a daemon does when it is asked on its control socket. */
 const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
@@ -71,6 +74,20 @@ const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
     if (wanted.length === 0) throw new NetError('ENOTCONN', `No path "${args['path']}" is up`)
     const patience = numberOf(args, 'timeout', PING_PATIENCE) ?? PING_PATIENCE
     return await Promise.all(wanted.map((path) => roundTrip(path, patience)))
+  },
+  /** Measures throughput, round trips and requests through the session; answers when it is done. */
+  bench: async ({ side }, args) => {
+    const host = clientOf(side).client.link.live?.session
+    if (host === undefined)
+      throw new NetError('ENOTCONN', 'There is no session to measure; gotcp tunnel status says why')
+    const { service = 'bench', reverse = false } = args
+    if (typeof service !== 'string' || service === '') throw invalid('"service" is the name of a service')
+    if (typeof reverse !== 'boolean') throw invalid('"reverse" is true or false')
+    const seconds = numberOf(args, 'seconds', MOST_SECONDS) ?? 5
+    const streams = numberOf(args, 'streams', MOST_STREAMS) ?? 1
+    if (seconds === 0 || !Number.isInteger(streams) || streams === 0)
+      throw invalid('"seconds" and "streams" are above 0')
+    return await runBench(host, { service, seconds, streams, reverse })
   },
 }
 

@@ -34,6 +34,8 @@ const guardLimits = (limits: ServerLimits): GuardOptions => ({
   maxHalfOpenPerAddress: limits.halfOpenPerAddress,
   rate: limits.connectionRate,
   burst: limits.connectionBurst,
+  banAfter: limits.banAfter,
+  banFor: limits.banFor,
 })
 
 type Registered = RegisteredSession<SessionSecret>

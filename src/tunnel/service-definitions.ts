@@ -41,7 +41,9 @@ export function serverDefinition(service: ServerService): ServiceDefinition {
         type: 'udp',
         name,
         idle: service.idle,
-        ...(service.connect === undefined ? { allow: service.allow } : { connect: formatEndpoint(service.connect) }),
+        ...(service.connect === undefined
+          ? { allow: service.allow, deny: service.deny }
+          : { connect: formatEndpoint(service.connect) }),
         ...mostFlows(service),
       }
     case 'proxy':
@@ -49,9 +51,12 @@ export function serverDefinition(service: ServerService): ServiceDefinition {
         type: 'proxy',
         name,
         allow: service.allow,
+        deny: service.deny,
         timeout: service.connectTimeout,
         ...most(service),
       }
+    case 'bench':
+      return { type: 'bench', name, ...most(service) }
   }
 }
 
@@ -60,6 +65,7 @@ export function userOptions({
   name,
   secret,
   services,
+  targets,
   maxSessions,
   maxPaths,
   maxStreams,
@@ -69,6 +75,7 @@ export function userOptions({
     name,
     ...secret,
     ...(services === undefined ? {} : { services }),
+    ...(targets === undefined ? {} : { targets }),
     ...(maxSessions === undefined ? {} : { maxSessions }),
     ...(maxPaths === undefined ? {} : { maxPaths }),
     ...(maxStreams === undefined ? {} : { maxStreams }),

@@ -126,11 +126,16 @@ export interface ServiceStatusRecord {
   readonly dropped: TallyRecord['dropped']
 }
 
+/** Bits per second below which a path carries nothing but what keeps it alive. */
+const IDLE_RATE = 10_000
+
 /** Which part of the whole each path carries: now, or, while nothing moves, since the beginning. */
 export function withShares(paths: readonly PathStatus[]): readonly PathStatus[] {
   const rate = ({ rate_in, rate_out }: PathStatus): number => rate_in + rate_out
   const total = ({ sent_bytes, received_bytes }: PathStatus): number => sent_bytes + received_bytes
-  const measure = paths.some((path) => rate(path) > 0) ? rate : total
+  // What paths say to stay alive is no traffic.
+  const isMoving = paths.some((path) => rate(path) > IDLE_RATE)
+  const measure = isMoving ? rate : total
   const all = paths.reduce((sum, path) => sum + measure(path), 0)
   return paths.map((path) => ({ ...path, share: all === 0 ? 0 : measure(path) / all }))
 }

@@ -61,6 +61,7 @@ function forTheOtherSide(config: ServerConfig, { listening, fingerprints }: Tunn
 }
 
 function clientService({ name, type }: ServerConfig['services'][number], port: number): readonly string[] {
+  if (type === 'bench') return []
   const kind = type === 'proxy' ? 'socks5' : type
   return [`{ name: ${name}, type: ${kind}, listen: "127.0.0.1:${port}" }`]
 }

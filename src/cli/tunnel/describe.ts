@@ -78,6 +78,8 @@ function serverServiceLine(service: ServerService): string {
       const to = service.connect === undefined ? targets(service) : formatHostPort(service.connect)
       return `${service.name}: UDP to ${to}${limits(service)}`
     }
+    case 'bench':
+      return `${service.name}: what gotcp tunnel bench measures with${limits(service)}`
     case 'proxy':
       return `${service.name}: TCP to ${targets(service)}${limits(service)}`
   }

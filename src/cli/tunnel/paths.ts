@@ -3,8 +3,9 @@ import { type Args, defineCommand, type Flags, value } from '../command.ts'
 import { Exit, UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { choice, INTERFACE, type Kind, TEXT } from '../kind.ts'
-import { formatMs, formatPercent, formatRate } from '../units.ts'
+import { formatMs, formatRate } from '../units.ts'
 import { DAEMON_FLAGS, findDaemon } from './find-daemon.ts'
+import { formatShare } from './status-text.ts'
 
 const WEIGHT: Kind<number> = {
   placeholder: 'N',
@@ -40,7 +41,7 @@ async function list(args: Args<typeof DAEMON_FLAGS>, io: Io): Promise<number> {
   for (const { user, paths } of status.sessions) {
     for (const path of paths) {
       const { name, state, role, srtt_ms, rate_in, rate_out, share, endpoint, last_error } = path
-      const figures = `${formatMs(srtt_ms ?? Number.NaN)}, ${formatRate(rate_in)} in, ${formatRate(rate_out)} out, ${formatPercent(share)}`
+      const figures = `${formatMs(srtt_ms ?? Number.NaN)}, ${formatRate(rate_in)} in, ${formatRate(rate_out)} out, ${formatShare(share)}`
       const whose = status.mode === 'server' ? `${user}/${name}` : name
       const why = last_error === null ? '' : `; ${last_error.message}`
       output.print(`${whose}  ${state}  ${role}  ${endpoint}  ${state === 'up' ? figures : `-${why}`}`)

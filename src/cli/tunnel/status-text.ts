@@ -76,7 +76,7 @@ function pathText(path: PathStatus, paint: Paint): readonly string[] {
         ? undefined
         : ['round trip', `${formatMs(path.srtt_ms)}, least ${formatMs(path.min_rtt_ms ?? Number.NaN)}`],
       path.retransmits === null ? undefined : ['retransmits', `${path.retransmits}`],
-      ['rate', `${formatRate(rate_in)} in, ${formatRate(rate_out)} out; ${formatPercent(share)} of all`],
+      ['rate', `${formatRate(rate_in)} in, ${formatRate(rate_out)} out; ${formatShare(share)} of all`],
       ['transfer', `${formatBytes(path.received_bytes)} received, ${formatBytes(path.sent_bytes)} sent`],
       path.id === null
         ? undefined
@@ -87,6 +87,9 @@ function pathText(path: PathStatus, paint: Paint): readonly string[] {
     ]),
   ]
 }
+
+/** To a tenth of a percent. */
+export const formatShare = (share: number): string => formatPercent(Math.round(share * 1000) / 1000)
 
 function stateWords({ state, up_ms, retry_ms, connections }: PathStatus): string {
   switch (state) {

@@ -139,6 +139,8 @@ function buildService(service: ServiceValues, path: readonly PropertyKey[], read
       }
       return { ...common, type, connect, allow, deny, idle }
     }
+    case 'bench':
+      return { ...common, type: service.type }
     case 'proxy': {
       const { type, allow, deny } = service
       if (allow.some((rule) => /^\*:(\*|\d+-\d+)$/.test(rule))) {

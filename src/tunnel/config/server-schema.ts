@@ -108,8 +108,14 @@ const PROXY = mapping({
   ...SERVICE_LIMITS,
 })
 
+const BENCH = mapping({
+  name: SERVICE_NAME,
+  type: word('bench', 'The kind of service: it leads nowhere, and lets `gotcp tunnel bench` measure.'),
+  ...SERVICE_LIMITS,
+})
+
 /** The kinds of services of a server by type. */
-export const SERVER_SERVICES = { tcp: TCP, udp: UDP, proxy: PROXY } as const
+export const SERVER_SERVICES = { tcp: TCP, udp: UDP, proxy: PROXY, bench: BENCH } as const
 
 const USER = mapping({
   name: required(TEXT, 'What the client calls itself.'),
@@ -154,11 +160,11 @@ const LIMITS = mapping({
 })
 
 const SERVICE_TYPE: Kind<string> = {
-  ...choice('tcp', 'udp', 'proxy'),
+  ...choice('tcp', 'udp', 'proxy', 'bench'),
   fix: (value) =>
     ['socks5', 'socks', 'http'].includes(textOf(value))
       ? 'a client listens so; at the server that is type: proxy'
-      : didYouMean(textOf(value), ['tcp', 'udp', 'proxy']),
+      : didYouMean(textOf(value), ['tcp', 'udp', 'proxy', 'bench']),
 }
 
 /** A server's file. */

@@ -169,7 +169,12 @@ export interface ProxyService extends Service {
   readonly connectTimeout: number
 }
 
-export type ServerService = TcpConnectService | UdpConnectService | ProxyService
+/** Measures the tunnel itself, for `gotcp tunnel bench`. */
+export interface BenchService extends Service {
+  readonly type: 'bench'
+}
+
+export type ServerService = TcpConnectService | UdpConnectService | ProxyService | BenchService
 
 interface ListeningService extends Service {
   /** The service's name at the server. */

@@ -2,7 +2,15 @@ import type { SessionFlow, SessionStream, StreamHost } from '../../session/strea
 import type { TallyRecord } from './tally.ts'
 
 /** What a service is, and on which side: the first four ask, the last three answer. */
-export type ServiceKind = 'tcp-listen' | 'udp-listen' | 'socks5' | 'http' | 'tcp-connect' | 'udp-connect' | 'proxy'
+export type ServiceKind =
+  | 'tcp-listen'
+  | 'udp-listen'
+  | 'socks5'
+  | 'http'
+  | 'tcp-connect'
+  | 'udp-connect'
+  | 'proxy'
+  | 'bench'
 
 /** What a service says of itself. */
 export interface ServiceStatus extends TallyRecord {

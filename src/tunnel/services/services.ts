@@ -1,5 +1,6 @@
 import { NetError } from '../../base/errors.ts'
 import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
+import { BenchBackend, type BenchBackendOptions } from './bench-backend.ts'
 import { type HttpListenerOptions, openHttpListener } from './http-listener.ts'
 import { ProxyBackend, type ProxyBackendOptions } from './proxy-backend.ts'
 import type { AnsweringService, CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
@@ -18,6 +19,7 @@ export type ServiceDefinition =
   | ({ readonly type: 'socks5' } & SocksListenerOptions)
   | ({ readonly type: 'http' } & HttpListenerOptions)
   | ({ readonly type: 'proxy' } & ProxyBackendOptions)
+  | ({ readonly type: 'bench' } & BenchBackendOptions)
 
 export interface ServiceHooks {
   /** Whether the other side of `host` may have that; asked for each stream and each flow. Default: yes. */
@@ -82,7 +84,9 @@ export class Services {
     }
     const { onProblem } = this.#hooks
     const complete: ServiceDefinition =
-      onProblem === undefined ? definition : { onProblem: (error) => onProblem(name, error), ...definition }
+      onProblem === undefined || definition.type === 'bench'
+        ? definition
+        : { onProblem: (error) => onProblem(name, error), ...definition }
     if (isAsking(complete)) {
       const service = await openAsking(complete, () => this.#hosts.at(-1))
       this.#asking.set(name, service)
@@ -169,5 +173,7 @@ function openAnswering(definition: Exclude<ServiceDefinition, AskingDefinition>)
       return new UdpBackend(definition)
     case 'proxy':
       return new ProxyBackend(definition)
+    case 'bench':
+      return new BenchBackend(definition)
   }
 }

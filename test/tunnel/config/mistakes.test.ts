@@ -144,9 +144,12 @@ describe('a mistake in a service', () => {
   it('is told by its type', () => {
     assert.equal(
       ofService('type: socks5, allow: ["*:443"]'),
-      '22: services[1].type: found "socks5"; expected one of tcp, udp, proxy; a client listens so; at the server that is type: proxy',
+      '22: services[1].type: found "socks5"; expected one of tcp, udp, proxy, bench; a client listens so; at the server that is type: proxy',
     )
-    assert.equal(ofService('connect: "db:1"'), '5: services[1]: "type" is missing; expected one of tcp, udp, proxy')
+    assert.equal(
+      ofService('connect: "db:1"'),
+      '5: services[1]: "type" is missing; expected one of tcp, udp, proxy, bench',
+    )
     assert.equal(
       ofService('type: udp, connect: "a:1", allow: ["a:1"]'),
       '50: services[1].allow: the service has a connect, so no client may choose; remove one of the two',

@@ -6,11 +6,10 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createLab, labUnavailable } from '../real/netns.ts'
-import { node, Running, start, startNode } from './command.ts'
+import { MAIN, node, Running, start, startNode } from './command.ts'
 
 const LIMIT = { timeout: 120_000 }
 const readme = readFileSync('README.md', 'utf8')
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 const INDEX = fileURLToPath(new URL('../../src/index.js', import.meta.url))
 
 /** What each command of the README says once it works. */

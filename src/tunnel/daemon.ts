@@ -178,18 +178,22 @@ export class Daemon {
   async #apply(next: TunnelConfig): Promise<ReloadReport> {
     const before = this.#config
     const changes = diffConfig(before, next)
-    this.#restartNeeded = changes.restart
-    if (changes.restart.includes('mode')) return { changes: [], restart_needed: changes.restart }
-    const config = keeping(next, before, changes.restart)
+    const isLogMoved = next.log.file !== before.log.file || next.log.format !== before.log.format
+    const restart_needed = [...changes.restart, ...(isLogMoved ? (['log'] as const) : [])]
+    this.#restartNeeded = restart_needed
+    if (changes.restart.includes('mode')) return { changes: [], restart_needed }
+    const log = { ...before.log, level: next.log.level }
+    const config = { ...keeping(next, before, changes.restart), log }
     const done = await this.side.apply(config, changes)
-    if (changes.settings.includes('log')) this.log.setLevel(config.log.level)
+    this.log.setLevel(log.level)
     const failed = changes.settings.includes('metrics') ? await this.#moveMetrics(config.metrics) : []
     this.#config = withoutFailed(config, [...done, ...failed])
     for (const warning of next.warnings) if (!before.warnings.includes(warning)) this.log.warn(warning)
     const settings = changes.settings
       .filter((name) => !failed.some((one) => one.name === name))
+      .filter((name) => name !== 'log' || log.level !== before.log.level)
       .map((name): Change => ({ kind: 'setting', name, change: 'changed' }))
-    return { changes: [...done, ...settings, ...failed], restart_needed: changes.restart }
+    return { changes: [...done, ...settings, ...failed], restart_needed }
   }
 
   async #serveMetrics(place: TunnelConfig['metrics']): Promise<void> {

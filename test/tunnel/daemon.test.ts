@@ -84,6 +84,10 @@ describe('Daemon', () => {
     assert.equal(server.said.level, 'debug')
     assert.ok(server.daemon.status().restart_needed.includes('window'))
     assert.ok((await server.daemon.reload()).restart_needed.includes('window'))
+    server.text = pair.serverText('log: { level: warn, file: elsewhere.log }')
+    const moved = await server.daemon.reload()
+    assert.deepEqual(moved.restart_needed, ['log'])
+    assert.equal(server.said.level, 'warn')
     server.text = pair.serverText()
     await server.daemon.reload()
     assert.deepEqual(server.daemon.status().restart_needed, [])
@@ -112,9 +116,11 @@ describe('Daemon', () => {
     await ask('client', 'paths-set', { name: 'three', role: 'primary', weight: 2 })
     const three = pathsOf(client.daemon.status())[2]!
     assert.deepEqual([three.name, three.role, three.weight], ['three', 'primary', 2])
+    const text = 'whatever the path '.repeat(100_000)
     for (const name of ['one', 'two']) {
-      assert.equal(await exchange(socket, `without ${name}`), `without ${name}`)
+      const heard = exchange(socket, text)
       assert.deepEqual(await ask('client', 'paths-remove', { name }), { removed: name })
+      assert.ok((await heard) === text, `what was under way when ${name} went is whole`)
     }
     assert.equal(await exchange(socket, 'by three'), 'by three')
     socket.destroy()

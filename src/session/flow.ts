@@ -1,4 +1,4 @@
-import { addMicros, type Micros } from '../base/types.ts'
+import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { Carried } from './carried.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import { DATAGRAM_COST, FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM, MAX_EARLY_DATAGRAMS } from './limits.ts'
@@ -48,6 +48,8 @@ export class Flow implements SessionFlow {
   readonly #owner: FlowOwner
   #queue: { bytes: Uint8Array; at: Micros }[] = []
   #queued = 0
+  /** Of those, how many of the latest have no time yet. */
+  #unstamped = 0
   #number = 0
   #highest = -1
   readonly #seen = new Uint8Array(MEMORY / 8)
@@ -78,7 +80,9 @@ export class Flow implements SessionFlow {
   send(bytes: Uint8Array): boolean {
     if (bytes.length > MAX_DATAGRAM) return false
     if (this.isGone) return true
-    this.#queue.push({ bytes, at: this.#owner.now })
+    // The session's clock stands still between polls: the next one says when this was.
+    this.#queue.push({ bytes, at: NEVER })
+    this.#unstamped++
     this.#queued += bytes.length + DATAGRAM_COST
     while (this.#queued > FLOW_QUEUE) {
       this.#drop()
@@ -86,6 +90,11 @@ export class Flow implements SessionFlow {
     }
     this.#owner.onFlowTouched(this)
     return true
+  }
+
+  /** What was handed over since the last poll counts its age from now on. */
+  stamp(now: Micros): void {
+    for (; this.#unstamped > 0; this.#unstamped--) this.#queue[this.#queue.length - this.#unstamped]!.at = now
   }
 
   close(code: number = ResetCode.CANCELLED): void {
@@ -99,6 +108,7 @@ export class Flow implements SessionFlow {
 
   /** The next datagram that is worth sending, if it has at most `most` octets. */
   next(most: number, now: Micros): Datagram | undefined {
+    this.stamp(now)
     while (this.#queue.length > 0) {
       const { bytes, at } = this.#queue[0]!
       if (this.isLate(at, now)) {
@@ -190,6 +200,7 @@ export class Flow implements SessionFlow {
   }
 
   #drop(): void {
+    if (this.#unstamped === this.#queue.length) this.#unstamped--
     this.#queued -= this.#queue.shift()!.bytes.length + DATAGRAM_COST
   }
 }

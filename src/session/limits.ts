@@ -26,14 +26,27 @@ export const MAX_STREAM_WINDOW = 16 * 1_048_576
 /** A session's window: what may be on the way or wait for what is missing before it, over all streams. */
 export const SESSION_WINDOW = 1_048_576
 export const MAX_SESSION_WINDOW = 64 * 1_048_576
-/** What readers have not taken yet, over all streams of a session, before it counts against the session's window too. */
-export const MAX_UNREAD = 96 * 1_048_576
+/**
+ * What windows of streams may grow by, over all streams of a session: of those whose readers have shown that they read, and
+ * of the others, whose octets may only have filled buffers so far. So much must have been read for that; and none takes
+ * more than a share of what is left, so that there always is some.
+ */
+export const PROVEN_POOL = 48 * 1_048_576
+export const PROVEN_SHARE = 1 / 3
+export const PROVEN_OCTETS = 16 * 1_048_576
+export const UNPROVEN_POOL = 32 * 1_048_576
+export const UNPROVEN_SHARE = 1 / 8
+/**
+ * What readers have not taken yet, over all streams of a session, before it counts against the session's window too: what
+ * the pools and the first windows of a thousand streams amount to.
+ */
+export const MAX_UNREAD = 144 * 1_048_576
 /** All windows of a process together. */
 export const BUDGET = 256 * 1_048_576
 
 /** What a stream's user may write ahead of what is sent, before `write` returns false; it grows while it runs dry. */
 export const WRITE_AHEAD = 65_536
-export const MAX_WRITE_AHEAD = 1_048_576
+export const MAX_WRITE_AHEAD = 131_072
 
 /** Streams and flows that the other side may have open at once, and how far ahead of a missing one it may number them. */
 export const MAX_STREAMS = 10_000

@@ -83,6 +83,7 @@ export class Output {
 
   /** Sends all that may go now, and gives it to the pipes. */
   run(now: Micros): void {
+    for (const flow of this.#flows) flow.stamp(now)
     this.#sortPaths()
     this.#sendCopies(now)
     this.#sendData(now)

@@ -1,7 +1,7 @@
 import type { Micros } from '../base/types.ts'
 
-/** Lets a window grow by so many octets: the one that is limited asks whoever has the memory. */
-export type Allow = (octets: number) => number
+/** Lets a window grow by up to so many octets, when so much has been done with: asks whoever has the memory. */
+export type Allow = (octets: number, done: number) => number
 
 /** Below this a window grows fourfold, above it twofold. */
 const SLOW_ABOVE = 524_288
@@ -34,7 +34,7 @@ export class ReceiveWindow {
     if (this.limit - done > this.#size / 2) return false
     if (now - this.#toldAt < 2 * rtt && this.#size < this.#most) {
       const more = this.#size < SLOW_ABOVE ? 3 * this.#size : this.#size
-      this.#size += this.#allow(Math.min(more, this.#most - this.#size))
+      this.#size += this.#allow(Math.min(more, this.#most - this.#size), done)
     }
     this.#toldAt = now
     this.limit = done + this.#size

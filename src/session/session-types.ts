@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly streamWindow?: number
   /** Streams and flows that the other side may have open at once. Default 10,000. */
   readonly maxStreams?: number
+  /** How often a path with nothing to carry is asked whether it lives, microseconds. Default 1 s and 15 s. */
+  readonly ping?: { readonly busy: number; readonly idle: number }
   /** Octets per second over all paths, each way. Default: no limit. */
   readonly rate?: number | undefined
   /** Memory that windows of all sessions share. Default: one of its own. */

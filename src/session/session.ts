@@ -62,6 +62,7 @@ export class Session implements StreamHost, Pollable {
   readonly #output: Output
   readonly #input: Input
   readonly #budget: Budget
+  readonly #ping: { readonly busy: number; readonly idle: number }
   /** Of what we send over all paths. */
   readonly #throttle: Throttle | undefined
   #taken: number
@@ -75,6 +76,7 @@ export class Session implements StreamHost, Pollable {
   constructor(options: SessionOptions, now: Micros) {
     this.#now = now
     this.#onWork = options.onWork ?? (() => undefined)
+    this.#ping = options.ping ?? { busy: PING_BUSY, idle: PING_IDLE }
     this.#throttle = options.rate === undefined ? undefined : new Throttle(options.rate, now)
     this.#budget = options.budget ?? new Budget()
     const first = options.firstWindow ?? SESSION_WINDOW
@@ -360,7 +362,7 @@ export class Session implements StreamHost, Pollable {
     if (path.state !== 'open' || path.inFlight > 0) return NEVER
     const { pingedAt } = path
     // Before anything else, how far away the other side is.
-    return pingedAt === NEVER ? this.#now : addMicros(pingedAt, this.#table.isEmpty ? PING_IDLE : PING_BUSY)
+    return pingedAt === NEVER ? this.#now : addMicros(pingedAt, this.#table.isEmpty ? this.#ping.idle : this.#ping.busy)
   }
 
   /** Tells users what is new; they may answer at once. */

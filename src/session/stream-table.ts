@@ -5,6 +5,7 @@ import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, STREAM_WINDOW } from './limits.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { Stream, type StreamOwner } from './stream.ts'
 import { type Opening, ResetCode } from './stream-types.ts'
+import { type WindowLease, WindowPool } from './window-pool.ts'
 
 const UNKNOWN: Opening = { service: '', target: '', source: '' }
 const encoder = new TextEncoder()
@@ -24,6 +25,8 @@ export const isFlowId = (id: number): boolean => id % ID_STEP >= FLOW_BIT
 export class StreamTable {
   readonly streams = new Map<number, Stream>()
   readonly flows = new Map<number, Flow>()
+  readonly #pool = new WindowPool()
+  readonly #leases = new Map<Stream, WindowLease>()
   readonly #owner: StreamOwner & FlowOwner
   readonly #limits: TableLimits
   readonly #ids: IdSpace
@@ -75,6 +78,8 @@ export class StreamTable {
   }
 
   forgetStream(stream: Stream): void {
+    this.#leases.get(stream)?.release()
+    this.#leases.delete(stream)
     if (this.streams.delete(stream.id)) this.#forget(stream)
   }
 
@@ -107,9 +112,13 @@ export class StreamTable {
   }
 
   #addStream(id: number, isOurs: boolean, opening: Opening): Stream {
-    const window = new ReceiveWindow(STREAM_WINDOW, this.#limits.streamWindow)
+    const lease = this.#pool.lease()
+    const window = new ReceiveWindow(STREAM_WINDOW, this.#limits.streamWindow, (octets, read) =>
+      lease.take(octets, read),
+    )
     const stream = new Stream(this.#owner, { id, isOurs, opening, window, credit: STREAM_WINDOW })
     this.streams.set(id, stream)
+    this.#leases.set(stream, lease)
     return stream
   }
 

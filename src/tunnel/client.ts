@@ -7,7 +7,7 @@ import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import { PathDialer } from './path-dialer.ts'
 import { PathKeeper } from './path-keeper.ts'
-import { clientDefinition } from './service-definitions.ts'
+import { clientDefinition, pingTimes } from './service-definitions.ts'
 import { Services } from './services/services.ts'
 
 /** How often it is looked whether an interface came or went, in milliseconds. */
@@ -35,12 +35,12 @@ export class TunnelClient {
     this.#log = log
     this.#dialer = new PathDialer(config)
     this.services = new Services({ onProblem: (name, error) => log.warn(error.message, { service: name }) })
-    const { user, password, scheduler, window, streamWindow } = config
+    const { user, password, scheduler, window, streamWindow, ping } = config
     this.budget = new Budget(config.budget)
     this.link = new ClientLink({
       user,
       password,
-      session: { scheduler, window, streamWindow, budget: this.budget },
+      session: { scheduler, window, streamWindow, ping: pingTimes(ping), budget: this.budget },
       onBegin: (live) => this.#onBegin(live),
       onEnd: (live, reason) => this.#onEnd(live, reason),
     })

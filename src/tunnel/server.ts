@@ -21,7 +21,7 @@ import type { SessionSecret } from './handshake/session-secret.ts'
 import { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import { PathDoor } from './path-door.ts'
-import { serverDefinition, userOptions } from './service-definitions.ts'
+import { pingTimes, serverDefinition, userOptions } from './service-definitions.ts'
 import { Services } from './services/services.ts'
 
 /** A path that is silent for so long, in milliseconds, is let go; its client has another by then, or comes again. */
@@ -183,7 +183,7 @@ export class TunnelServer {
   }
 
   #begin(registered: Registered): Served {
-    const { scheduler, window, streamWindow } = this.#config
+    const { scheduler, window, streamWindow, ping } = this.#config
     const { maxStreams, credit: firstWindow } = registered.limits
     const rate = this.users.find(registered.user)?.rate
     const live = new LiveSession({
@@ -192,6 +192,7 @@ export class TunnelServer {
       window,
       streamWindow,
       budget: this.budget,
+      ping: pingTimes(ping),
       maxStreams,
       firstWindow,
       credit: registered.clientCredit,

@@ -1,6 +1,6 @@
 import type { UserOptions } from './auth/users.ts'
 import { formatEndpoint } from './config/addresses.ts'
-import type { ClientService, ServerService, UserConfig } from './config/types.ts'
+import type { ClientService, PingConfig, ServerService, UserConfig } from './config/types.ts'
 import type { ServiceDefinition } from './services/services.ts'
 
 /** What a client's service of the configuration is to the code that runs it. */
@@ -59,6 +59,9 @@ export function serverDefinition(service: ServerService): ServiceDefinition {
       return { type: 'bench', name, ...most(service) }
   }
 }
+
+/** Milliseconds there, microseconds in the session. */
+export const pingTimes = ({ active, idle }: PingConfig) => ({ busy: active * 1000, idle: idle * 1000 })
 
 /** Who a user of the configuration is to the one who checks passwords. */
 export function userOptions({

@@ -57,6 +57,7 @@ describe('Flow', () => {
   it('drops what has waited too long, and refuses what is too long', () => {
     const { flow, owner } = makeFlow()
     flow.send(new Uint8Array(10))
+    flow.stamp(micros(0))
     owner.now = micros(FLOW_PATIENCE + 1)
     flow.send(new Uint8Array(20))
     assert.equal(flow.next(1000, owner.now)?.octets, 20 + 24)

@@ -39,8 +39,8 @@ export class Relay {
   #isSilent = false
 
   constructor(to: number) {
-    this.#server = createServer((from) => {
-      const onward = connect(to, '127.0.0.1')
+    this.#server = createServer({ noDelay: true }, (from) => {
+      const onward = connect({ port: to, host: '127.0.0.1', noDelay: true })
       const pair = [from, onward] as const
       this.#pairs.add(pair)
       for (const [one, other] of [pair, [onward, from] as const]) {

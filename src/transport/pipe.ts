@@ -33,6 +33,8 @@ export class SocketPipe implements Pipe {
   readonly #most: number
   #limit: number
   readonly #linger: number
+  /** The addon is there to read and set options of the kernel's sockets. */
+  readonly #hasOptions = hasNative()
   #input: PathInput | undefined
   #isTight = false
   /** `write` has said that it is enough, and not yet that it is not. */
@@ -105,8 +107,8 @@ export class SocketPipe implements Pipe {
    */
   limitUnsent(octets: number): void {
     this.#limit = Math.max(Math.min(octets, this.#most), this.#socket.writableHighWaterMark)
-    const descriptor = descriptorOf(this.#socket)
-    if (descriptor === undefined || !hasNative()) return
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
     try {
       setSocketOption(descriptor, SocketOption.TCP_NOTSENT_LOWAT, octets)
       this.#isTight = true
@@ -117,8 +119,8 @@ export class SocketPipe implements Pipe {
 
   /** What the kernel knows of the way; undefined without the addon, for sockets of our own stack, and once it is closed. */
   tcpInfo(): PipeInfo | undefined {
-    const descriptor = descriptorOf(this.#socket)
-    if (descriptor === undefined || !hasNative()) return undefined
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return undefined
     try {
       return readTcpInfo(descriptor)
     } catch {
@@ -142,10 +144,10 @@ export class SocketPipe implements Pipe {
     this.#socket.end()
     this.#socket.setTimeout?.(this.#linger, () => this.#socket.destroy())
   }
-}
 
-/** The kernel's name for a socket: Node shows it nowhere else, and our own stack's have none. */
-function descriptorOf({ _handle }: SocketLike): number | undefined {
-  const descriptor = _handle?.fd
-  return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined
+  /** The kernel's name for the socket: Node shows it nowhere else, and our own stack's have none. */
+  get #descriptor(): number | undefined {
+    const descriptor = this.#hasOptions ? this.#socket._handle?.fd : undefined
+    return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined
+  }
 }

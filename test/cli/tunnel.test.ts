@@ -73,7 +73,7 @@ describe('gotcp tunnel init', () => {
         .replace(/^tls:.*$/m, '')
         .replaceAll(/^trust:.*$/gm, '')
         .replace(/^( *)- \{ name: dns/m, '$1- { name: dns')
-      writeFileSync(at(`${role}-all.yaml`), offered)
+      writeFileSync(at(`${role}-all.yaml`), offered, { mode: 0o600 })
       assert.notEqual(offered, stdout)
       const { code, stderr } = await gotcp('tunnel', 'check', at(`${role}-all.yaml`))
       assert.equal(code, 0, `${stderr}\n${offered}`)
@@ -113,7 +113,7 @@ metrics: "0.0.0.0:9100"
 `
 
   it('says in words what would run, and what deserves a second look', async () => {
-    writeFileSync(at('s.yaml'), text)
+    writeFileSync(at('s.yaml'), text, { mode: 0o600 })
     const { code, stdout, stderr } = await gotcp('tunnel', 'check', at('s.yaml'))
     assert.equal(code, 0)
     assert.equal(
@@ -159,7 +159,7 @@ services: [{ name: any, type: socks5, listen: "127.0.0.1:1080" }]
   })
 
   it('prints every default for scripts, without secrets', async () => {
-    writeFileSync(at('s.yaml'), text)
+    writeFileSync(at('s.yaml'), text, { mode: 0o600 })
     const { code, stdout } = await gotcp('tunnel', 'check', '--json', at('s.yaml'))
     assert.equal(code, 0)
     assert.doesNotMatch(stdout, /hunter/)

@@ -75,6 +75,9 @@ function unknownKey(
   candidates: readonly string[],
 ): string {
   const place = path.find((part) => typeof part === 'string')
+  // In { a:1 } YAML reads one key.
+  const [name = '', ...rest] = key.split(':')
+  if (rest.length > 0 && candidates.includes(name)) return `a space is missing behind "${name}:"`
   const elsewhere = ELSEWHERE[mode].get(place === undefined ? key : `${String(place)}.${key}`)
   const near = suggest(key.toLowerCase().replaceAll('_', '-'), candidates)
   const fix =

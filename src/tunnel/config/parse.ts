@@ -8,10 +8,11 @@ import { checkDuplicates } from './checks.ts'
 import { CLIENT } from './client-schema.ts'
 import { freezeDeep } from './freeze.ts'
 import { isGota, readGota } from './gota.ts'
+import { holdsSecret } from './inline-secret.ts'
 import { problemsOf } from './issues.ts'
 import { didYouMean } from './kinds.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { cannotRead, type Origin, Reading } from './reading.ts'
+import { cannotRead, isOpenToOthers, type Origin, Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
 import { type Environment, Source } from './source.ts'
@@ -35,8 +36,14 @@ export function loadConfig(path: string, options: Omit<ParseOptions, 'file'> = {
   } catch (error) {
     throw new NetError('ERR_CONFIG', cannotRead(path, error))
   }
-  return parseConfig(text, { ...options, file: path })
+  const config = parseConfig(text, { ...options, file: path })
+  return isOpenToOthers(path) && holdsSecret(new Source(path, text).value)
+    ? freezeDeep({ ...config, warnings: [openToOthers(path), ...config.warnings] })
+    : config
 }
+
+const openToOthers = (path: string): string =>
+  `${path}: it holds a password, and everybody on this machine may read it; chmod o-r ${path}`
 
 /** Reads the text of a configuration, Gota's included (`isGota`). @throws ConfigError with everything that is wrong */
 export function parseConfig(text: string, options: ParseOptions): TunnelConfig {

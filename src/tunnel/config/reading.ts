@@ -85,11 +85,14 @@ export class Reading {
   /** Warns when others than its owner may read a file of secrets. */
   warnIfOpen(path: readonly PropertyKey[], name: string): void {
     const file = this.resolve(name)
-    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
-    if ((mode & 0o004) !== 0) this.warn(path, `everybody on this machine may read ${file}; chmod o-r ${file}`)
+    if (isOpenToOthers(file)) this.warn(path, `everybody on this machine may read ${file}; chmod o-r ${file}`)
   }
 }
 
 /** What the system says of a file, without the call that said it. */
 export const cannotRead = (file: string, error: unknown): string =>
   `${file} cannot be read: ${(error as Error).message.split(',')[0]}`
+
+/** Whether its mode lets everybody on this machine read a file. */
+export const isOpenToOthers = (file: string): boolean =>
+  ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o004) !== 0

@@ -27,14 +27,15 @@ export class Source {
   constructor(file: string, text: string, env?: Environment) {
     this.file = file
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
+    const { errors, warnings } = this.#document
     // What follows a mistake in the syntax is mostly its consequence.
-    const broken = this.#document.errors.find(({ code }) => code !== 'DUPLICATE_KEY')
-    for (const { code, message, pos } of broken === undefined ? this.#document.errors : [broken]) {
+    const broken = errors.find(({ code }) => code !== 'DUPLICATE_KEY')
+    for (const { code, message, pos } of broken === undefined ? [...errors, ...warnings] : [broken]) {
       this.problems.push(this.#at(pos[0], '', yamlProblem(code, message, text.slice(pos[0] - 1, pos[0] + 1) === '${')))
     }
     if (broken !== undefined) return
     if (env !== undefined) this.#interpolate(env)
-    this.value = this.#toPlain()
+    if (this.#hasAnchors()) this.value = this.#toPlain()
   }
 
   /** A problem with the value at a path; where there is none, with the nearest thing that holds it. */
@@ -97,6 +98,19 @@ export class Source {
     })
   }
 
+  /** Whether every alias stands for something; notes those that do not. */
+  #hasAnchors(): boolean {
+    let isWhole = true
+    visit(this.#document, {
+      Alias: (_key, node) => {
+        if (node.resolve(this.#document) !== undefined) return
+        isWhole = false
+        this.problems.push(this.#at(node.range?.[0] ?? 0, '', UNQUOTED))
+      },
+    })
+    return isWhole
+  }
+
   #toPlain(): unknown {
     try {
       return this.#document.toJS({ maxAliasCount: MOST_ALIASES })
@@ -112,12 +126,22 @@ const missingVariable = (whole: string, name: string): string =>
     ? `the environment has no variable ${name}; set it, or write $\${ for a plain \${`
     : `${whole} names no variable; write $\${ for a plain \${`
 
-/** What a YAML error means here. */
+const UNQUOTED = 'a value that begins with one of * & ! | > % @ ` wants quotes around it'
+
+const YAML_PROBLEMS: ReadonlyMap<string, string> = new Map([
+  ['DUPLICATE_KEY', 'this key is there twice; keep one of the two'],
+  ['TAB_AS_INDENT', 'a tab where YAML wants spaces; indent with spaces'],
+  ['MULTIPLE_DOCS', 'a second document begins here; a configuration is one: remove the ---'],
+  ['BAD_SCALAR_START', UNQUOTED],
+  ['TAG_RESOLVE_FAILED', UNQUOTED],
+  [
+    'UNEXPECTED_TOKEN',
+    'not YAML: something stands here that does not belong; a value with quotes in it wants others around it',
+  ],
+])
+
+/** What a YAML error means here. The text at its place, which may be a password, is not repeated. */
 function yamlProblem(code: string, message: string, isVariable: boolean): string {
-  const [first = ''] = message.split('\n')
   if (isVariable) return 'not YAML; between { } and [ ] put a variable in quotes: "${NAME}"'
-  if (code === 'DUPLICATE_KEY') return 'this key is there twice; keep one of the two'
-  if (code === 'TAB_AS_INDENT') return 'a tab where YAML wants spaces; indent with spaces'
-  if (code === 'MULTIPLE_DOCS') return 'a second document begins here; a configuration is one: remove the ---'
-  return `not YAML: ${first.replace(/\.$/, '')}`
+  return YAML_PROBLEMS.get(code) ?? `not YAML: ${message.split(/[:\n]/)[0]!.replace(/\.$/, '')}`
 }

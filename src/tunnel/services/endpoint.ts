@@ -10,6 +10,8 @@ export interface HostPort {
 /** Where a service listens, or connects to: a port, or a Unix socket. */
 export type Endpoint = HostPort | { readonly path: string }
 
+/** The most octets that a host's name may have here; DNS knows none longer than 253 (RFC 1035 §2.3.4). */
+const MAX_HOST = 255
 /** What a Unix socket's path may be at most, in octets: what the kernel's `sun_path` holds, with its end. */
 const MAX_PATH = 107
 
@@ -17,8 +19,9 @@ const MAX_PATH = 107
 export function parseHostPort(text: string): HostPort | undefined {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text) ?? []
   if (digits === undefined || Number(digits) > 65_535) return undefined
+  const host = (bracketed ?? plain)!
   if (bracketed !== undefined && !isIPv6(bracketed)) return undefined
-  return { host: (bracketed ?? plain)!, port: Number(digits) }
+  return Buffer.byteLength(host) > MAX_HOST ? undefined : { host, port: Number(digits) }
 }
 
 /**
@@ -37,6 +40,9 @@ export function parseEndpoint(text: string, what: string): Endpoint {
   if (Buffer.byteLength(path) > MAX_PATH) throw invalid(text, what, `the path is longer than ${MAX_PATH} octets`)
   return { path }
 }
+
+/** Whether a name or an address from outside can stand before `:port`; the colons are those of IPv6. */
+export const isHost = (host: string): boolean => /^[\x21-\x7e]{1,255}$/.test(host) && !/[[\]/@]/.test(host)
 
 /** `host:port`, with brackets around IPv6. */
 export const formatHostPort = (host: string, port: number): string =>

@@ -1,5 +1,5 @@
 import { ResetCode } from '../../session/stream-types.ts'
-import { formatHostPort, parseHostPort } from './endpoint.ts'
+import { formatHostPort, type HostPort, isHost, parseHostPort } from './endpoint.ts'
 import { isLogin, type Login } from './login.ts'
 import type { Progress, WishParser } from './proxy-front.ts'
 
@@ -103,7 +103,7 @@ export class HttpRequestParser implements WishParser<HttpWish> {
     const fields = rest.map(parseField)
     this.#checkLogin(fields)
     if (method !== 'CONNECT') return readForwarded(`${method} HTTP/1.${version}`, target!, fields)
-    const place = parseHostPort(target!)
+    const place = parsePlace(target!)
     if (place === undefined) throw new Refusal(400, 'CONNECT needs host:port.')
     return { target: formatHostPort(place.host, place.port) }
   }
@@ -127,8 +127,8 @@ function readForwarded(start: string, target: string, fields: Fields): HttpWish 
   if (authority === undefined) {
     throw new Refusal(400, 'This is a proxy: it takes CONNECT, and requests with a whole address such as http://host/.')
   }
-  const place = parseHostPort(/:\d+$/.test(authority) ? authority : `${authority}:${HTTP_PORT}`)
-  if (place === undefined || authority.includes('@')) throw new Refusal(400, `"${authority}" is no host.`)
+  const place = parsePlace(/:\d+$/.test(authority) ? authority : `${authority}:${HTTP_PORT}`)
+  if (place === undefined) throw new Refusal(400, `"${authority}" is no host.`)
   const length = contentLength(fields)
   const named = (listOf(fields, 'connection') ?? '').split(',').map((name) => name.trim().toLowerCase())
   const kept = fields.filter(([name]) => !HOP_BY_HOP.has(name.toLowerCase()) && !named.includes(name.toLowerCase()))
@@ -143,6 +143,11 @@ function readForwarded(start: string, target: string, fields: Fields): HttpWish 
   ]
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   return { target: formatHostPort(place.host, place.port), request: { head, length } }
+}
+
+function parsePlace(text: string): HostPort | undefined {
+  const place = parseHostPort(text)
+  return place !== undefined && isHost(place.host) ? place : undefined
 }
 
 /** How much content follows (RFC 9112 §6.3). */

@@ -1,6 +1,8 @@
 import { NetError } from '../../base/errors.ts'
+import { MAX_SERVICE } from '../../session/limits.ts'
 import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
 import { BenchBackend, type BenchBackendOptions } from './bench-backend.ts'
+import { parseHostPort } from './endpoint.ts'
 import { type HttpListenerOptions, openHttpListener } from './http-listener.ts'
 import { ProxyBackend, type ProxyBackendOptions } from './proxy-backend.ts'
 import type { AnsweringService, CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
@@ -79,6 +81,7 @@ export class Services {
    */
   async add(definition: ServiceDefinition): Promise<Service> {
     const { name } = definition
+    checkOpening(definition)
     if ((isAsking(definition) ? this.#asking : this.#answering).has(name)) {
       throw new NetError('EINVAL', `Cannot add the service "${name}": there is one of that name`)
     }
@@ -146,6 +149,19 @@ export async function openServices(
   }
   if (host !== undefined) services.attach(host)
   return services
+}
+
+/** What a session would not take must not be found out by the first connection. */
+function checkOpening(definition: ServiceDefinition): void {
+  const { name, service = name, target } = definition as Partial<TcpForwardOptions> & { readonly name: string }
+  for (const each of [name, service]) {
+    const octets = Buffer.byteLength(each)
+    if (octets < 1 || octets > MAX_SERVICE) {
+      throw new NetError('EINVAL', `Cannot name a service "${each}": names have 1 to ${MAX_SERVICE} octets`)
+    }
+  }
+  if (target === undefined || target === '' || parseHostPort(target) !== undefined) return
+  throw new NetError('EINVAL', `Cannot use "${target}" for "target" of the service "${name}": it is not host:port`)
 }
 
 type AskingDefinition = Extract<ServiceDefinition, { readonly listen: string }>

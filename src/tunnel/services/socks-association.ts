@@ -2,11 +2,11 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import { ResetCode } from '../../session/stream-types.ts'
 import { parseUdp, type Socks5Address, udpHeader } from '../../transport/socks5-wire.ts'
 import { Farewell } from './asking.ts'
-import { formatHostPort } from './endpoint.ts'
+import { formatHostPort, isHost } from './endpoint.ts'
 import { type FlowLimits, FlowTable, type OwnFlow } from './flow-table.ts'
 import type { Open } from './open-set.ts'
 import type { Client } from './proxy-front.ts'
-import { isHost, SocksReply, socksReply } from './socks-handshake.ts'
+import { SocksReply, socksReply } from './socks-handshake.ts'
 import { enlargeReceiveBuffer, makeUdpSocket, UdpSender, type UdpSocketOptions } from './udp-socket.ts'
 
 /** Datagrams of one client to anywhere, as long as the connection lasts on which it asked for it (RFC 1928 §7). */

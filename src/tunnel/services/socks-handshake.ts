@@ -9,6 +9,7 @@ import {
   SOCKS5_VERSION,
   type Socks5Address,
 } from '../../transport/socks5-wire.ts'
+import { isHost } from './endpoint.ts'
 import { isLogin, type Login } from './login.ts'
 import type { Progress, WishParser } from './proxy-front.ts'
 
@@ -120,9 +121,6 @@ export class SocksHandshake implements WishParser<SocksWish> {
     return taken
   }
 }
-
-/** A name or an address as it can stand before `:port`; the colons are those of IPv6. */
-export const isHost = (host: string): boolean => /^[\x21-\x7e]+$/.test(host) && !/[[\]/@]/.test(host)
 
 const together = (said: readonly Uint8Array[]): Uint8Array | undefined =>
   said.length === 0 ? undefined : Buffer.concat(said)

@@ -63,7 +63,13 @@ export class TcpForward implements Service {
 
   status(): ServiceStatus {
     const { name, address: listening } = this
-    return { name, kind: 'tcp-listen', listening, target: undefined, ...this.#ledger.tally.toJSON() }
+    return {
+      name,
+      kind: 'tcp-listen',
+      listening,
+      target: this.#wish.target || undefined,
+      ...this.#ledger.tally.toJSON(),
+    }
   }
 
   async close({ drain = 0 }: CloseOptions = {}): Promise<void> {

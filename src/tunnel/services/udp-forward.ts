@@ -32,6 +32,7 @@ export class UdpForward implements Service {
   readonly #tally = new Tally()
   readonly #flows: FlowTable
   #socket!: Socket
+  #closed: Promise<void> | undefined = undefined
   #sender!: UdpSender
 
   private constructor(options: UdpForwardOptions, host: HostSource) {
@@ -66,7 +67,8 @@ export class UdpForward implements Service {
 
   async close(): Promise<void> {
     this.#flows.closeAll()
-    await new Promise<void>((resolve) => this.#socket.close(resolve))
+    this.#closed ??= new Promise((resolve) => this.#socket.close(resolve))
+    await this.#closed
   }
 
   async #listen(endpoint: HostPort): Promise<void> {

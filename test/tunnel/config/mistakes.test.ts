@@ -132,6 +132,26 @@ describe('a mistake is named by line, column, key, what is there, what is expect
       server().replace('secret', '${SECRET}'),
       '3:33: not YAML; between { } and [ ] put a variable in quotes: "${NAME}"',
     ],
+    'a password that begins like an alias': [
+      client().replace('secret', '*hunter2'),
+      '3:11: a value that begins with one of * & ! | > % @ ` wants quotes around it',
+    ],
+    'a password that begins like a tag': [
+      client().replace('secret', '!hunter2 x'),
+      '3:11: a value that begins with one of * & ! | > % @ ` wants quotes around it',
+    ],
+    'a password that begins with what YAML keeps for itself': [
+      client().replace('secret', '@hunter2'),
+      '3:11: a value that begins with one of * & ! | > % @ ` wants quotes around it',
+    ],
+    'a password with a quote in it': [
+      client().replace('secret', '"hunt"er2"'),
+      '3:17: not YAML: something stands here that does not belong; a value with quotes in it wants others around it',
+    ],
+    'a space that is missing': [
+      server().replace('password: secret', 'password:hunter2'),
+      '3:22: users[0]: a space is missing behind "password:"',
+    ],
     'a second document': [
       server('---\nmode: client'),
       '6:1: a second document begins here; a configuration is one: remove the ---',

@@ -268,6 +268,17 @@ describe('secrets', () => {
     ])
   })
 
+  it('in the file itself are warned of when others may read it, in the environment not', () => {
+    const warned = (text: string, mode: number): number => {
+      const config = loadConfig(write('open.yaml', text, mode), { env: { ...ENV, P: 'x' } })
+      return config.warnings.filter((line) => line.endsWith(`chmod o-r ${join(folder, 'open.yaml')}`)).length
+    }
+    assert.deepEqual([warned(client(), 0o644), warned(client(), 0o600), warned(server(), 0o644)], [1, 0, 1])
+    const withProxy = client().replace('secret', '"${P}"').replace('remote:', 'proxy: "http://u:p@h:1", remote:')
+    assert.equal(warned(withProxy, 0o644), 1)
+    assert.equal(warned(client().replace('secret', '"${P}"'), 0o644), 0)
+  })
+
   it('may stand in a users-file, whose mistakes carry its name', () => {
     write('users.yaml', '- { name: bob, password: "b" }\n- { name: eve, passwort: x }\n')
     const path = write('server.yaml', server('users-file: users.yaml'))

@@ -338,6 +338,20 @@ export function tcpCases(makePair: MakePair): void {
     )
 
     it(
+      'may be told to hurry while it waits for what is open',
+      run(async (world) => {
+        const socket = await through(world, echo)
+        socket.write('x')
+        await once(socket, 'data')
+        const gone = closing(socket)
+        const patient = world.asking.close({ drain: 60_000 })
+        await world.asking.close()
+        await patient
+        assert.equal(await gone, 'ECONNRESET')
+      }),
+    )
+
+    it(
       'resets what is open when it may not take longer',
       run(async (world) => {
         const socket = await through(world, echo)
@@ -387,6 +401,28 @@ export function tcpCases(makePair: MakePair): void {
           ['web'],
         )
         assert.equal((await exchange(socket, 'z')).toString(), 'z')
+      }),
+    )
+
+    it(
+      'may have a name of its own here, and name the target there',
+      run(async (world) => {
+        const { address } = await world.backend(echo)
+        const mine = { ...LISTEN, name: 'mine', service: 'any', target: address } as const
+        await world.open([mine], [{ name: 'any', type: 'proxy', allow: ['127.0.0.0/8:*'] }])
+        assert.equal((await exchange(world.connect('mine'), 'x')).toString(), 'x')
+        assert.equal(world.asking.status()[0]!.target, address)
+      }),
+    )
+
+    it(
+      'refuses names and targets that no session takes',
+      run(async (world) => {
+        await world.open([], [])
+        const add = (more: object) => world.asking.add({ ...LISTEN, ...more })
+        await assert.rejects(add({ name: '' }), { code: 'EINVAL' })
+        await assert.rejects(add({ service: 'x'.repeat(256) }), { code: 'EINVAL', message: /1 to 255 octets/ })
+        await assert.rejects(add({ target: `${'h'.repeat(600)}:1` }), { code: 'EINVAL', message: /"target"/ })
       }),
     )
 

@@ -8,6 +8,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown
   bench: () => import('./bench.ts'),
   tun2socks: () => import('./tun2socks.ts'),
   tunnel: () => import('./tunnel.ts'),
+  socktopus: () => import('./socktopus.ts'),
   dump: () => import('./dump.ts'),
   ids: () => import('./ids.ts'),
   impair: () => import('./impair.ts'),

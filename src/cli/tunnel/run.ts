@@ -1,3 +1,4 @@
+import type { TunnelConfig } from '../../tunnel/config/index.ts'
 import type { Daemon } from '../../tunnel/daemon.ts'
 import { type Args, type Flags, type Values, value } from '../command.ts'
 import { Exit, UsageError } from '../exit.ts'
@@ -23,25 +24,35 @@ const fileOf = ({ config }: Values<typeof RUN_FLAGS>): string => {
 
 /** Runs a daemon in the foreground until it is told to end. */
 export async function runDaemon(mode: 'server' | 'client', args: RunArgs, io: Io): Promise<number> {
-  const [{ loadConfig }, { Daemon }] = await Promise.all([
-    import('../../tunnel/config/index.ts'),
-    import('../../tunnel/daemon.ts'),
-  ])
+  const { loadConfig } = await import('../../tunnel/config/index.ts')
   const file = fileOf(args)
   const load = () => loadConfig(file, { env: io.env })
   const config = load()
   if (config.mode !== mode) {
     throw new UsageError(`${file} is a ${config.mode}'s configuration`, `gotcp tunnel ${config.mode} -c ${file}`)
   }
+  return await runTunnel(config, io, { load, drain: args.drain })
+}
+
+interface RunOptions {
+  /** The configuration as it is at a reload. */
+  readonly load: () => TunnelConfig
+  /** Seconds that open streams may go on; undefined is what the configuration says. */
+  readonly drain?: number | undefined
+}
+
+/** Runs what a configuration says until it is told to end. */
+export async function runTunnel(config: TunnelConfig, io: Io, options: RunOptions): Promise<number> {
+  const { Daemon } = await import('../../tunnel/daemon.ts')
   return await withInterrupt(io, async (interrupt) => {
-    const daemon = await Daemon.start(config, { load })
+    const daemon = await Daemon.start(config, options)
     announce(daemon, io)
-    return await attend(daemon, args, io, interrupt)
+    return await attend(daemon, options, io, interrupt)
   })
 }
 
 /** Does what signals ask for, until the end. */
-async function attend(daemon: Daemon, { drain }: RunArgs, io: Io, interrupt: Interrupt): Promise<number> {
+async function attend(daemon: Daemon, { drain }: RunOptions, io: Io, interrupt: Interrupt): Promise<number> {
   const onDump = (): void => daemon.log.info(`state ${JSON.stringify(daemon.status())}`)
   // What came of it is in the log.
   const onReload = (): void => void daemon.reload().catch(() => undefined)

@@ -34,11 +34,23 @@ const LINES: Kind<readonly LinePlan[]> = {
   },
 }
 
+/** Less says nothing about a rate. */
+const LEAST_SIZE = 65_536
+
+const SIZE: Kind<number> = {
+  ...BYTES,
+  expects: 'a number of bytes such as 20M, 64K at least',
+  parse: (text) => {
+    const size = BYTES.parse(text)
+    return size !== undefined && size >= LEAST_SIZE ? size : undefined
+  },
+}
+
 const FLAGS = {
   lines: value(LINES, {
     summary: `the lines, each in Mbit/s and ms there and back; the last leads to a SOCKS5 proxy (default: ${DEFAULT_LINES})`,
   }),
-  size: value(BYTES, { summary: 'how much each transfer carries (default: 100M)' }),
+  size: value(SIZE, { summary: 'how much each transfer carries (default: 100M)' }),
 } satisfies Flags
 
 function recordStep(output: Output, lines: readonly LaidLine[], step: TunnelStep): void {

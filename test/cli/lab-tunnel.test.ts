@@ -62,12 +62,19 @@ describe('gotcp lab tunnel', () => {
     assert.match(lineRow(lines[1]!, 1, outcome), /^line2 +50\.0 Mbit\/s +20\.0 ms +SOCKS5 proxy +75% +75%$/)
   })
 
-  it('takes two lines or more, each with its rate and its delay', async () => {
+  const parsed = async (...tokens: readonly string[]): Promise<Readonly<Record<string, unknown>>> => {
     const top = await loadCommand('lab')
-    const parse = async (text: string) => {
-      const { command, rest } = descend(top!, ['tunnel', '--lines', text])
-      return (await parseArgs(command, rest))['lines' as never]
-    }
+    const { command, rest } = descend(top!, ['tunnel', ...tokens])
+    return await parseArgs(command, rest)
+  }
+
+  it('takes a size that says something about a rate', async () => {
+    assert.equal((await parsed('--size', '64K'))['size'], 65_536)
+    await assert.rejects(parsed('--size', '0'), /is not a number of bytes such as 20M, 64K at least/)
+  })
+
+  it('takes two lines or more, each with its rate and its delay', async () => {
+    const parse = async (text: string) => (await parsed('--lines', text))['lines']
     assert.deepEqual(await parse('50/20, 0.5/300'), [
       { rate: 50e6, rtt: 20_000 },
       { rate: 500_000, rtt: 300_000 },

@@ -22,12 +22,14 @@ function serve(client: Socket): void {
 
 /** One is gone: so is the other. */
 function join(client: Socket, target: Socket): void {
+  let isConnected = false
   target.once('connect', () => {
+    isConnected = true
     client.write(socksReply(SocksReply.GRANTED))
     client.pipe(target).pipe(client)
   })
   target.once('error', () => {
-    if (target.connecting) client.write(socksReply(SocksReply.HOST_UNREACHABLE))
+    if (!isConnected) client.write(socksReply(SocksReply.HOST_UNREACHABLE))
   })
   target.once('close', () => client.destroySoon())
   client.once('close', () => target.destroy())

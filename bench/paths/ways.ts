@@ -8,7 +8,7 @@ const GOTCP = join(import.meta.dirname, '../../src/cli/main.js')
 const PORT = 9001
 const LOCAL_PORT = 9000
 const TUNNEL_PORT = 7000
-/** Milliseconds that processes may take to be ready before a line changes. */
+/** Lines that a cell may have. */
 const MOST_LINES = 4
 
 /** A line between the two hosts. */

@@ -142,6 +142,7 @@ export class PathKeeper {
 
   #lose(reason: string): void {
     const steady = this.upFor > STEADY
+    this.#rtt = this.path?.estimator.srtt ?? this.#rtt
     this.#current = undefined
     if (this.#isStopped) return
     this.#log.warn('path is gone', { path: this.name, reason })
@@ -209,10 +210,16 @@ export class PathKeeper {
   #onFailed(attempt: AbortController, error: Error): void {
     this.#attempt = undefined
     if (attempt.signal.aborted) return
+    const isNews = error.message !== this.lastError?.message
     this.lastError = error
-    this.#rtt = Math.max(this.#rtt, this.path?.estimator.srtt ?? 0)
+    this.#rtt = this.path?.estimator.srtt ?? this.#rtt
     const pause = Math.max(this.#backoff.next(), retryAfter(error))
-    this.#log.warn('cannot connect a path', { path: this.name, why: error.message, retry_ms: Math.round(pause) })
+    // The same again is worth no second word.
+    this.#log[isNews ? 'warn' : 'debug']('cannot connect a path', {
+      path: this.name,
+      why: error.message,
+      retry_ms: Math.round(pause),
+    })
     this.#later(pause)
     this.#onFailure?.(error)
   }

@@ -108,6 +108,8 @@ export class Input implements FrameSink {
     this.#read += read
     this.#pieces += pieces
     this.#parts.counters.octetsIn += next
+    // What a rate holds back is not for want of a window.
+    if (this.#throttle === undefined) this.#window.onHighest(this.#highest)
     if (this.#highest > this.#window.limit) this.#note('session-credit-exceeded')
     if (this.#pieces > MAX_PIECES) this.#note('too-many-pieces')
   }

@@ -35,7 +35,7 @@ export const PROVEN_POOL = 48 * 1_048_576
 export const PROVEN_SHARE = 1 / 3
 export const PROVEN_OCTETS = 16 * 1_048_576
 export const UNPROVEN_POOL = 32 * 1_048_576
-export const UNPROVEN_SHARE = 1 / 8
+export const UNPROVEN_SHARE = 1 / 4
 /**
  * What readers have not taken yet, over all streams of a session, before it counts against the session's window too: what
  * the pools and the first windows of a thousand streams amount to.

@@ -7,8 +7,8 @@ export type Allow = (octets: number, done: number) => number
 const SLOW_ABOVE = 524_288
 
 /**
- * How much the other side may send: a window that doubles while it is used up within two round trips, up to its limit.
- * New credit is told when half of the window has been.
+ * How much the other side may send: a window that grows, up to its limit, while it is used up within two round trips of the
+ * slowest path, or while the other side comes up against its end. New credit is told when half of it has been used.
  */
 export class ReceiveWindow {
   /** The octet that the other side may not pass. */
@@ -17,9 +17,14 @@ export class ReceiveWindow {
   readonly #most: number
   readonly #allow: Allow
   #toldAt: Micros = 0 as Micros
+  /** What the limit was before it was told last. */
+  #before: number
+  /** The other side has come up against a limit. */
+  #isShort = false
 
   constructor(size: number, most: number, allow: Allow = (octets) => octets) {
     this.limit = size
+    this.#before = size
     this.#size = size
     this.#most = Math.max(size, most)
     this.#allow = allow
@@ -29,14 +34,22 @@ export class ReceiveWindow {
     return this.#size
   }
 
+  /** Octets came up to `highest`: whoever ends just there waits to be let go on. */
+  onHighest(highest: number): void {
+    if (highest === this.limit || highest === this.#before) this.#isShort = true
+  }
+
   /** So much has been done with; whether there is new credit to tell. */
   onDone(done: number, rtt: number, now: Micros): boolean {
     if (this.limit - done > this.#size / 2) return false
-    if (now - this.#toldAt < 2 * rtt && this.#size < this.#most) {
+    const isFast = now - this.#toldAt < 2 * rtt
+    if ((isFast || this.#isShort) && this.#size < this.#most) {
       const more = this.#size < SLOW_ABOVE ? 3 * this.#size : this.#size
       this.#size += this.#allow(Math.min(more, this.#most - this.#size), done)
     }
     this.#toldAt = now
+    this.#isShort = false
+    this.#before = this.limit
     this.limit = done + this.#size
     return true
   }

@@ -182,6 +182,7 @@ export class Stream implements SessionStream {
     const { receive } = this
     if (offset + bytes.length > this.window.limit) return 'stream-credit-exceeded'
     if (!receive.insert(offset, bytes, isEnd)) return 'stream-end-contradicted'
+    this.window.onHighest(receive.highest)
     if (this.#isStopSent || this.isOver) receive.discard()
     else if (receive.hasReady || receive.isEnded) this.#tellReadable = true
     this.#account()

@@ -126,6 +126,7 @@ export class PathKeeper {
   onPath(path: Path, event: PathEvent): boolean {
     if (this.#current?.path !== path) return false
     if (event === 'stalled') {
+      this.#rtt = path.estimator.srtt
       this.#log.warn('path is silent', { path: this.name, rtt_ms: milliseconds(path.estimator.srtt) })
       this.#later(REPLACE_AFTER)
     } else if (event === 'recovered') {

@@ -33,6 +33,18 @@ describe('ReceiveWindow', () => {
     assert.equal(window.size, 3_000_000)
   })
 
+  it('grows while the other side comes up against its end, however long that takes', () => {
+    const window = new ReceiveWindow(1000, 16_000)
+    window.onDone(500, RTT, at(100))
+    // It had not heard of the new limit yet.
+    window.onHighest(1000)
+    window.onDone(1000, RTT, at(1000))
+    assert.equal(window.size, 4000)
+    window.onHighest(window.limit)
+    window.onDone(window.limit, RTT, at(2000))
+    assert.equal(window.size, 16_000)
+  })
+
   it('stays as it is with a slow reader', () => {
     const window = new ReceiveWindow(1000, 16_000)
     for (let i = 1; i <= 20; i++) window.onDone(600 * i, RTT, at(100 * i))

@@ -46,7 +46,9 @@ export const BUDGET = 256 * 1_048_576
 
 /** What a stream's user may write ahead of what is sent, before `write` returns false; it grows while it runs dry. */
 export const WRITE_AHEAD = 65_536
-export const MAX_WRITE_AHEAD = 131_072
+export const MAX_WRITE_AHEAD = 1_048_576
+/** The same of all streams of a session together, before each gets the least. */
+export const WRITE_BUDGET = 33_554_432
 
 /** Streams and flows that the other side may have open at once, and how far ahead of a missing one it may number them. */
 export const MAX_STREAMS = 10_000

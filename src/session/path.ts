@@ -235,9 +235,9 @@ export class Path implements PathInput {
     this.#sent.push(sent)
   }
 
-  /** All that could be sent was, and it has room: what is measured now is not the most it can. */
+  /** All that could be sent was, and little of it is here: what is measured now is not the most it can. */
   rest(now: Micros): void {
-    if (!this.isUsable || this.room(now) <= 0) return
+    if (!this.isUsable || this.inFlight > this.estimator.cap(now) / 2) return
     this.estimator.rest(this.inFlight)
     const sent = this.#sent
     for (let i = sent.length - 1; i >= this.#head && sent[i]!.sentAt === now; i--) sent[i]!.isIdle = true

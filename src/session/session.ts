@@ -9,9 +9,11 @@ import {
   MAX_STREAM_WINDOW,
   MAX_STREAMS,
   MAX_TEXT,
+  MAX_WRITE_AHEAD,
   PING_BUSY,
   PING_IDLE,
   SESSION_WINDOW,
+  WRITE_BUDGET,
 } from './limits.ts'
 import { Output } from './output.ts'
 import { type OnTrip, Path, type PathOptions } from './path.ts'
@@ -247,8 +249,12 @@ export class Session implements StreamHost, Pollable {
   /** What streams and flows ask of their session. */
   #owner(): StreamOwner & FlowOwner {
     const now = (): Micros => this.#now
+    const writeAhead = (): number => Math.min(MAX_WRITE_AHEAD, WRITE_BUDGET / this.#table.streams.size)
     return {
       control: this.#control,
+      get writeAhead() {
+        return writeAhead()
+      },
       get now() {
         return now()
       },

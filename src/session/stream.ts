@@ -1,7 +1,7 @@
 import type { Micros } from '../base/types.ts'
 import type { Carried } from './carried.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
-import { MAX_WRITE_AHEAD, QUANTUM, WRITE_AHEAD } from './limits.ts'
+import { QUANTUM, WRITE_AHEAD } from './limits.ts'
 import { Reassembly } from './reassembly.ts'
 import type { ReceiveWindow } from './receive-window.ts'
 import type { RecordWriter } from './record-writer.ts'
@@ -11,6 +11,8 @@ import { type Opening, ResetCode, type SessionStream, type StreamEvents } from '
 /** What a stream asks of its session. */
 export interface StreamOwner {
   readonly control: ControlQueue
+  /** Octets that one user may write ahead of what is sent, at most. */
+  readonly writeAhead: number
   /** Something is to be sent, or somebody to be told: poll soon. */
   onTouched(stream: Stream): void
   /**
@@ -277,7 +279,7 @@ export class Stream implements SessionStream {
 
   /** Runs dry while it may send: its user may write further ahead. Is held up: it need not. */
   #stretch(): void {
-    if (this.send.unsent === 0) this.#ahead = Math.min(2 * this.#ahead, MAX_WRITE_AHEAD)
+    if (this.send.unsent === 0) this.#ahead = Math.min(2 * this.#ahead, Math.max(WRITE_AHEAD, this.#owner.writeAhead))
     else if (this.isBlocked) this.#ahead = Math.max(this.#ahead / 2, WRITE_AHEAD)
   }
 

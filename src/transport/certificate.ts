@@ -1,7 +1,8 @@
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NetError } from '../base/errors.ts'
+import { keptText } from './kept-text.ts'
 
 /** A certificate (with its chain, if it has one) and its private key: PEM. */
 export interface Identity {
@@ -29,16 +30,14 @@ export async function readIdentity(certificateFile: string, keyFile: string): Pr
  * @throws {NetError} EINVAL when the directory cannot be written, or what is in the file is none
  */
 export async function ownIdentity(directory: string): Promise<Identity> {
+  const kept = await keptText(directory, IDENTITY_FILE, "the server's certificate", async () => {
+    const { certificate, key } = await makeIdentity()
+    return `${certificate.trim()}\n${key.trim()}\n`
+  })
   const path = join(directory, IDENTITY_FILE)
-  try {
-    const kept = (await textOf(path)) ?? (await keep(directory, path))
-    const certificate = kept.match(CERTIFICATES)?.join('\n') ?? ''
-    const key = PRIVATE_KEY.exec(kept)?.[0] ?? ''
-    return checked({ certificate, key }, path, path)
-  } catch (error) {
-    if (error instanceof NetError) throw error
-    throw new NetError('EINVAL', `Cannot keep the server's certificate in "${directory}": ${(error as Error).message}`)
-  }
+  const certificate = kept.match(CERTIFICATES)?.join('\n') ?? ''
+  const key = PRIVATE_KEY.exec(kept)?.[0] ?? ''
+  return checked({ certificate, key }, path, path)
 }
 
 /** `sha256:` and the digest of the certificate in hexadecimal. */
@@ -52,37 +51,6 @@ export function parseFingerprint(text: string): string | undefined {
     .replace(/^sha-?256(:| fingerprint=)/i, '')
     .replaceAll(':', '')
   return /^[0-9a-f]{64}$/i.test(digits) ? `sha256:${digits.toLowerCase()}` : undefined
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Makes one and keeps it, unless another process was faster: what is kept then. */
-async function keep(directory: string, path: string): Promise<string> {
-  const { certificate, key } = await makeIdentity()
-  const text = `${certificate.trim()}\n${key.trim()}\n`
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  const file = await open(draft, 'wx', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-    await file.close()
-    // In place at once and whole, or not at all.
-    await link(draft, path)
-    return text
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return await readFile(path, 'utf8')
-    throw error
-  } finally {
-    await unlink(draft)
-  }
 }
 
 async function makeIdentity(): Promise<Identity> {

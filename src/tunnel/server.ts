@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { clock } from '../driver/clock.ts'
 import { Budget } from '../session/budget.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
 import type { StreamHost } from '../session/stream-types.ts'
+import { keptText } from '../transport/kept-text.ts'
 import type { ListenCounts } from '../transport/listen.ts'
 import { channelBinding } from '../transport/tls.ts'
 import { Guard, type GuardOptions } from './auth/guard.ts'
@@ -26,6 +28,9 @@ import { Services } from './services/services.ts'
 
 /** A path that is silent for so long, in milliseconds, is let go; its client has another by then, or comes again. */
 const SILENCE = 15_000
+/** What salts are made of, in the folder of what is to outlive the process. */
+const SECRET_FILE = 'salt.secret'
+const SECRET_OCTETS = 32
 /** How often sessions without a path are looked at. */
 const LOOK = 1000
 
@@ -103,7 +108,7 @@ export class TunnelServer {
 
   /** @throws {NetError} when users make no sense, or something cannot listen; nothing is left then. */
   async start(): Promise<void> {
-    this.users = await UserStore.create(this.#config.users.map(userOptions))
+    this.users = await UserStore.create(this.#config.users.map(userOptions), { secret: await this.#saltSecret() })
     try {
       for (const service of this.#config.services) await this.services.add(serverDefinition(service))
       this.#door = await PathDoor.open(this.#config, (socket, address) => this.#onSocket(socket, address))
@@ -112,6 +117,12 @@ export class TunnelServer {
       throw error
     }
     this.#watch = setInterval(() => this.#look(), LOOK)
+  }
+
+  /** Salts are made of it: were they others after a restart, they would tell which names exist. */
+  async #saltSecret(): Promise<Buffer> {
+    const make = async (): Promise<string> => randomBytes(SECRET_OCTETS).toString('base64')
+    return Buffer.from(await keptText(this.#config.state, SECRET_FILE, 'what salts are made of', make), 'base64')
   }
 
   /** Connections that were let in or turned away before the handshake, by reason. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { NetError } from '../../base/errors.ts'
 import type { TcpSocket } from '../../stack/tcp-socket.ts'
+import { checkEnd } from '../../tunnel/services/hidden-reset.ts'
 
 /** Bytes that may wait for the inside to take them before the outside is held back, and when it may go on. */
 const HIGH = 512 * 1024
@@ -66,8 +67,12 @@ function carryDown(outside: Socket, inside: TcpSocket, passed: Passed): Promise<
       }, reject)
     }
     const onEnd = (): void => {
-      inside.end()
-      resolve()
+      // A reset that comes with the last octets looks like an end.
+      checkEnd(outside, (isReset) => {
+        if (isReset) return reject(broken(outside))
+        inside.end()
+        resolve()
+      })
     }
     outside.on('data', onData).once('end', onEnd)
   })

@@ -118,7 +118,7 @@ describe('npm run bench -- worker --quick', { skip: labUnavailable() ?? noCompil
     assert.equal(status, 0, stderr)
     const heads = stdout
       .split('\n')
-      .filter((line) => /^\| .* createStack \| +createStackWorker \| ratio \|$/.test(line))
+      .filter((line) => /^\| .* createStack \| +createStackWorker \| +ratio \|$/.test(line))
     assert.equal(heads.length, 2)
     assert.match(stdout, /by MessagePort.*\d µs\n.*by Atomics\.waitAsync.*\d µs\n$/)
   })

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { firstLine, type Lab, type LabHost, outputOf } from '../../test/real/netns.ts'
 import type { Taken } from './flow.ts'
@@ -41,12 +43,15 @@ export class Ways {
     ...Array.from({ length: MOST_LINES }, (_, i) => `line${i}`),
   ]
   readonly #lab: Lab
+  /** Where the tunnel's server keeps its certificate. */
+  readonly #state = mkdtempSync(join(tmpdir(), 'gotcp-bench-'))
   readonly #client: LabHost
   readonly #server: LabHost
 
   /** In a lab that has `HOSTS`. */
   constructor(lab: Lab) {
     this.#lab = lab
+    process.once('exit', () => rmSync(this.#state, { recursive: true, force: true }))
     this.#client = lab.host('client')
     this.#server = lab.host('server')
     for (let i = 0; i < MOST_LINES; i++) {
@@ -97,7 +102,7 @@ export class Ways {
   /** All lines by our tunnel. */
   async tunnel(lines: number, load: Load): Promise<Taken> {
     const { window, scheduler = 'aggregate' } = load
-    const common = { window, 'stream-window': window, scheduler, state: '/tmp' }
+    const common = { window, 'stream-window': window, scheduler, state: this.#state }
     const server = this.#end(this.#server, {
       mode: 'server',
       listen: [`0.0.0.0:${TUNNEL_PORT}`],

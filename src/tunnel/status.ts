@@ -1,4 +1,4 @@
-import type { PathRole } from './config/types.ts'
+import type { PathRole } from '../session/frame.ts'
 import type { TallyRecord } from './services/tally.ts'
 
 /**

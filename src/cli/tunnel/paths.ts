@@ -1,4 +1,4 @@
-import { ROLES } from '../../tunnel/config/types.ts'
+import { ROLES } from '../../session/frame.ts'
 import { type Args, defineCommand, type Flags, value } from '../command.ts'
 import { Exit, UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'

@@ -1,8 +1,9 @@
 import { basename, extname, join } from 'node:path'
+import type { SchedulerName } from '../../session/schedulers/by-name.ts'
 import { fitsSocket, isLoopbackHost } from './addresses.ts'
 import { controlFolder, defaultState } from './places.ts'
 import type { Reading } from './reading.ts'
-import type { CommonConfig, Endpoint, HostPort, LogConfig, LogLevel, SchedulerName } from './types.ts'
+import type { CommonConfig, Endpoint, HostPort, LogConfig, LogLevel } from './types.ts'
 
 /** What the schema makes of the keys that both ends have. */
 export interface CommonValues {

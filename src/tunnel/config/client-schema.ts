@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ROLES } from '../../session/frame.ts'
 import { COMMON, SERVICE_LIMITS } from './common-schema.ts'
 import { byType, defaulted, described, type Kind, listOf, mapping, optional, required, word } from './key.ts'
 import {
@@ -24,7 +25,6 @@ import {
   WEIGHT,
 } from './kinds.ts'
 import { textOf } from './scalar.ts'
-import { ROLES } from './types.ts'
 
 const TRUST = mapping({
   fingerprint: described(listOf(required(FINGERPRINT, 'A fingerprint.')).optional(), {

@@ -1,6 +1,7 @@
+import { SCHEDULER_NAMES } from '../../session/schedulers/by-name.ts'
 import { defaulted, described, type Kind, mapping, mappingOr, optional } from './key.ts'
 import { bytes, choice, FILE, integer, listen, NAME, time } from './kinds.ts'
-import { type HostPort, LOG_LEVELS, SCHEDULERS } from './types.ts'
+import { type HostPort, LOG_LEVELS } from './types.ts'
 
 const LEVEL = choice(...LOG_LEVELS)
 
@@ -62,7 +63,7 @@ export const COMMON = {
   ),
   'stream-window': defaulted(bytes('64K', '1G'), '16M', 'The same for one stream.'),
   budget: defaulted(bytes('16M', '64G'), '256M', 'The memory of all windows of this process together.'),
-  scheduler: defaulted(choice(...SCHEDULERS), 'aggregate', 'Which path carries what we send next.'),
+  scheduler: defaulted(choice(...SCHEDULER_NAMES), 'aggregate', 'Which path carries what we send next.'),
   freeze: defaulted(time('0', '1h'), '2m', 'How long streams wait for a path when all are gone.'),
   ping: described(PING.default(PING.parse({})), {
     about: 'How often a path is asked whether it lives.',

@@ -1,3 +1,5 @@
+import type { PathRole } from '../../session/frame.ts'
+import type { SchedulerName } from '../../session/schedulers/by-name.ts'
 import type { PathProxy } from '../../transport/proxy.ts'
 
 /** A host, by name or address (IPv6 without brackets), and a port: what node:net connects to and listens on. */
@@ -12,13 +14,6 @@ export interface UnixSocket {
 }
 
 export type Endpoint = HostPort | UnixSocket
-
-export const SCHEDULERS = ['aggregate', 'first-ready', 'min-latency', 'redundant', 'weighted', 'backup'] as const
-export type SchedulerName = (typeof SCHEDULERS)[number]
-
-export const ROLES = ['primary', 'secondary', 'backup', 'never'] as const
-/** What a path is for: secondary carries what the primary ones cannot, backup only when none of those is left. */
-export type PathRole = (typeof ROLES)[number]
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]

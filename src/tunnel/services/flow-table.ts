@@ -12,9 +12,6 @@ export interface FlowLimits {
 export const DEFAULT_IDLE = 60_000
 const DEFAULT_MAX_FLOWS = 1024
 
-/** The most octets a datagram can have over IPv4. */
-export const MAX_DATAGRAM = 65_507
-
 /** One flow that we opened, and for whom. */
 export class OwnFlow implements Aged {
   readonly key: string

@@ -13,6 +13,12 @@ const REPLACE_AFTER = 500
 /** Once a path has been up, an attempt that is not through by then is given up for a new one: what was sent first may be lost. */
 const LEAST_ATTEMPT = 1500
 const ROUND_TRIPS = 10
+/** No less than so many times as long as the last one took that came through: proxies may be slow. */
+const AS_BEFORE = 2
+/** One of so many has all the time that the configuration gives it: what was quick may have become slow. */
+const WHOLE_EVERY = 4
+/** A path that is there and silent is tried again no later: it may speak again at any time. */
+const SILENT_PAUSE = 1000
 /** A path that was up so long begins its pauses anew. */
 const STEADY = 5000
 
@@ -52,6 +58,9 @@ export class PathKeeper {
   #isStopped = false
   /** Microseconds; what attempts are measured by. */
   #rtt = 0
+  /** Milliseconds that the last attempt took which made a path, and how many came to nothing since. */
+  #took = 0
+  #failures = 0
 
   constructor(config: PathConfig, parts: KeeperParts) {
     this.config = config
@@ -172,8 +181,12 @@ export class PathKeeper {
     const attempt = new AbortController()
     this.#attempt = attempt
     this.attempts++
+    const began = performance.now()
     this.#connect(attempt.signal).then(
-      (entered) => this.#onEntered(attempt, entered),
+      (entered) => {
+        this.#took = performance.now() - began
+        this.#onEntered(attempt, entered)
+      },
       (error: Error) => this.#onFailed(attempt, error),
     )
   }
@@ -187,8 +200,9 @@ export class PathKeeper {
 
   #timeout(): number {
     const { connectTimeout } = this.config
-    if (this.#rtt === 0) return connectTimeout
-    return Math.min(connectTimeout, Math.max(LEAST_ATTEMPT, ROUND_TRIPS * milliseconds(this.#rtt)))
+    if (this.#rtt === 0 || this.#failures % WHOLE_EVERY === WHOLE_EVERY - 1) return connectTimeout
+    const enough = Math.max(LEAST_ATTEMPT, ROUND_TRIPS * milliseconds(this.#rtt), AS_BEFORE * this.#took)
+    return Math.min(connectTimeout, enough)
   }
 
   #onEntered(attempt: AbortController, entered: Entered): void {
@@ -202,6 +216,7 @@ export class PathKeeper {
     this.#current = entered
     this.#since = performance.now()
     this.connections++
+    this.#failures = 0
     this.lastError = undefined
     path.weight = this.weight
     if (this.role !== 'primary') live.session.setRole(path, this.role)
@@ -214,8 +229,10 @@ export class PathKeeper {
     if (attempt.signal.aborted) return
     const isNews = error.message !== this.lastError?.message
     this.lastError = error
+    this.#failures++
     this.#rtt = this.path?.estimator.srtt ?? this.#rtt
-    const pause = Math.max(this.#backoff.next(), retryAfter(error))
+    const longest = this.#current === undefined ? Number.POSITIVE_INFINITY : SILENT_PAUSE
+    const pause = Math.max(Math.min(this.#backoff.next(), longest), retryAfter(error))
     // The same again is worth no second word.
     this.#log[isNews ? 'warn' : 'debug']('cannot connect a path', {
       path: this.name,
@@ -229,8 +246,12 @@ export class PathKeeper {
 
 const milliseconds = (micros: number): number => Math.round(micros / 100) / 10
 
+/** What is so until somebody changes it; asking often only makes a server or a proxy turn us away for longer. */
+const LASTING: ReadonlySet<string> = new Set(['ERR_AUTH', 'ERR_CERTIFICATE', 'ERR_PROXY_AUTH'])
+const LASTING_PAUSE = 10_000
+
 /** What the server asked for, or what makes sense where trying again changes nothing by itself. */
 function retryAfter(error: Error): number {
   const { retryAfter: asked = 0, code } = error as { retryAfter?: number; code?: string }
-  return Math.max(asked, code === 'ERR_AUTH' || code === 'ERR_CERTIFICATE' ? 10_000 : 0)
+  return Math.max(asked, code !== undefined && LASTING.has(code) ? LASTING_PAUSE : 0)
 }

@@ -129,11 +129,16 @@ function waiting(hop: Hop, addresses: readonly string[], failures: readonly Fail
 function failed(hop: Hop, source: Source, failures: readonly Failure[]): NetError {
   const last = failures.at(-1)!.code
   const known = Object.hasOwn(ERROR_CODES, last) ? (last as ErrorCode) : NEAREST[last]
-  // Where a proxy is concerned its own code stands at the end, and the system's here.
-  const words = NAME_WORDS[last] ?? (hop.code === undefined ? WORDS[last] : undefined) ?? last
-  const why = failures.length === 1 ? words : failures.map(({ address, code }) => `${address} ${code}`).join(', ')
+  const why =
+    failures.length === 1 ? wordsOf(last, hop) : failures.map(({ address, code }) => `${address} ${code}`).join(', ')
   const code = hop.code ?? known ?? 'EHOSTUNREACH'
   return new NetError(code, `Cannot reach ${nameOf(hop)}${fromWhere(source)}: ${why}`, whereOf(hop))
+}
+
+/** Where a proxy is concerned its own code stands at the end, and the system's here. */
+function wordsOf(code: string, hop: Hop): string {
+  const words = NAME_WORDS[code] ?? WORDS[code] ?? code
+  return hop.code === undefined || words.includes(code) ? words : `${words}, ${code}`
 }
 
 function fromWhere({ local, interface: name, via }: Source): string {

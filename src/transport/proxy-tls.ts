@@ -57,5 +57,5 @@ function secured(secure: TLSSocket, proxy: PathProxy): Promise<TLSSocket> {
 function wordsOf({ code = '', message, reason = message }: NodeJS.ErrnoException & { reason?: string }): string {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'it speaks no TLS; http:// is for proxies without'
   const isUnknown = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)
-  return isUnknown ? `${reason}; name the file of its authority, or add it to the system's` : reason
+  return isUnknown ? `${reason}; say in proxy-ca which authority it is from, or add that to the system's` : reason
 }

@@ -25,7 +25,8 @@ export class PathDialer {
     const { host, port } = path.remote
     const { local, interface: device, proxy, via } = path
     const began = performance.now()
-    const socket = await dialPath({ host, port, local, interface: device, proxy, via, signal, timeout })
+    const proxyCa = path.proxyCa === undefined ? undefined : await readFile(path.proxyCa)
+    const socket = await dialPath({ host, port, local, interface: device, proxy, proxyCa, via, signal, timeout })
     if (!path.tls) return socket
     const left = Math.max(1, timeout - (performance.now() - began))
     return await secureClient(socket, {

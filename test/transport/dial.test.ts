@@ -146,7 +146,7 @@ describe('dialPath()', () => {
     it('the proxy', async () => {
       const port = await freePort()
       for (const kind of ['socks5', 'http', 'https'] as const) {
-        const expected = `ERR_PROXY: Cannot reach the proxy ${HOST}:${port}: ECONNREFUSED (ERR_PROXY)`
+        const expected = `ERR_PROXY: Cannot reach the proxy ${HOST}:${port}: nothing listens there, ECONNREFUSED (ERR_PROXY)`
         assert.equal(await fails({ proxy: proxyAt(kind, port) }), expected)
       }
       assert.match(
@@ -198,7 +198,7 @@ describe('dialPath()', () => {
       const secure = proxyAt('https', kept(await HttpProxy.start({ tls: { key, cert } })).port)
       assert.match(
         await fails({ proxy: secure }),
-        /^ERR_PROXY: .* TLS failed: .*self.signed.*; name the file of its authority/,
+        /^ERR_PROXY: .* TLS failed: .*self.signed.*; say in proxy-ca which authority/,
       )
       const elsewhere = await testCertificate('127.0.0.2')
       const other = kept(await HttpProxy.start({ tls: { key: elsewhere.key, cert: elsewhere.cert } }))

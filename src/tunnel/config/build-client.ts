@@ -83,6 +83,10 @@ function buildPaths(values: PathValues, index: number, reading: Reading): readon
   if (via !== undefined && (local !== undefined || device !== undefined)) {
     reading.fail([...at, 'via'], 'via says interface and address by itself; remove local and interface')
   }
+  const proxyCa = values['proxy-ca']
+  if (proxyCa !== undefined && proxy?.kind !== 'https') {
+    reading.fail([...at, 'proxy-ca'], 'it is for a proxy with https://; remove it')
+  }
   if (!tls && !isLoopbackHost(remote.host)) {
     reading.warn(
       [...at, 'tls'],
@@ -99,6 +103,7 @@ function buildPaths(values: PathValues, index: number, reading: Reading): readon
       local,
       interface: device,
       proxy,
+      proxyCa: proxyCa === undefined ? undefined : reading.resolveFile([...at, 'proxy-ca'], proxyCa),
       via: via === undefined ? undefined : { interface: via.interface, ip: via.ip, gateway: via.gateway },
       tls,
       role,

@@ -43,7 +43,7 @@ const CERTIFICATE = mapping({
 
 const VIA = mapping({
   interface: required(INTERFACE, 'The interface that our own stack uses.'),
-  ip: required(INTERFACE_ADDRESS, 'Our address there; the kernel must not have it.'),
+  ip: required(INTERFACE_ADDRESS, "Our address there: one that nobody else has, or the kernel's own."),
   gateway: optional(IPV4, 'none: the remote is on the link', 'The router on that link.'),
 })
 
@@ -68,6 +68,11 @@ const PATH = mapping({
     section: VIA,
   }),
   proxy: optional(PROXY, 'none', 'What to go through; `tcp://` is a redirector that leads to the server by itself.'),
+  'proxy-ca': optional(
+    FILE,
+    "the system's",
+    'The authorities (PEM) of which the certificate of an `https://` proxy may be.',
+  ),
   tls: defaulted(BOOLEAN, true, 'False: in the clear, for links that you trust; the server must listen so, too.'),
   role: defaulted(
     choice(...ROLES),

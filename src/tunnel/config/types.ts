@@ -231,6 +231,8 @@ export interface PathConfig {
   readonly interface: string | undefined
   /** What stands between us and the other end. */
   readonly proxy: PathProxy | undefined
+  /** Authorities (PEM) for the certificate of an HTTPS proxy; undefined is the system's. */
+  readonly proxyCa: string | undefined
   readonly via: ViaConfig | undefined
   readonly tls: boolean
   readonly role: PathRole

@@ -78,6 +78,10 @@ describe('a mistake is named by line, column, key, what is there, what is expect
       '4:18: paths[0].proxy: found a string (hidden); expected a proxy such as socks5://user:password@host:1080, ' +
         'http://host:8080, https://host or tcp://host:7000; in a name or password write %40 for @, %3A for : and %2F for /',
     ],
+    'an authority for a proxy without TLS': [
+      client().replace('remote:', 'proxy: "http://host", proxy-ca: LICENSE, remote:'),
+      '4:43: paths[0].proxy-ca: it is for a proxy with https://; remove it',
+    ],
     'a proxy of an unknown kind': [
       client().replace('remote:', 'proxy: "ftp://host:21", remote:'),
       '4:18: paths[0].proxy: found a string (hidden); expected a proxy such as socks5://user:password@host:1080, ' +

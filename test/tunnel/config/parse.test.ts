@@ -143,6 +143,7 @@ paths:
   - { name: dsl, remote: "vpn.example.org:7000", local: 192.0.2.3, weight: 2.5, rate: 40M }
   - { remote: "[2001:db8::1]:7000", interface: wwan0, role: secondary, quota: 10G, connect-timeout: 2500ms }
   - { name: relay, remote: "vpn.example.org:7000", proxy: "socks5://u:p%40ss@proxy:1081" }
+  - { name: safe, remote: "vpn.example.org:7000", proxy: "https://proxy", proxy-ca: LICENSE }
   - { name: own, remote: "10.0.0.2:7000", via: { interface: eth0, ip: 10.0.0.9/24, gateway: 10.0.0.1 }, tls: false }
 services:
   - { name: web, type: tcp, listen: unix:/run/web.sock }
@@ -153,13 +154,14 @@ services:
 scheduler: min-latency
 `) as ClientConfig
     assert.deepEqual(config.trust, { by: 'fingerprint', fingerprints: [`sha256:${digest}`] })
-    const [dsl, second, relay, own] = config.paths
+    const [dsl, second, relay, safe, own] = config.paths
     assert.deepEqual(dsl, {
       name: 'dsl',
       remote: { host: 'vpn.example.org', port: 7000 },
       local: '192.0.2.3',
       interface: undefined,
       proxy: undefined,
+      proxyCa: undefined,
       via: undefined,
       tls: true,
       role: 'primary',
@@ -177,6 +179,7 @@ scheduler: min-latency
       port: 1081,
       login: { user: 'u', password: 'p@ss' },
     })
+    assert.equal(safe?.proxyCa, join(process.cwd(), 'LICENSE'))
     assert.deepEqual(own?.via, { interface: 'eth0', ip: '10.0.0.9/24', gateway: '10.0.0.1' })
     const [web, db, dns, any, more] = config.services
     assert.deepEqual([web?.listen, web?.service], [{ path: '/run/web.sock' }, 'web'])
@@ -186,7 +189,7 @@ scheduler: min-latency
     assert.deepEqual([any?.type, more?.type], ['socks5', 'http'])
     assert.equal(config.scheduler, 'min-latency')
     assert.equal(config.warnings.length, 1)
-    assert.match(config.warnings[0]!, /^x\.yaml:9:\d+: paths\[3\]\.tls: tls: false towards another machine/)
+    assert.match(config.warnings[0]!, /^x\.yaml:10:\d+: paths\[4\]\.tls: tls: false towards another machine/)
   })
 
   it('makes several connections of one path, which share its limits', () => {

@@ -70,6 +70,7 @@ function pathText(path: PathStatus, paint: Paint): readonly string[] {
     `  ${paint('yellow', 'path')}: ${name}`,
     ...rows('    ', paint, [
       ['state', stateWords(path)],
+      path.last_error === null ? undefined : ['last error', path.last_error.message],
       ['endpoint', way === null ? endpoint : `${endpoint}, ${way}`],
       ['role', `${role}${path.weight === 1 ? '' : `, weight ${path.weight}`}`],
       path.srtt_ms === null
@@ -83,7 +84,6 @@ function pathText(path: PathStatus, paint: Paint): readonly string[] {
         : ['waiting', `${formatBytes(path.queued_bytes ?? 0)} queued, ${formatBytes(path.in_flight_bytes)} in flight`],
       troubles(path),
       quota === null ? undefined : ['quota', quotaWords(quota)],
-      path.last_error === null ? undefined : ['last error', path.last_error.message],
     ]),
   ]
 }

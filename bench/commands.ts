@@ -36,6 +36,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[--faults] [--cells "2 x 50/20;50/20 + 10/200"] [--only gotcp] [--windows 8,1] [--runs 3] [--seconds 12]',
     run: async (args) => (await import('./paths.ts')).comparePaths(args),
   },
+  tunnel: {
+    usage: '[--quick] [--full] [--only bulk,wrk] [--runs 3] [--gota PROGRAM] [--json]',
+    run: async (args) => (await import('./tunnel.ts')).measureTunnel(args),
+  },
   idle: {
     usage: '[--connections 100000] [--against stack|kernel] [--json]',
     run: async (args) => (await import('./idle.ts')).holdIdle(args),

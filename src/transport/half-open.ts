@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { originOf } from './ip.ts'
+import { originOf } from './address.ts'
 
 /** Why a connection that came in did not become a path's. */
 export const REFUSALS = ['denied', 'crowded', 'crowdedByOne', 'late', 'failed'] as const

@@ -1,10 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
+import { plainAddress } from './address.ts'
 import { AllowList } from './allow-list.ts'
 import type { Place } from './connect.ts'
 import { HALF_OPEN_LIMITS, HalfOpen, type HalfOpenLimits, type Refusal } from './half-open.ts'
-import { plainAddress } from './ip.ts'
 import { formatHostPort } from './proxy.ts'
 import { createSecureServer, type SecureServerOptions } from './tls.ts'
 

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { ErrorCode } from '../base/errors.ts'
-import { ipv6Octets } from './ip.ts'
+import { ipv6Bits, octetsOf } from './address.ts'
 
 export const SOCKS5_VERSION = 5
 /** RFC 1929 §2: of the exchange of name and password. */
@@ -89,7 +89,7 @@ export function readAddress(bytes: Buffer, at: number): Socks5Address {
 function writeAddress({ host, port }: Socks5Address): Buffer {
   const end = Buffer.from([port >>> 8, port & 0xff])
   if (isIPv4(host)) return Buffer.concat([Buffer.from([AddressType.IPV4, ...host.split('.').map(Number)]), end])
-  if (isIPv6(host)) return Buffer.concat([Buffer.from([AddressType.IPV6, ...ipv6Octets(host)]), end])
+  if (isIPv6(host)) return Buffer.concat([Buffer.from([AddressType.IPV6, ...octetsOf(ipv6Bits(host), 16)]), end])
   const name = Buffer.from(host, 'latin1').subarray(0, 255)
   return Buffer.concat([Buffer.from([AddressType.DOMAIN, name.length]), name, end])
 }

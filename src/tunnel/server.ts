@@ -75,7 +75,6 @@ export class TunnelServer {
     this.#log = log
     this.budget = new Budget(config.budget)
     const { limits } = config
-    // Who may come in is decided at the door, before TLS.
     this.guard = new Guard(guardLimits(limits))
     const { maxSessions, maxSessionsPerUser } = limits
     this.registry = new SessionRegistry<SessionSecret>({

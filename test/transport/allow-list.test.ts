@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AllowList } from '../../src/transport/allow-list.ts'
-import { originOf } from '../../src/transport/ip.ts'
 
 describe('AllowList', () => {
   it('knows networks and addresses of both families', () => {
@@ -24,14 +23,5 @@ describe('AllowList', () => {
     for (const text of ['', 'x', '10.0.0.0/33', '10.0.0.0/', '10.0.0/8', '::/129', '10.0.0.0/8/8', '10.0.0.0/-1']) {
       assert.throws(() => new AllowList([text]), new RegExp(`^RangeError: Cannot allow "${text.replace('/', '\\/')}"`))
     }
-  })
-})
-
-describe('originOf()', () => {
-  it('is an IPv4 address, or the network of an IPv6 one', () => {
-    assert.equal(originOf('10.0.0.1'), '10.0.0.1')
-    assert.equal(originOf('::ffff:10.0.0.1'), '10.0.0.1')
-    assert.equal(originOf('2001:db8:1:2::3'), originOf('2001:db8:1:2:ffff::1'))
-    assert.notEqual(originOf('2001:db8:1:2::3'), originOf('2001:db8:1:3::3'))
   })
 })

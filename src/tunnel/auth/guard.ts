@@ -2,13 +2,10 @@ import { Counters } from '../../base/counters.ts'
 import { TokenBucket } from '../../base/token-bucket.ts'
 import type { Micros } from '../../base/types.ts'
 import { clock as monotonicClock } from '../../driver/clock.ts'
-import { addressKey } from './address-key.ts'
+import { originOf } from '../../transport/address.ts'
 import type { Failure } from './handshake-error.ts'
-import { type Network, networkMatcher } from './target-rule.ts'
 
 export interface GuardOptions {
-  /** Networks that peers may come from. Default: all. */
-  readonly allow?: readonly (string | Network)[]
   /** Handshakes going on at once; beyond that the oldest of them is given up for a new one. Default 1024. */
   readonly maxHalfOpen?: number
   /** The same of one address; beyond that new ones are refused. Default 32. */
@@ -56,7 +53,7 @@ const DEFAULTS = {
 
 /** Why a connection is not even greeted; `retryAfter` in milliseconds. */
 export interface Rejection {
-  readonly failure: 'address' | 'busy'
+  readonly failure: 'busy'
   readonly retryAfter: number
 }
 
@@ -114,30 +111,28 @@ export class Lease {
 }
 
 /**
- * What stands before the door: who may knock, how often, how many at once, and who tried too many passwords. Its tables
+ * What stands before the door: how often somebody may knock, how many at once, and who tried too many passwords. Its tables
  * are bounded: whoever comes from ten thousand addresses makes them forget, not grow.
  *
  * A banned address may still join a session that it can prove, which nobody guesses: a neighbour behind the same NAT who
  * tries passwords ends nobody's session.
  */
 export class Guard {
-  /** By reason: `admitted`, `address`, `rate`, `half-open`, `displaced`, `ban`, `banned`, and each failure. */
+  /** By reason: `admitted`, `rate`, `half-open`, `displaced`, `ban`, `banned`, and each failure. */
   readonly counters = new Counters()
-  readonly #isAllowed: (address: string) => boolean
-  #limits: Required<Omit<GuardOptions, 'allow' | 'clock'>>
+  #limits: Required<Omit<GuardOptions, 'clock'>>
   readonly #clock: () => Micros
   readonly #records = new Map<string, Record>()
   readonly #bans = new Map<string, Ban>()
   readonly #leases = new Set<Lease>()
 
-  constructor({ allow, clock = monotonicClock, ...limits }: GuardOptions = {}) {
-    this.#isAllowed = allow === undefined ? () => true : networkMatcher(allow)
+  constructor({ clock = monotonicClock, ...limits }: GuardOptions = {}) {
     this.#clock = clock
     this.#limits = { ...DEFAULTS, ...limits }
   }
 
   /** Other limits from now on; those that are not given stay. */
-  adjust(limits: Omit<GuardOptions, 'allow' | 'clock'>): void {
+  adjust(limits: Omit<GuardOptions, 'clock'>): void {
     this.#limits = { ...this.#limits, ...limits }
   }
 
@@ -161,11 +156,10 @@ export class Guard {
 
   /** To be asked for every connection, best before TLS: a lease, or why not. Whoever gets a lease releases it. */
   admit(address: string): Lease | Rejection {
-    if (!this.#isAllowed(address)) return this.#reject('address', 'address', 0)
-    const key = addressKey(address)
+    const key = originOf(address)
     const record = this.#recordOf(key)
-    if (record.halfOpen >= this.#limits.maxHalfOpenPerAddress) return this.#reject('busy', 'half-open', 1000)
-    if (!record.bucket.take(this.#clock())) return this.#reject('busy', 'rate', Math.ceil(1000 / this.#limits.rate))
+    if (record.halfOpen >= this.#limits.maxHalfOpenPerAddress) return this.#reject('half-open', 1000)
+    if (!record.bucket.take(this.#clock())) return this.#reject('rate', Math.ceil(1000 / this.#limits.rate))
     if (this.#leases.size >= this.#limits.maxHalfOpen) this.#displaceOldest()
     this.counters.count('admitted')
     record.halfOpen++
@@ -181,9 +175,9 @@ export class Guard {
     return lease
   }
 
-  #reject(failure: Rejection['failure'], reason: string, retryAfter: number): Rejection {
+  #reject(reason: string, retryAfter: number): Rejection {
     this.counters.count(reason)
-    return { failure, retryAfter }
+    return { failure: 'busy', retryAfter }
   }
 
   /** The address's record, which counts as the latest used now. */

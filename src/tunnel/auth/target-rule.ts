@@ -1,5 +1,7 @@
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { NetError } from '../../base/errors.ts'
+import { parseAddress } from '../../transport/address.ts'
+import { isInRange, parseRange } from '../../transport/address-range.ts'
 import { globMatcher } from './glob.ts'
 
 /** A place that a stream is to lead to. */
@@ -48,45 +50,18 @@ function hostMatcher(text: string, rule: string): (host: string) => boolean {
   const [address = '', prefixText] = plain.split('/')
   const isBracketed = plain !== text
   // Without brackets nobody knows where an IPv6 address ends.
-  if (isIP(address) === (isBracketed ? 6 : 4)) return networkMatcher([plain])
+  if (isIP(address) === (isBracketed ? 6 : 4)) {
+    const range = parseRange(plain)
+    if (range === undefined) throw invalid(rule)
+    return (host) => {
+      const bits = parseAddress(host)
+      return bits !== undefined && isInRange(bits, range)
+    }
+  }
   if (prefixText !== undefined || !/^[\x21-\x7e]+$/.test(text) || /[:[\]]/.test(text)) throw invalid(rule)
   if (text === '*') return () => true
   const matches = globMatcher(text.toLowerCase().replace(/\.$/, ''))
   return (host) => isIP(host) === 0 && matches(host)
-}
-
-/** A network of addresses, as the arguments of `BlockList.addSubnet` have it. */
-export interface Network {
-  readonly address: string
-  readonly prefix: number
-  readonly family: 'ipv4' | 'ipv6'
-}
-
-/** Whether an address, with a zone or without, lies in one of the networks; an IPv4 address in IPv6's notation is that IPv4 address. */
-function addressMatcher(networks: readonly Network[]): (host: string) => boolean {
-  const list = new BlockList()
-  for (const { address, prefix, family } of networks) list.addSubnet(address, prefix, family)
-  return (host) => {
-    const address = host.replace(/%.*$/, '')
-    if (isIPv4(address)) return list.check(address, 'ipv4')
-    return isIPv6(address) && list.check(address, 'ipv6')
-  }
-}
-
-/** A test of addresses: networks as they are, or as text (`10.0.0.0/8`, `2001:db8::/32`, one address). @throws {NetError} EINVAL. */
-export function networkMatcher(networks: readonly (string | Network)[]): (address: string) => boolean {
-  return addressMatcher(networks.map((network) => (typeof network === 'string' ? readNetwork(network) : network)))
-}
-
-function readNetwork(text: string): Network {
-  const [address = '', prefixText, more] = text.split('/')
-  const family = isIP(address)
-  const most = family === 4 ? 32 : 128
-  const prefix = prefixText === undefined ? most : /^\d{1,3}$/.test(prefixText) ? Number(prefixText) : Number.NaN
-  if (family === 0 || more !== undefined || !(prefix <= most)) {
-    throw new NetError('EINVAL', `Cannot read the network "${text}": write it as 10.0.0.0/8 or 2001:db8::/32`)
-  }
-  return { address, prefix, family: family === 4 ? 'ipv4' : 'ipv6' }
 }
 
 const invalid = (rule: string): NetError =>

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { suggest } from '../../base/suggest.ts'
+import { parseRange } from '../../transport/address-range.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import { parseScramKeys } from '../auth/scram-keys.ts'
-import { networkMatcher, targetRule } from '../auth/target-rule.ts'
+import { targetRule } from '../auth/target-rule.ts'
 import { TargetRules } from '../services/target-rules.ts'
 import { isHost, isInterfaceAddress, parseListen, parseRemote, splitHostPort } from './addresses.ts'
 import type { Kind } from './key.ts'
@@ -160,7 +161,7 @@ const takenBy =
 
 export const NETWORK: Kind<string> = {
   expects: 'a network such as 10.0.0.0/8, or an address',
-  parse: ofText(takenBy((text) => networkMatcher([text]))),
+  parse: ofText((text) => (parseRange(text) === undefined ? undefined : text)),
 }
 
 export const TARGET: Kind<string> = {

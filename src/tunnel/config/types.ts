@@ -247,7 +247,7 @@ export interface ServerConfig extends CommonConfig {
   readonly mode: 'server'
   readonly listeners: readonly ListenerConfig[]
   readonly users: readonly UserConfig[]
-  /** Networks that paths are taken from, as `networkMatcher` takes them; empty is all. */
+  /** Networks that paths are taken from, as `AllowList` takes them; empty is all. */
   readonly allow: readonly string[]
   readonly limits: ServerLimits
   readonly services: readonly ServerService[]

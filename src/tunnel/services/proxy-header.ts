@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type AddressBits, parseAddress } from './address-range.ts'
+import { type AddressBits, octetsOf, parseAddress } from '../../transport/address.ts'
 import { parseHostPort } from './endpoint.ts'
 
 /** Of the PROXY protocol, as haproxy's doc/proxy-protocol.txt defines it: 1 is a line of text, 2 is binary. */
@@ -35,12 +35,12 @@ export function proxyHeader(version: ProxyVersion, source: string, destination: 
     return Buffer.from(`PROXY ${isIpv4 ? 'TCP4' : 'TCP6'} ${a} ${b} ${from.port} ${to.port}\r\n`)
   }
   const width = isIpv4 ? 4 : 16
-  const places = [from, to].map(({ address }) => octets(isIpv4 ? address.bits : ipv6(address), width))
-  return binary(PROXY, isIpv4 ? TCP4 : TCP6, [...places.flat(), ...octets(ports(from, to), 4)])
+  const places = [from, to].map(({ address }) => octetsOf(isIpv4 ? address.bits : ipv6(address), width))
+  return binary(PROXY, isIpv4 ? TCP4 : TCP6, [...places.flat(), ...octetsOf(ports(from, to), 4)])
 }
 
 function binary(command: number, family: number, addresses: readonly number[]): Buffer {
-  const length = octets(BigInt(addresses.length), 2)
+  const length = octetsOf(BigInt(addresses.length), 2)
   return Buffer.concat([SIGNATURE, Buffer.from([command, family, ...length, ...addresses])])
 }
 
@@ -54,7 +54,7 @@ const ports = (from: Place, to: Place): bigint => BigInt(from.port * 65_536 + to
 
 const ipv6 = ({ family, bits }: AddressBits): bigint => (family === 6 ? bits : MAPPED | bits)
 
-const formatIpv4 = ({ address }: Place): string => octets(address.bits, 4).join('.')
+const formatIpv4 = ({ address }: Place): string => octetsOf(address.bits, 4).join('.')
 
 const formatIpv6 = ({ address }: Place): string =>
   ipv6(address)
@@ -63,6 +63,3 @@ const formatIpv6 = ({ address }: Place): string =>
     .match(/.{4}/g)!
     .map((word) => word.replace(/^0{1,3}/, ''))
     .join(':')
-
-const octets = (bits: bigint, count: number): number[] =>
-  Array.from({ length: count }, (_, i) => Number((bits >> BigInt(8 * (count - 1 - i))) & 0xffn))

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { NetError } from '../../base/errors.ts'
-import { type AddressBits, type AddressRange, isInRange, isWithin, parseAddress, parseRange } from './address-range.ts'
+import { type AddressBits, parseAddress } from '../../transport/address.ts'
+import { type AddressRange, isInRange, isWithin, parseRange } from '../../transport/address-range.ts'
 import type { Resolve } from './dial.ts'
 import { parseHostPort } from './endpoint.ts'
 

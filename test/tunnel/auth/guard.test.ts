@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { addressKey } from '../../../src/tunnel/auth/address-key.ts'
 import { Guard, type GuardOptions, type Lease, type Rejection } from '../../../src/tunnel/auth/guard.ts'
 import { ManualClock } from '../handshake/ends.ts'
 
@@ -124,33 +123,5 @@ describe('Guard', () => {
     assert.ok(guard.size <= 1000)
     assert.equal(guard.halfOpen, 100)
     assert.equal(guard.banned, 500)
-  })
-
-  it('takes only addresses that are allowed', () => {
-    const { guard } = world({ allow: ['10.0.0.0/8', { address: '2001:db8::', prefix: 32, family: 'ipv6' }] })
-    for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8::1']) admitted(guard.admit(address)).release()
-    for (const address of ['11.1.2.3', '::ffff:11.1.2.3', '2001:db9::1', 'fe80::1%eth0', '']) {
-      assert.deepEqual(guard.admit(address), { failure: 'address', retryAfter: 0 })
-    }
-    assert.equal(guard.counters.get('address'), 5)
-    assert.throws(() => world({ allow: ['10.0.0.0/33'] }), /network/)
-  })
-})
-
-describe('addressKey()', () => {
-  it('takes a network of IPv6 for one address, and an IPv4 address for itself', () => {
-    for (const [address, key] of [
-      ['192.0.2.1', '192.0.2.1'],
-      ['::ffff:192.0.2.1', '192.0.2.1'],
-      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-      ['2001:0db8:1:2::9', '2001:db8:1:2::/64'],
-      ['2001:db8::9', '2001:db8:0:0::/64'],
-      ['::1', '0:0:0:0::/64'],
-      ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-      ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
-      ['unix', 'unix'],
-    ] as const) {
-      assert.equal(addressKey(address), key)
-    }
   })
 })

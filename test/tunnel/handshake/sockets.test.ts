@@ -170,11 +170,11 @@ describe('performClientHandshake() and performServerHandshake()', () => {
 
   it('refuse whoever is not admitted, and say so', () =>
     withScene(async (scene) => {
-      const world = await World.create({ guard: { allow: ['10.0.0.0/8'] } })
+      const world = await World.create({ guard: { maxHalfOpenPerAddress: 0 } })
       const { port, next } = await secureServer(scene, world)
       const done = failure(perform(await secureClient(scene, port)))
-      assert.equal(await failure(next()), 'address')
-      assert.equal(await done, 'address')
+      assert.equal(await failure(next()), 'busy')
+      assert.equal(await done, 'busy')
     }))
 
   it('tell the client how long it is banned', () =>

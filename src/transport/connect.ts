@@ -2,7 +2,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import { connectByInterface } from '../driver/interface-socket.ts'
 import type { Attempt } from './attempt.ts'
-import { formatHostPort } from './proxy.ts'
+import { formatHostPort, type HostPort } from './host-port.ts'
 import { addressesOf, type Resolve, resolveByMachine } from './resolve.ts'
 import { connectVia, type Via } from './via.ts'
 
@@ -17,14 +17,8 @@ export interface Source {
   readonly resolve?: Resolve | undefined
 }
 
-/** A place on the network. */
-export interface Place {
-  readonly host: string
-  readonly port: number
-}
-
 /** What is connected to, for the words of errors. */
-export interface Hop extends Place {
+export interface Hop extends HostPort {
   /** `the proxy `, or nothing for the target itself. */
   readonly prefix: string
   /** The code of whatever fails; without one, the system's own. */
@@ -147,4 +141,4 @@ function fromWhere({ local, interface: name, via }: Source): string {
   return `${local === undefined ? '' : ` from ${local}`}${by}`
 }
 
-export const whereOf = ({ host, port }: Place) => ({ syscall: 'connect', address: host, port })
+export const whereOf = ({ host, port }: HostPort) => ({ syscall: 'connect', address: host, port })

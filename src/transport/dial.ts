@@ -1,16 +1,17 @@
 import type { Socket } from 'node:net'
 import { NetError } from '../base/errors.ts'
 import { Attempt, type AttemptOptions } from './attempt.ts'
-import { connectTo, type Hop, type Place, type Source } from './connect.ts'
+import { connectTo, type Hop, type Source } from './connect.ts'
+import { formatHostPort, type HostPort, isHost } from './host-port.ts'
 import { connectByHttp } from './http-connect.ts'
-import { formatHostPort, isHost, type PathProxy } from './proxy.ts'
+import type { PathProxy } from './proxy.ts'
 import { proxyHop } from './proxy-talk.ts'
 import { secureProxy } from './proxy-tls.ts'
 import { negotiateSocks5 } from './socks5.ts'
 import { Command } from './socks5-wire.ts'
 
 /** Where a path is to lead, and which way. */
-export interface DialOptions extends Place, Source, AttemptOptions {
+export interface DialOptions extends HostPort, Source, AttemptOptions {
   /** What it goes through. Default: nothing. */
   readonly proxy?: PathProxy | undefined
   /** Authorities for the certificate of an HTTPS proxy, in place of the system's: PEM. */
@@ -45,7 +46,7 @@ export function dialPath(options: DialOptions): Promise<Socket> {
 
 /** From a connection to the proxy to one to the target. */
 async function passThrough(socket: Socket, proxy: PathProxy, options: DialOptions, attempt: Attempt): Promise<Socket> {
-  const to: Place = { host: options.host, port: options.port }
+  const to: HostPort = { host: options.host, port: options.port }
   switch (proxy.kind) {
     case 'tcp':
       return socket
@@ -64,7 +65,7 @@ async function passThrough(socket: Socket, proxy: PathProxy, options: DialOption
 }
 
 /** A redirector is not seen: whatever fails may as well be the target. */
-function hopOf(proxy: PathProxy, target: Place): Hop {
+function hopOf(proxy: PathProxy, target: HostPort): Hop {
   if (proxy.kind !== 'tcp') return proxyHop(proxy)
   return { prefix: `${formatHostPort(target)} by way of `, host: proxy.host, port: proxy.port }
 }

@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
 import { ERROR_CODES, type ErrorCode, type NetError } from '../base/errors.ts'
 import type { Attempt } from './attempt.ts'
-import type { Place } from './connect.ts'
+import { formatHostPort, type HostPort } from './host-port.ts'
 import { type HttpHead, parseHead } from './http-head.ts'
-import { formatHostPort, type PathProxy } from './proxy.ts'
+import type { PathProxy } from './proxy.ts'
 import { connectWords, loginError, protocolError, refusal, talk } from './proxy-talk.ts'
 import { readSome } from './read.ts'
 
@@ -17,7 +17,7 @@ const SYSTEM_CODES = new Map([...getSystemErrorMap()].map(([errno, [code]]) => [
  * @throws {NetError} ERR_PROXY when it speaks no HTTP, ERR_PROXY_AUTH when it does not know us, ERR_PROXY_REFUSED when it
  * will not; ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT about `to`, as far as the proxy tells.
  */
-export function connectByHttp(socket: Duplex, proxy: PathProxy, to: Place, attempt: Attempt): Promise<void> {
+export function connectByHttp(socket: Duplex, proxy: PathProxy, to: HostPort, attempt: Attempt): Promise<void> {
   return talk(proxy, attempt, async () => {
     socket.write(connectRequest(proxy, to))
     const head = await readHead(socket, proxy)
@@ -26,7 +26,7 @@ export function connectByHttp(socket: Duplex, proxy: PathProxy, to: Place, attem
   })
 }
 
-function connectRequest({ login }: PathProxy, to: Place): string {
+function connectRequest({ login }: PathProxy, to: HostPort): string {
   const target = formatHostPort(to)
   const lines = [`CONNECT ${target} HTTP/1.1`, `Host: ${target}`]
   if (login !== undefined) {
@@ -52,7 +52,7 @@ async function readHead(socket: Duplex, proxy: PathProxy): Promise<HttpHead> {
   }
 }
 
-function wordsOf(head: HttpHead, proxy: PathProxy, to: Place): NetError {
+function wordsOf(head: HttpHead, proxy: PathProxy, to: HostPort): NetError {
   // Not RFC: some answer 401, which is a server's; see docs/deviations.md#proxy-401
   if (head.status === 407 || head.status === 401) return loginError(proxy, whyNoLogin(head, proxy))
   const { code, why } = explain(head)

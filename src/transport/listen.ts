@@ -3,14 +3,13 @@ import type { Server as TlsServer } from 'node:tls'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import { plainAddress } from './address.ts'
 import { AllowList } from './allow-list.ts'
-import type { Place } from './connect.ts'
 import { HALF_OPEN_LIMITS, HalfOpen, type HalfOpenLimits, type Refusal } from './half-open.ts'
-import { formatHostPort } from './proxy.ts'
+import { formatHostPort, type HostPort } from './host-port.ts'
 import { createSecureServer, type SecureServerOptions } from './tls.ts'
 
 export interface ListenOptions {
   /** Where to listen; port 0 is any that is free. */
-  readonly addresses: readonly Place[]
+  readonly addresses: readonly HostPort[]
   /** Without it nothing is encrypted. */
   readonly tls?: SecureServerOptions | undefined
   /** Who may come in, as `AllowList` takes it. Default: everybody. */
@@ -22,7 +21,7 @@ export interface ListenOptions {
  * A connection is ready for what proves who is there. Its socket is not read from, and its errors are swallowed; whoever
  * takes it over lets it flow, or destroys it.
  */
-export type OnConnection = (socket: Socket, remote: Place) => void
+export type OnConnection = (socket: Socket, remote: HostPort) => void
 
 /** Connections that came in since the start. */
 export interface ListenCounts extends Readonly<Record<Refusal, number>> {
@@ -66,7 +65,7 @@ export class PathListener {
   }
 
   /** Where it listens, with the ports that were chosen. */
-  get addresses(): readonly Place[] {
+  get addresses(): readonly HostPort[] {
     return this.#servers.map((server) => {
       const { address, port } = server.address() as AddressInfo
       return { host: address, port }
@@ -98,7 +97,7 @@ export class PathListener {
     this.#halfOpen.clear()
   }
 
-  #listen(address: Place, all: readonly Place[]): Promise<void> {
+  #listen(address: HostPort, all: readonly HostPort[]): Promise<void> {
     // Who ends while TLS is being negotiated is gone; Node would wait for him where a socket may be half-open.
     const allowHalfOpen = this.#secure === undefined
     const server = createServer({ noDelay: true, allowHalfOpen }, (socket) => this.#onSocket(socket))
@@ -144,7 +143,7 @@ export class PathListener {
   }
 }
 
-function cannotListen(error: NodeJS.ErrnoException, address: Place): NetError {
+function cannotListen(error: NodeJS.ErrnoException, address: HostPort): NetError {
   const system = error.code === 'EACCES' ? 'EPERM' : (error.code ?? '')
   const code = Object.hasOwn(ERROR_CODES, system) ? (system as ErrorCode) : 'EINVAL'
   const why = WORDS[system] ?? error.message

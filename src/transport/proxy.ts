@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { formatHostPort, isHost } from './host-port.ts'
 
 /** Who we are to a proxy. */
 export interface Login {
@@ -48,8 +49,6 @@ export const PROXY_FORMS = 'socks5://, http://, https:// or tcp://, then [user:p
 
 /** RFC 1929 §2: the lengths of name and password are one octet each. */
 const MAX_SOCKS_LOGIN = 255
-/** RFC 1035 §2.3.4. */
-const MAX_NAME = 253
 
 /**
  * Reads `scheme://[user:password@]host[:port]`. The schemes are socks5, socks5h, socks (all the same), http, https and
@@ -91,14 +90,6 @@ export function formatProxy({ kind, host, port, login }: PathProxy): string {
 
 /** For people: without the password. */
 export const formatSocks5Proxy = (proxy: Socks5Proxy): string => formatProxy({ kind: 'socks5', ...proxy })
-
-/** `host:port`, with brackets around IPv6 (RFC 3986 §3.2.2). */
-export const formatHostPort = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-
-/** Whether it can stand in a request as the name or address of a host. */
-export const isHost = (host: string): boolean =>
-  isIP(host) !== 0 || (host.length <= MAX_NAME && /^[a-z0-9_]([a-z0-9_.-]*)$/i.test(host))
 
 function readHost(hostname: string): string | undefined {
   if (hostname.startsWith('[')) return hostname.slice(1, -1)

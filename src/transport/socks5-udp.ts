@@ -1,8 +1,9 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { isIPv6, type Socket } from 'node:net'
+import type { HostPort } from './host-port.ts'
 import type { Socks5Proxy } from './proxy.ts'
 import { openAssociation, type Socks5Options } from './socks5.ts'
-import { parseUdp, type Socks5Address, udpHeader } from './socks5-wire.ts'
+import { parseUdp, udpHeader } from './socks5-wire.ts'
 
 /** Bytes that may wait in our socket; more are dropped, as everywhere on a datagram's way. */
 const MAX_QUEUE = 256 * 1024
@@ -10,7 +11,7 @@ const MAX_QUEUE = 256 * 1024
 /** Datagrams to anywhere by way of a proxy, until one of the two ends it (RFC 1928 §7). */
 export class Socks5Association {
   /** A datagram came; its bytes are the receiver's own. */
-  onDatagram: ((data: Uint8Array, from: Socks5Address) => void) | undefined = undefined
+  onDatagram: ((data: Uint8Array, from: HostPort) => void) | undefined = undefined
   /** It has ended, and not by `close`. */
   onEnd: (() => void) | undefined = undefined
   /** Datagrams that our socket had no room for, and answers that were none. */

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { ErrorCode } from '../base/errors.ts'
 import { ipv6Bits, octetsOf } from './address.ts'
+import type { HostPort } from './host-port.ts'
 
 export const SOCKS5_VERSION = 5
 /** RFC 1929 §2: of the exchange of name and password. */
@@ -27,12 +28,6 @@ export const REPLIES: { readonly [reply: number]: { readonly code: ErrorCode; re
   8: { code: 'EAFNOSUPPORT', why: 'the proxy does not support that kind of address' },
 }
 
-/** A place on the network, as SOCKS5 says it. */
-export interface Socks5Address {
-  readonly host: string
-  readonly port: number
-}
-
 /** What is asked first: which methods of proving who we are we know (RFC 1928 §3). */
 export const greeting = (withLogin: boolean): Uint8Array =>
   Uint8Array.from(withLogin ? [SOCKS5_VERSION, 2, Method.NONE, Method.LOGIN] : [SOCKS5_VERSION, 1, Method.NONE])
@@ -45,14 +40,14 @@ export function loginRequest(user: string, password: string): Uint8Array {
 }
 
 /** RFC 1928 §4. */
-export const request = (command: Command, to: Socks5Address): Uint8Array =>
+export const request = (command: Command, to: HostPort): Uint8Array =>
   Buffer.concat([Buffer.from([SOCKS5_VERSION, command, 0]), writeAddress(to)])
 
 /** A header of a datagram (RFC 1928 §7) that stands before what goes to `to`. */
-export const udpHeader = (to: Socks5Address): Buffer => Buffer.concat([Buffer.alloc(UDP_PREFIX), writeAddress(to)])
+export const udpHeader = (to: HostPort): Buffer => Buffer.concat([Buffer.alloc(UDP_PREFIX), writeAddress(to)])
 
 /** A datagram of the proxy: from where, and where its data begins; undefined when it is none, or a fragment. */
-export function parseUdp(bytes: Buffer): { readonly from: Socks5Address; readonly dataAt: number } | undefined {
+export function parseUdp(bytes: Buffer): { readonly from: HostPort; readonly dataAt: number } | undefined {
   // RFC 1928 §7: an implementation that does not support fragmentation must drop what has a number.
   if (bytes.length <= UDP_PREFIX || bytes[2] !== 0) return undefined
   const length = addressLength(bytes, UDP_PREFIX)
@@ -77,7 +72,7 @@ export function addressLength(bytes: Uint8Array, at: number): number | undefined
 }
 
 /** The address whose type stands at `at`; all of it is there. */
-export function readAddress(bytes: Buffer, at: number): Socks5Address {
+export function readAddress(bytes: Buffer, at: number): HostPort {
   const end = at + addressLength(bytes, at)! - 2
   const port = bytes.readUInt16BE(end)
   if (bytes[at] === AddressType.DOMAIN) return { host: bytes.toString('latin1', at + 2, end), port }
@@ -86,7 +81,7 @@ export function readAddress(bytes: Buffer, at: number): Socks5Address {
   return { host: words.join(':'), port }
 }
 
-function writeAddress({ host, port }: Socks5Address): Buffer {
+function writeAddress({ host, port }: HostPort): Buffer {
   const end = Buffer.from([port >>> 8, port & 0xff])
   if (isIPv4(host)) return Buffer.concat([Buffer.from([AddressType.IPV4, ...host.split('.').map(Number)]), end])
   if (isIPv6(host)) return Buffer.concat([Buffer.from([AddressType.IPV6, ...octetsOf(ipv6Bits(host), 16)]), end])

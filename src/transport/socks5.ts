@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Attempt, type AttemptOptions } from './attempt.ts'
-import { connectTo, type Place } from './connect.ts'
+import { connectTo } from './connect.ts'
+import type { HostPort } from './host-port.ts'
 import type { Socks5Proxy } from './proxy.ts'
 import { connectWords, loginError, protocolError, proxyHop, proxyName, refusal, talk } from './proxy-talk.ts'
 import { readExactly } from './read.ts'
@@ -16,12 +17,11 @@ import {
   readAddress,
   request,
   SOCKS5_VERSION,
-  type Socks5Address,
 } from './socks5-wire.ts'
 
 export type Socks5Options = AttemptOptions
 
-const UNSPECIFIED: Socks5Address = { host: '0.0.0.0', port: 0 }
+const UNSPECIFIED: HostPort = { host: '0.0.0.0', port: 0 }
 
 /**
  * A connection to `to` by way of the proxy (RFC 1928). The socket is half-open by choice, and nothing of what the
@@ -29,7 +29,7 @@ const UNSPECIFIED: Socks5Address = { host: '0.0.0.0', port: 0 }
  * @throws {NetError} ERR_PROXY when the proxy cannot be reached or speaks another protocol, ERR_PROXY_AUTH when it does
  * not know us, ERR_PROXY_REFUSED when it will not; ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT about `to`.
  */
-export function connectBySocks5(proxy: Socks5Proxy, to: Place, options: Socks5Options = {}): Promise<Socket> {
+export function connectBySocks5(proxy: Socks5Proxy, to: HostPort, options: Socks5Options = {}): Promise<Socket> {
   return Attempt.run(options, async (attempt) => {
     const socket = await connectTo(proxyHop(proxy), {}, attempt)
     await negotiateSocks5(socket, proxy, { command: Command.CONNECT, to }, attempt)
@@ -44,7 +44,7 @@ export function connectBySocks5(proxy: Socks5Proxy, to: Place, options: Socks5Op
 export function openAssociation(
   proxy: Socks5Proxy,
   options: Socks5Options = {},
-): Promise<{ readonly control: Socket; readonly relay: Socks5Address }> {
+): Promise<{ readonly control: Socket; readonly relay: HostPort }> {
   return Attempt.run(options, async (attempt) => {
     const control = await connectTo(proxyHop(proxy), {}, attempt)
     const wish: Socks5Wish = { command: Command.UDP_ASSOCIATE, to: UNSPECIFIED }
@@ -66,7 +66,7 @@ export function probeSocks5(proxy: Socks5Proxy, options: Socks5Options = {}): Pr
 /** What is asked of the proxy. */
 export interface Socks5Wish {
   readonly command: Command
-  readonly to: Socks5Address
+  readonly to: HostPort
 }
 
 /** On a connection to the proxy: where the proxy has bound what it grants. @throws {NetError} as `connectBySocks5`. */
@@ -75,7 +75,7 @@ export function negotiateSocks5(
   proxy: Socks5Proxy,
   wish: Socks5Wish,
   attempt: Attempt,
-): Promise<Socks5Address> {
+): Promise<HostPort> {
   return talk(proxy, attempt, async () => {
     await authenticate(socket, proxy)
     attempt.waitFor('ETIMEDOUT', `${proxyName(proxy)} did not ${whatOf(wish)}`)
@@ -102,7 +102,7 @@ async function authenticate(socket: Duplex, proxy: Socks5Proxy): Promise<void> {
 }
 
 /** RFC 1928 §4 and §6: the request, and where the proxy has bound what it grants. */
-async function ask(socket: Duplex, proxy: Socks5Proxy, wish: Socks5Wish): Promise<Socks5Address> {
+async function ask(socket: Duplex, proxy: Socks5Proxy, wish: Socks5Wish): Promise<HostPort> {
   const { command, to } = wish
   socket.write(request(command, to))
   const head = await readExactly(socket, 5)

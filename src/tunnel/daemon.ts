@@ -1,6 +1,6 @@
 import { NetError } from '../base/errors.ts'
+import { formatEndpoint } from '../transport/endpoint.ts'
 import { ClientSide } from './client-side.ts'
-import { formatEndpoint } from './config/addresses.ts'
 import { diffConfig } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
 import { ControlServer } from './control-server.ts'

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import type { Identity } from '../transport/certificate.ts'
 import { dialPath } from '../transport/dial.ts'
-import { formatHostPort } from '../transport/proxy.ts'
+import { formatHostPort } from '../transport/host-port.ts'
 import { secureClient, type Trust } from '../transport/tls.ts'
 import type { ClientConfig, PathConfig } from './config/types.ts'
 

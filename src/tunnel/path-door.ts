@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import { fingerprintOf, type Identity, ownIdentity, readIdentity } from '../transport/certificate.ts'
+import { formatHostPort } from '../transport/host-port.ts'
 import { type ListenCounts, PathListener } from '../transport/listen.ts'
-import { formatHostPort } from '../transport/proxy.ts'
 import type { ListenerConfig, ListenerTls, ServerConfig } from './config/types.ts'
 
 /** Whoever has come as far as the handshake, and his address. */

@@ -1,5 +1,5 @@
 import type { Path } from '../session/path.ts'
-import { formatEndpoint } from './config/addresses.ts'
+import { formatEndpoint } from '../transport/endpoint.ts'
 import type { ConfigChanges } from './config/diff.ts'
 import type { ServerConfig, TunnelConfig } from './config/types.ts'
 import type { Log } from './log.ts'

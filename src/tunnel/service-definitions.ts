@@ -1,5 +1,5 @@
+import { formatEndpoint } from '../transport/endpoint.ts'
 import type { UserOptions } from './auth/users.ts'
-import { formatEndpoint } from './config/addresses.ts'
 import type { ClientService, PingConfig, ServerService, UserConfig } from './config/types.ts'
 import type { ServiceDefinition } from './services/services.ts'
 

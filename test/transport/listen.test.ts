@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { fingerprintOf } from '../../src/transport/certificate.ts'
-import type { Place } from '../../src/transport/connect.ts'
 import { dialPath } from '../../src/transport/dial.ts'
+import type { HostPort } from '../../src/transport/host-port.ts'
 import { type ListenOptions, PathListener } from '../../src/transport/listen.ts'
 import { channelBinding, secureClient } from '../../src/transport/tls.ts'
 import { eventually } from '../real/collect.ts'
@@ -27,7 +27,7 @@ describe('PathListener', () => {
 
   /** A listener, and what it has handed over. */
   async function listening(options: Partial<ListenOptions> = {}) {
-    const came: { readonly socket: Socket; readonly remote: Place }[] = []
+    const came: { readonly socket: Socket; readonly remote: HostPort }[] = []
     const tls = { identity: await testIdentity() }
     const addresses = [{ host: HOST, port: 0 }]
     const listener = await PathListener.open({ addresses, tls, ...options }, (socket, remote) => {

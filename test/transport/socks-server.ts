@@ -1,8 +1,9 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { HostPort } from '../../src/transport/host-port.ts'
 import { readExactly } from '../../src/transport/read.ts'
-import { addressLength, parseUdp, readAddress, type Socks5Address, udpHeader } from '../../src/transport/socks5-wire.ts'
+import { addressLength, parseUdp, readAddress, udpHeader } from '../../src/transport/socks5-wire.ts'
 
 export interface SocksServerOptions {
   readonly login?: { readonly user: string; readonly password: string }
@@ -97,7 +98,7 @@ export class SocksServer {
     return isRight
   }
 
-  #connect(client: Socket, to: Socks5Address): void {
+  #connect(client: Socket, to: HostPort): void {
     this.stats.connects++
     const far = connect({ host: to.host, port: to.port, allowHalfOpen: true, noDelay: true })
     this.#keep(far)
@@ -153,7 +154,7 @@ function dribble(socket: Socket): void {
 }
 
 /** RFC 1928 §6. */
-function answer(reply: number, bound: Socks5Address = { host: '0.0.0.0', port: 0 }): Buffer {
+function answer(reply: number, bound: HostPort = { host: '0.0.0.0', port: 0 }): Buffer {
   const bytes = udpHeader(bound)
   bytes[0] = 5
   bytes[1] = reply

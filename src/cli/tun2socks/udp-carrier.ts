@@ -1,7 +1,7 @@
 import type { UdpFlow } from '../../stack/udp-forward.ts'
+import type { HostPort } from '../../transport/host-port.ts'
 import type { Socks5Proxy } from '../../transport/proxy.ts'
 import { Socks5Association, udpHeader } from '../../transport/socks5-udp.ts'
-import type { Socks5Address } from '../../transport/socks5-wire.ts'
 import type { Report } from './report.ts'
 import type { Passed } from './splice.ts'
 
@@ -115,7 +115,7 @@ export class UdpCarrier {
     )
   }
 
-  #answer(source: Source, data: Uint8Array, from: Socks5Address): void {
+  #answer(source: Source, data: Uint8Array, from: HostPort): void {
     const carried = source.flows.get(keyOf(from.host, from.port))
     if (carried === undefined || carried.flow.isClosed) {
       this.#report.unsolicited()

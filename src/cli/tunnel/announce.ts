@@ -1,6 +1,6 @@
+import { parseHostPort } from '../../transport/host-port.ts'
 import type { ClientConfig, ServerConfig } from '../../tunnel/config/types.ts'
 import type { Daemon } from '../../tunnel/daemon.ts'
-import { parseHostPort } from '../../tunnel/services/endpoint.ts'
 import type { TunnelStatus } from '../../tunnel/status.ts'
 import type { Io } from '../io.ts'
 

@@ -1,8 +1,9 @@
-import { formatHostPort, formatProxy } from '../../transport/proxy.ts'
+import type { Endpoint } from '../../transport/endpoint.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
+import { formatProxy } from '../../transport/proxy.ts'
 import type {
   ClientConfig,
   ClientService,
-  Endpoint,
   ListenerConfig,
   PathConfig,
   ServerConfig,

@@ -1,9 +1,10 @@
 import type { z } from 'zod'
-import { formatEndpoint, isLoopbackHost } from './addresses.ts'
+import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
+import { isLoopbackHost } from './addresses.ts'
 import { buildCommon, buildEndpoint } from './build-common.ts'
 import type { CLIENT } from './client-schema.ts'
 import type { Reading } from './reading.ts'
-import type { ClientConfig, ClientService, Endpoint, PathConfig, TrustConfig } from './types.ts'
+import type { ClientConfig, ClientService, PathConfig, TrustConfig } from './types.ts'
 
 /** Letters; of random ones that is out of reach. */
 const UNGUESSABLE = 16

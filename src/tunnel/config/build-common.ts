@@ -1,9 +1,11 @@
 import { basename, extname, join } from 'node:path'
 import type { SchedulerName } from '../../session/schedulers/by-name.ts'
-import { fitsSocket, isLoopbackHost } from './addresses.ts'
+import { type Endpoint, fitsSocket } from '../../transport/endpoint.ts'
+import type { HostPort } from '../../transport/host-port.ts'
+import { isLoopbackHost } from './addresses.ts'
 import { controlFolder, defaultState } from './places.ts'
 import type { Reading } from './reading.ts'
-import type { CommonConfig, Endpoint, HostPort, LogConfig, LogLevel } from './types.ts'
+import type { CommonConfig, LogConfig, LogLevel } from './types.ts'
 
 /** What the schema makes of the keys that both ends have. */
 export interface CommonValues {

@@ -1,6 +1,7 @@
 import { suggest } from '../../base/suggest.ts'
+import { formatEndpoint } from '../../transport/endpoint.ts'
 import { globMatcher } from '../auth/glob.ts'
-import { formatEndpoint, parseListen } from './addresses.ts'
+import { parseListen } from './addresses.ts'
 import type { Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
 

@@ -1,7 +1,8 @@
 import { SCHEDULER_NAMES } from '../../session/schedulers/by-name.ts'
+import type { HostPort } from '../../transport/host-port.ts'
 import { defaulted, described, type Kind, mapping, mappingOr, optional } from './key.ts'
 import { bytes, choice, FILE, integer, listen, NAME, time } from './kinds.ts'
-import { type HostPort, LOG_LEVELS } from './types.ts'
+import { LOG_LEVELS } from './types.ts'
 
 const LEVEL = choice(...LOG_LEVELS)
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { formatEndpoint } from './addresses.ts'
+import { formatEndpoint } from '../../transport/endpoint.ts'
 import type {
   ClientConfig,
   ClientService,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { formatEndpoint, splitHostPort } from './addresses.ts'
+import { formatEndpoint } from '../../transport/endpoint.ts'
+import { type HostPort, splitHostPort } from '../../transport/host-port.ts'
 import { buildClient } from './build-client.ts'
 import { buildServer } from './build-server.ts'
 import { CLIENT } from './client-schema.ts'
@@ -10,7 +11,7 @@ import { choice, integer, listen, NETWORK, PROXY, remote, TEXT } from './kinds.t
 import type { Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
-import type { HostPort, LogLevel, TunnelConfig } from './types.ts'
+import type { LogLevel, TunnelConfig } from './types.ts'
 
 /** Both ends of a Gota tunnel speak of the one service it has. */
 const SERVICE = 'gota'

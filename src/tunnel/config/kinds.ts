@@ -1,14 +1,15 @@
 import { isIP } from 'node:net'
 import { suggest } from '../../base/suggest.ts'
 import { parseRange } from '../../transport/address-range.ts'
+import { type HostPort, isHost, splitHostPort } from '../../transport/host-port.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import { parseScramKeys } from '../auth/scram-keys.ts'
 import { targetRule } from '../auth/target-rule.ts'
 import { TargetRules } from '../services/target-rules.ts'
-import { isHost, isInterfaceAddress, parseListen, parseRemote, splitHostPort } from './addresses.ts'
+import { isInterfaceAddress, parseListen, parseRemote } from './addresses.ts'
 import type { Kind } from './key.ts'
 import { textOf } from './scalar.ts'
-import type { HostPort, QuotaConfig } from './types.ts'
+import type { QuotaConfig } from './types.ts'
 import { parseBytes, parseQuota, parseRate, parseTime } from './units.ts'
 
 const ofText =

@@ -1,11 +1,13 @@
 import { NetError } from '../../base/errors.ts'
+import { formatEndpoint } from '../../transport/endpoint.ts'
+import { type HostPort, isHost, parsePort, splitHostPort } from '../../transport/host-port.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
-import { formatEndpoint, isHost, isLoopbackHost, splitHostPort } from './addresses.ts'
+import { isLoopbackHost } from './addresses.ts'
 import { GUESSABLE_WORDS, isGuessable } from './build-client.ts'
 import { TARGET } from './kinds.ts'
 import { type NativeValues, parseValues } from './parse.ts'
 import type { Environment } from './source.ts'
-import type { HostPort, TunnelConfig } from './types.ts'
+import type { TunnelConfig } from './types.ts'
 
 /** TCP and UDP alike. */
 const DEFAULT_PORT = '23461'
@@ -30,11 +32,6 @@ const wrong = (what: string, text: string, expected: string): NetError =>
 const UDP_FORM = '[host:][serv:][rhost:]rserv such as 127.0.0.1:23461:127.0.0.1:1234; ports are numbers'
 const PORT = /^\d{1,5}$/
 
-function toPort(text: string, least: number): number | undefined {
-  const port = PORT.test(text) ? Number(text) : Number.NaN
-  return port >= least && port <= 65_535 ? port : undefined
-}
-
 /**
  * Reads `[host:][serv:][rhost:]rserv`. Of three parts the second is `serv` when it can be one, else `rhost`; of two the first
  * is `host`.
@@ -49,7 +46,7 @@ export function parseUdpEnds(variable: string, text: string): UdpEnds {
   const serv = isPortFirst ? middle[0]! : DEFAULT_PORT
   const rhost = (isPortFirst ? middle[1] : middle[0]) ?? DEFAULT_HOST
   const [ownHost, peerHost] = [host, rhost].map((name) => name.replace(/^\[(.*)\]$/, '$1'))
-  const [ownPort, peerPort] = [toPort(serv, 0), toPort(rserv, 1)]
+  const [ownPort, peerPort] = [parsePort(serv), parsePort(rserv, 1)]
   const fits = isWhole && isHost(ownHost!) && isHost(peerHost!)
   if (!fits || ownPort === undefined || peerPort === undefined) throw wrong(variable, text, UDP_FORM)
   const own = { host: ownHost!, port: ownPort }
@@ -59,7 +56,7 @@ export function parseUdpEnds(variable: string, text: string): UdpEnds {
 /** Reads the listener's `[host:]serv`. @throws {NetError} ERR_CONFIG */
 export function parseService(text: string): HostPort {
   const { host, port } = splitHostPort(PORT.test(text) ? `[::]:${text}` : text)
-  const number = toPort(port ?? '', 0)
+  const number = parsePort(port ?? '')
   if (number === undefined || !isHost(host))
     throw wrong('SERVICE', text, '[host:]serv such as 23461 or 192.0.2.1:23461')
   return { host, port: number }

@@ -1,19 +1,8 @@
 import type { PathRole } from '../../session/frame.ts'
 import type { SchedulerName } from '../../session/schedulers/by-name.ts'
+import type { Endpoint } from '../../transport/endpoint.ts'
+import type { HostPort } from '../../transport/host-port.ts'
 import type { PathProxy } from '../../transport/proxy.ts'
-
-/** A host, by name or address (IPv6 without brackets), and a port: what node:net connects to and listens on. */
-export interface HostPort {
-  readonly host: string
-  readonly port: number
-}
-
-/** A Unix socket: what node:net connects to and listens on, too. */
-export interface UnixSocket {
-  readonly path: string
-}
-
-export type Endpoint = HostPort | UnixSocket
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]

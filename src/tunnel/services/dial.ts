@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, NetError } from '../../base/errors.ts'
-import { type Endpoint, formatEndpoint } from './endpoint.ts'
+import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
 import { KEEP_ALIVE } from './listener.ts'
 import { SOCKET_BUFFER } from './splice.ts'
 

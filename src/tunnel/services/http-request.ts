@@ -1,5 +1,5 @@
 import { ResetCode } from '../../session/stream-types.ts'
-import { formatHostPort, type HostPort, isHost, parseHostPort } from './endpoint.ts'
+import { formatHostPort, type HostPort, isHost, parseHostPort } from '../../transport/host-port.ts'
 import { isLogin, type Login } from './login.ts'
 import type { Progress, WishParser } from './proxy-front.ts'
 
@@ -105,7 +105,7 @@ export class HttpRequestParser implements WishParser<HttpWish> {
     if (method !== 'CONNECT') return readForwarded(`${method} HTTP/1.${version}`, target!, fields)
     const place = parsePlace(target!)
     if (place === undefined) throw new Refusal(400, 'CONNECT needs host:port.')
-    return { target: formatHostPort(place.host, place.port) }
+    return { target: formatHostPort(place) }
   }
 
   /** RFC 9110 §11.7 and RFC 7617. */
@@ -142,7 +142,7 @@ function readForwarded(start: string, target: string, fields: Fields): HttpWish 
     'Connection: close',
   ]
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  return { target: formatHostPort(place.host, place.port), request: { head, length } }
+  return { target: formatHostPort(place), request: { head, length } }
 }
 
 function parsePlace(text: string): HostPort | undefined {

@@ -3,7 +3,8 @@ import { lstat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { type ErrorCode, NetError } from '../../base/errors.ts'
-import { type Endpoint, formatEndpoint, formatHostPort } from './endpoint.ts'
+import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
 import { SOCKET_BUFFER } from './splice.ts'
 
 /** A peer that says nothing for so long is asked by its kernel whether it is still there, in milliseconds. */
@@ -53,7 +54,7 @@ export class Listener {
   get address(): string {
     const bound = this.#server.address()
     if (bound === null || typeof bound === 'string') return formatEndpoint(this.#endpoint)
-    return formatHostPort(bound.address, bound.port)
+    return formatHostPort({ host: bound.address, port: bound.port })
   }
 
   /** Takes no more connections. Resolves when those that it took have ended, which is not its doing. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { type AddressBits, octetsOf, parseAddress } from '../../transport/address.ts'
-import { parseHostPort } from './endpoint.ts'
+import { parseHostPort } from '../../transport/host-port.ts'
 
 /** Of the PROXY protocol, as haproxy's doc/proxy-protocol.txt defines it: 1 is a line of text, 2 is binary. */
 export type ProxyVersion = 'v1' | 'v2'

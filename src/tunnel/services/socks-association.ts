@@ -1,8 +1,8 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { ResetCode } from '../../session/stream-types.ts'
-import { parseUdp, type Socks5Address, udpHeader } from '../../transport/socks5-wire.ts'
+import { formatHostPort, type HostPort, isHost } from '../../transport/host-port.ts'
+import { parseUdp, udpHeader } from '../../transport/socks5-wire.ts'
 import { Farewell } from './asking.ts'
-import { formatHostPort, isHost } from './endpoint.ts'
 import { type FlowLimits, FlowTable, type OwnFlow } from './flow-table.ts'
 import type { Open } from './open-set.ts'
 import type { Client } from './proxy-front.ts'
@@ -21,7 +21,7 @@ export class SocksAssociation implements Open {
   #port: number
   #isOver = false
 
-  constructor(client: Client, expected: Socks5Address, options: FlowLimits & UdpSocketOptions) {
+  constructor(client: Client, expected: HostPort, options: FlowLimits & UdpSocketOptions) {
     const { socket: control, ledger } = client
     const { localAddress = '127.0.0.1', remoteAddress = '127.0.0.1' } = control
     this.#client = client
@@ -71,14 +71,14 @@ export class SocksAssociation implements Open {
     else this.#carry(parsed.from, bytes.subarray(parsed.dataAt))
   }
 
-  #carry(to: Socks5Address, bytes: Buffer): void {
-    const target = formatHostPort(to.host, to.port)
+  #carry(to: HostPort, bytes: Buffer): void {
+    const target = formatHostPort(to)
     const own = this.#flows.find(target) ?? this.#open(target, to)
     if (own === undefined) this.#client.ledger.tally.dropped.count('no-session')
     else this.#flows.send(own, bytes)
   }
 
-  #open(target: string, to: Socks5Address): OwnFlow | undefined {
+  #open(target: string, to: HostPort): OwnFlow | undefined {
     const flow = this.#client.openFlow(target)
     if (flow === undefined) return undefined
     const header = udpHeader(to)

@@ -1,4 +1,5 @@
 import { ResetCode } from '../../session/stream-types.ts'
+import { type HostPort, isHost } from '../../transport/host-port.ts'
 import {
   addressLength,
   Command,
@@ -7,9 +8,7 @@ import {
   readAddress,
   request,
   SOCKS5_VERSION,
-  type Socks5Address,
 } from '../../transport/socks5-wire.ts'
-import { isHost } from './endpoint.ts'
 import { isLogin, type Login } from './login.ts'
 import type { Progress, WishParser } from './proxy-front.ts'
 
@@ -28,10 +27,10 @@ export type SocksReply = (typeof SocksReply)[keyof typeof SocksReply]
 
 export interface SocksWish {
   readonly command: Command
-  readonly to: Socks5Address
+  readonly to: HostPort
 }
 
-const NOWHERE: Socks5Address = { host: '0.0.0.0', port: 0 }
+const NOWHERE: HostPort = { host: '0.0.0.0', port: 0 }
 
 /** A reply has the shape of a request, with its code where the command stands (RFC 1928 §6). */
 export const socksReply = (code: SocksReply, bound = NOWHERE): Uint8Array => request(code as number as Command, bound)

@@ -1,6 +1,6 @@
 import { ResetCode } from '../../session/stream-types.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
 import { Command } from '../../transport/socks5-wire.ts'
-import { formatHostPort } from './endpoint.ts'
 import type { FlowLimits } from './flow-table.ts'
 import type { Login } from './login.ts'
 import { type Client, ProxyFront, type ProxyFrontOptions } from './proxy-front.ts'
@@ -34,7 +34,7 @@ const WORDS = {
  */
 export function openSocksListener(options: SocksListenerOptions, host: HostSource): Promise<Service> {
   const onWish = (client: Client, { command, to }: SocksWish): void => {
-    if (command === Command.CONNECT) client.ask(formatHostPort(to.host, to.port), WORDS)
+    if (command === Command.CONNECT) client.ask(formatHostPort(to), WORDS)
     else new SocksAssociation(client, to, options)
   }
   const makeParser = (): SocksHandshake => new SocksHandshake(options.login)

@@ -3,8 +3,8 @@ import { domainToASCII } from 'node:url'
 import { NetError } from '../../base/errors.ts'
 import { type AddressBits, parseAddress } from '../../transport/address.ts'
 import { type AddressRange, isInRange, isWithin, parseRange } from '../../transport/address-range.ts'
+import { parseHostPort } from '../../transport/host-port.ts'
 import type { Resolve } from './dial.ts'
-import { parseHostPort } from './endpoint.ts'
 
 export interface TargetRulesOptions {
   /**

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net'
 import { ResetCode, type SessionStream } from '../../session/stream-types.ts'
+import { formatEndpoint } from '../../transport/endpoint.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
 import { Dialer, type DialOptions } from './dial.ts'
-import { formatEndpoint, formatHostPort, parseEndpoint } from './endpoint.ts'
+import { parseEndpoint } from './endpoint.ts'
 import { answer, refuse, type Waiting } from './join.ts'
 import { OpenSet } from './open-set.ts'
 import { Pool, type PoolOptions } from './pool.ts'
@@ -93,7 +95,7 @@ export class TcpBackend implements AnsweringService {
     const { proxyProtocol, listener } = this.#options
     if (proxyProtocol === undefined) return
     const { remoteAddress, remotePort } = socket
-    const target = remoteAddress === undefined ? undefined : formatHostPort(remoteAddress, remotePort!)
+    const target = remoteAddress === undefined ? undefined : formatHostPort({ host: remoteAddress, port: remotePort! })
     socket.write(proxyHeader(proxyProtocol, stream.source, listener ?? target))
   }
 }

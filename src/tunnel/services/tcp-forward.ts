@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { ResetCode } from '../../session/stream-types.ts'
-import { formatHostPort, parseEndpoint } from './endpoint.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
+import { parseEndpoint } from './endpoint.ts'
 import { joinAsking } from './join.ts'
 import { Listener } from './listener.ts'
 import { OpenSet } from './open-set.ts'
@@ -26,7 +27,9 @@ export const DEFAULT_MAX_CONNECTIONS = 10_000
 
 /** Where a connection comes from, as `Opening.source` says it; empty for a Unix socket. */
 export const sourceOf = ({ remoteAddress, remotePort }: Socket): string =>
-  remoteAddress === undefined || remotePort === undefined ? '' : formatHostPort(remoteAddress, remotePort)
+  remoteAddress === undefined || remotePort === undefined
+    ? ''
+    : formatHostPort({ host: remoteAddress, port: remotePort })
 
 /**
  * Listens here, and leads each connection through the session to where the other side's service of that name connects.

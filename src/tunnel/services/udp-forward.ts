@@ -1,8 +1,8 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { isIP } from 'node:net'
 import { NetError } from '../../base/errors.ts'
+import { formatHostPort, type HostPort, parseHostPort } from '../../transport/host-port.ts'
 import { systemResolve } from './dial.ts'
-import { formatHostPort, type HostPort, parseHostPort } from './endpoint.ts'
 import { type FlowLimits, FlowTable } from './flow-table.ts'
 import { cannotListen } from './listener.ts'
 import type { HostSource, Service, ServiceStatus } from './service.ts'
@@ -57,7 +57,7 @@ export class UdpForward implements Service {
   /** Where it listens, with the port that was found. */
   get address(): string {
     const { address, port } = this.#socket.address()
-    return formatHostPort(address, port)
+    return formatHostPort({ host: address, port })
   }
 
   status(): ServiceStatus {
@@ -98,7 +98,7 @@ export class UdpForward implements Service {
     const opening = {
       service: this.#options.service ?? this.name,
       target: this.#options.target ?? '',
-      source: formatHostPort(address, port),
+      source: formatHostPort({ host: address, port }),
     }
     const flow = this.#host()?.openFlow(opening)
     if (flow === undefined) return undefined

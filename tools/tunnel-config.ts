@@ -73,6 +73,24 @@ says what one would do or everything that is wrong with it; [tunnel.md](tunnel.m
 - **Lists** of one may leave the brackets out: \`listen: "127.0.0.1:7000"\`.
 `
 
+const TARGETS = `## Targets
+
+\`allow\` of a service and \`targets\` of a user are lists of rules of one kind: a host, a colon, and ports. A target must be
+meant by a rule of the service, and by one of the user where he has any.
+
+| rule | means |
+|---|---|
+| \`db.example.org:5432\` | that name and port, as it is asked for; capitals and a dot at the end do not matter |
+| \`*.example.org:443\` | every name below \`example.org\`, not that name itself. A star stands nowhere else in a name |
+| \`192.0.2.7:80-90\`, \`10.0.0.0/8:*\` | that address or network, and ports from the first to the last, or any |
+| \`[2001:db8::1]:80\`, \`[2001:db8::/32]:*\` | the same of IPv6, in brackets |
+| \`*:443\`, \`*:*\` | any name and any address that nothing shuts: see \`deny\` |
+
+Rules of addresses say nothing about names, and rules of names nothing about addresses. What a name leads to is looked up once,
+and only addresses are connected to that neither \`deny\` nor what is shut by itself (loopback, link-local, metadata) covers.
+
+`
+
 const GOTA = `## Files of Gota
 
 A file that has \`tunnel\`, \`auth\`, \`whiteips\` or \`fastopen\` and neither \`services\`, \`paths\` nor \`users\` is read as one of Gota's,
@@ -119,7 +137,7 @@ export function tunnelConfigPage(): string {
     '### Every service, at either end',
     '',
     ...table(SERVICE_LIMITS),
-    GOTA,
+    TARGETS + GOTA,
   ]
   return lines.join('\n')
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Counters } from '../../base/counters.ts'
 import { NetError } from '../../base/errors.ts'
 import type { Opening } from '../../session/stream-types.ts'
+import { isMeant, parseTarget, type Target, targetRule } from '../target-rule.ts'
 import { globMatcher } from './glob.ts'
 import { saslPrep } from './saslprep.ts'
 import {
@@ -13,7 +14,6 @@ import {
   SALT_OCTETS,
   type ScramKeys,
 } from './scram-keys.ts'
-import { parseTarget, type Target, targetRule } from './target-rule.ts'
 
 /** A user as a configuration names him: with a password, or with what `hashPassword` made of one. */
 export interface UserOptions {
@@ -183,7 +183,7 @@ export class UserStore {
       user: { name, maxSessions, maxPaths, maxStreams, rate },
       keys: await this.#keysOf(name, options),
       isService: (service) => serviceGlobs === undefined || serviceGlobs.some((matches) => matches(service)),
-      isTarget: (target) => targetRules === undefined || targetRules.some((matches) => matches(target)),
+      isTarget: (target) => targetRules === undefined || targetRules.some((rule) => isMeant(target, rule)),
     }
   }
 

@@ -4,8 +4,7 @@ import { parseRange } from '../../transport/address-range.ts'
 import { type HostPort, isHost, splitHostPort } from '../../transport/host-port.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import { parseScramKeys } from '../auth/scram-keys.ts'
-import { targetRule } from '../auth/target-rule.ts'
-import { TargetRules } from '../services/target-rules.ts'
+import { parseTargetRule, TARGET_FORMS } from '../target-rule.ts'
 import { isInterfaceAddress, parseListen, parseRemote } from './addresses.ts'
 import type { Kind } from './key.ts'
 import { textOf } from './scalar.ts'
@@ -148,35 +147,24 @@ export const endpoint = (address: Kind<HostPort>): Kind<HostPort | { readonly pa
   fix: (value) => address.fix?.(value),
 })
 
-/** A text that a reader takes without an error. */
-const takenBy =
-  (reader: (text: string) => unknown) =>
-  (text: string): string | undefined => {
-    try {
-      reader(text)
-      return text
-    } catch {
-      return undefined
-    }
-  }
-
 export const NETWORK: Kind<string> = {
   expects: 'a network such as 10.0.0.0/8, or an address',
   parse: ofText((text) => (parseRange(text) === undefined ? undefined : text)),
 }
 
+/** What `parseTargetRule` takes. */
 export const TARGET: Kind<string> = {
-  expects: 'host:port such as "*.example.org:443", "10.0.0.0/8:*" or "db:5432-5440"',
-  parse: ofText(takenBy((text) => new TargetRules({ allow: [text] }))),
+  expects: TARGET_FORMS,
+  parse: ofText((text) => (parseTargetRule(text) === undefined ? undefined : text)),
   fix: (value) => {
     if (typeof value !== 'string') return undefined
     if (value.endsWith(':0')) return 'any port is *'
+    if ((value.match(/:/g)?.length ?? 0) > 1)
+      return 'an IPv6 address or network stands in brackets: [2001:db8::/32]:443'
+    if (/[*?]/.test(value.replace(/^\*\.?|:\*$/g, ''))) return 'of a name only the beginning may be *.'
     return splitHostPort(value).port === undefined ? `say which ports: "${value}:*" is all of them` : undefined
   },
 }
-
-/** What a user may ask for, within what a service allows. */
-export const USER_TARGET: Kind<string> = { ...TARGET, parse: ofText(takenBy(targetRule)) }
 
 export const IP: Kind<string> = {
   expects: 'an address of this machine such as 192.0.2.3',

@@ -18,7 +18,6 @@ import {
   TARGET,
   TEXT,
   time,
-  USER_TARGET,
 } from './kinds.ts'
 import { textOf } from './scalar.ts'
 
@@ -131,7 +130,7 @@ const USER = mapping({
     fallback: 'all',
     expects: 'a list of names',
   }),
-  targets: described(listOf(required(USER_TARGET, 'A target.')).optional(), {
+  targets: described(listOf(required(TARGET, 'A target.')).optional(), {
     about: 'Where this user may let a `proxy` or `udp` service lead, within what the service allows.',
     fallback: 'wherever the service allows',
     expects: `a list of ${TARGET.expects}`,

@@ -135,7 +135,7 @@ export interface UdpConnectService extends Service {
   readonly type: 'udp'
   /** Where datagrams go; undefined: where the client says, if `allow` has it. */
   readonly connect: HostPort | undefined
-  /** `host:port`, patterns and networks, as `TargetRules` takes them. */
+  /** As `parseTargetRule` reads them. */
   readonly allow: readonly string[]
   /** Networks that nothing leads to, whatever `allow` says. */
   readonly deny: readonly string[]
@@ -146,7 +146,7 @@ export interface UdpConnectService extends Service {
 /** Targets that the client's socks5 and http listeners ask for. */
 export interface ProxyService extends Service {
   readonly type: 'proxy'
-  /** `host:port`, patterns and networks, as `TargetRules` takes them. */
+  /** As `parseTargetRule` reads them. */
   readonly allow: readonly string[]
   /** Networks that nothing leads to, whatever `allow` says. */
   readonly deny: readonly string[]

@@ -1,16 +1,11 @@
-import { isIP } from 'node:net'
-import { domainToASCII } from 'node:url'
 import { NetError } from '../../base/errors.ts'
-import { type AddressBits, parseAddress } from '../../transport/address.ts'
+import { parseAddress } from '../../transport/address.ts'
 import { type AddressRange, isInRange, isWithin, parseRange } from '../../transport/address-range.ts'
-import { parseHostPort } from '../../transport/host-port.ts'
+import { isMeant, parseTarget, type Target, type TargetRule, targetRule } from '../target-rule.ts'
 import type { Resolve } from './dial.ts'
 
 export interface TargetRulesOptions {
-  /**
-   * Targets that may be asked for: `host:port`, `*.example.org:443` (any name below), `10.0.0.0/8:*`, `[::1]:80`,
-   * `host:1-1024`, `*:443`. Names are matched as they are asked for, addresses by range.
-   */
+  /** Targets that may be asked for, as `targetRule` reads them; what a name leads to must be open, too. */
   readonly allow: readonly string[]
   /** Ranges that no name may lead to and no rule allows, such as `192.168.0.0/16`. */
   readonly deny?: readonly string[]
@@ -52,21 +47,14 @@ const GUARDED = [
 /** RFC 6761 §6.3: this name is loopback, whoever asks. */
 const LOCALHOST_RANGES = ['127.0.0.0/8', '::1/128'].map((text) => parseRange(text)!)
 
-interface Rule {
-  /** A name, `*.name`, `*`, or a range. */
-  readonly host: string | AddressRange
-  readonly low: number
-  readonly high: number
-}
-
 /** Which targets the other side may ask for. */
 export class TargetRules {
-  readonly #rules: readonly Rule[]
+  readonly #rules: readonly TargetRule[]
   readonly #denied: readonly AddressRange[]
 
   /** @throws {NetError} EINVAL when a rule is none. */
   constructor({ allow, deny = [] }: TargetRulesOptions) {
-    this.#rules = allow.map(parseRule)
+    this.#rules = allow.map(targetRule)
     this.#denied = deny.map((text) => {
       const range = parseRange(text)
       if (range === undefined) throw new NetError('EINVAL', `Cannot deny "${text}": it is no range of addresses`)
@@ -78,88 +66,35 @@ export class TargetRules {
    * Looks a target up once, and gives those of its addresses that may be connected to.
    * @throws {NetError} EPERM when it is not allowed, EHOSTUNREACH when it has no address; what the resolver throws.
    */
-  async find(target: string, resolve: Resolve): Promise<CheckedTarget> {
-    const parsed = parseHostPort(target)
-    const host = parsed === undefined ? undefined : canonicalHost(parsed.host)
-    if (parsed === undefined || host === undefined || parsed.port === 0) {
-      throw forbidden(target, 'it is not host:port')
-    }
-    const { port } = parsed
-    const literal = parseAddress(host)
-    if (literal !== undefined) {
-      if (!this.#allowsAddress(literal, port) || !this.#isOpen(literal, host, port)) {
-        throw forbidden(target, 'no rule allows it')
-      }
+  async find(text: string, resolve: Resolve): Promise<CheckedTarget> {
+    const target = parseTarget(text)
+    if (target === undefined) throw forbidden(text, 'it is not host:port')
+    if (!this.#rules.some((rule) => isMeant(target, rule))) throw forbidden(text, 'no rule allows it')
+    const { host, port } = target
+    if (target.address !== undefined) {
+      if (!this.#isOpen(host, target)) throw forbidden(text, 'no rule allows it')
       return { host, port, addresses: [host] }
-    }
-    if (!this.#rules.some((rule) => hasPort(rule, port) && matchesName(rule, host))) {
-      throw forbidden(target, 'no rule allows it')
     }
     const found = await resolve(host)
     if (found.length === 0) throw new NetError('EHOSTUNREACH', `${host} has no address`)
-    const addresses = found.filter((address) => {
-      const bits = parseAddress(address)
-      return bits !== undefined && this.#isOpen(bits, host, port)
-    })
-    if (addresses.length === 0) throw forbidden(target, `it leads to ${found.join(', ')}, which no rule opens`)
+    const addresses = found.filter((address) => this.#isOpen(address, target))
+    if (addresses.length === 0) throw forbidden(text, `it leads to ${found.join(', ')}, which no rule opens`)
     return { host, port, addresses }
   }
 
-  #allowsAddress(address: AddressBits, port: number): boolean {
-    return this.#rules.some(
-      ({ host, low, high }) =>
-        port >= low && port <= high && (host === '*' || (typeof host !== 'string' && isInRange(address, host))),
-    )
-  }
-
-  /** Whether nothing keeps that address shut, however it was found. */
-  #isOpen(address: AddressBits, name: string, port: number): boolean {
-    if (this.#denied.some((range) => isInRange(address, range))) return false
+  /** Whether nothing keeps that address of a target shut, however it was found. */
+  #isOpen(text: string, { host: name, port }: Target): boolean {
+    const address = parseAddress(text)
+    if (address === undefined || this.#denied.some((range) => isInRange(address, range))) return false
     const guard = GUARDED.find((range) => isInRange(address, range))
     if (guard === undefined) return true
     const isLocal = name === 'localhost' && LOCALHOST_RANGES.some((range) => isInRange(address, range))
-    return this.#rules.some((rule) => {
-      if (!hasPort(rule, port)) return false
-      if (typeof rule.host === 'string') return isLocal && rule.host === 'localhost'
-      return isWithin(rule.host, guard) && isInRange(address, rule.host)
+    return this.#rules.some(({ host, low, high }) => {
+      if (port < low || port > high) return false
+      if (typeof host === 'string') return isLocal && host === 'localhost'
+      return isWithin(host, guard) && isInRange(address, host)
     })
   }
-}
-
-const hasPort = ({ low, high }: Rule, port: number): boolean => port >= low && port <= high
-
-function matchesName({ host }: Rule, name: string): boolean {
-  if (typeof host !== 'string') return false
-  if (host === '*') return true
-  return host.startsWith('*.') ? name.endsWith(host.slice(1)) && name.length > host.length - 1 : name === host
-}
-
-/** In small letters, without the dot at the end, international names in ASCII; undefined where that is no name. */
-function canonicalHost(text: string): string | undefined {
-  if (isIP(text)) return text
-  const ascii = domainToASCII(text.replace(/\.$/, ''))
-  return ascii === '' || ascii.length > 253 || !/^[a-z0-9._-]+$/.test(ascii) ? undefined : ascii
-}
-
-function parseRule(text: string): Rule {
-  const [, bracketed, plain, ports] = /^(?:\[([^\]]+)\]|(.+)):([^:]+)$/.exec(text) ?? []
-  const host = parseRuleHost((bracketed ?? plain ?? '').toLowerCase())
-  const [, low, high = low] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(ports ?? '') ?? []
-  const [first, last] = ports === '*' ? [1, 65_535] : [Number(low), Number(high)]
-  if (host === undefined || !(first >= 1 && last >= first && last <= 65_535)) {
-    throw new NetError('EINVAL', `Cannot allow "${text}": rules are as *.example.org:443, 10.0.0.0/8:*, host:1-1024`)
-  }
-  return { host, low: first, high: last }
-}
-
-function parseRuleHost(text: string): string | AddressRange | undefined {
-  if (text === '*') return text
-  const range = parseRange(text)
-  if (range !== undefined) return range
-  const isBelow = text.startsWith('*.')
-  const name = canonicalHost(isBelow ? text.slice(2) : text)
-  if (name === undefined || isIP(name)) return undefined
-  return isBelow ? `*.${name}` : name
 }
 
 const forbidden = (target: string, why: string): NetError =>

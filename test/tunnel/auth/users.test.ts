@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { globMatcher } from '../../../src/tunnel/auth/glob.ts'
 import { hashPassword } from '../../../src/tunnel/auth/scram-keys.ts'
-import { parseTarget, targetRule } from '../../../src/tunnel/auth/target-rule.ts'
 import { type UserOptions, UserStore } from '../../../src/tunnel/auth/users.ts'
 
 const SECRET = Buffer.alloc(32, 1)
@@ -95,50 +94,6 @@ describe('UserStore.authorize()', () => {
     assert.equal(ask('ada', 'anything'), 'user')
     assert.equal(ask('bob', 'ssh'), undefined)
     assert.deepEqual(users.counters.toJSON(), { 'denied-service': 1, 'denied-target': 2, 'denied-user': 2 })
-  })
-})
-
-describe('targetRule()', () => {
-  for (const [rule, yes, no] of [
-    ['*', ['a:1', '10.0.0.1:9', '[::1]:65535'], []],
-    ['*:443', ['a:443', '10.0.0.1:443', '[::1]:443'], ['a:80']],
-    ['example.org:443', ['example.org:443', 'EXAMPLE.org.:443'], ['www.example.org:443', 'example.org:80']],
-    ['*.example.org:443', ['a.example.org:443', 'a.b.example.org:443'], ['example.org:443', 'a.example.org.evil:443']],
-    [
-      '10.0.0.0/8:*',
-      ['10.9.9.9:1', '[::ffff:10.1.1.1]:80'],
-      ['11.0.0.1:1', 'ten.example:1', '0x0a.1:80', '167772161:80'],
-    ],
-    ['192.0.2.1:80-90', ['192.0.2.1:80', '192.0.2.1:90'], ['192.0.2.1:91', '192.0.2.2:80']],
-    ['[2001:db8::]/32:*', ['[2001:db8::1]:80', '[2001:DB8:0::9]:80'], ['[2001:db9::1]:80', '[fe80::1%eth0]:80']],
-    ['*1:80', ['host1:80'], ['10.0.0.1:80']],
-  ] as const) {
-    it(`reads ${rule}`, () => {
-      const matches = targetRule(rule)
-      const allows = (text: string): boolean => {
-        const target = parseTarget(text)
-        return target !== undefined && matches(target)
-      }
-      for (const text of yes) assert.equal(allows(text), true, text)
-      for (const text of no) assert.equal(allows(text), false, text)
-    })
-  }
-
-  it('refuses what is no rule', () => {
-    for (const text of [
-      '',
-      'host',
-      'host:',
-      'host:0',
-      'host:99999',
-      'host:9-1',
-      '10.0.0.0/x:1',
-      'a/8:1',
-      '::1:80',
-      'a b:1',
-    ]) {
-      assert.throws(() => targetRule(text), { code: 'EINVAL' }, text)
-    }
   })
 })
 

@@ -43,7 +43,7 @@ describe('TargetRules', () => {
   })
 
   it('matches addresses by range, however they are written', async () => {
-    const allow = ['10.0.0.0/8:*', '[2001:db8::/32]:80', '2001:db8:1::1:81']
+    const allow = ['10.0.0.0/8:*', '[2001:db8::/32]:80', '[2001:db8:1::1]:81']
     assert.equal(await ask(allow, '10.1.2.3:9'), '10.1.2.3 9')
     assert.equal(await ask(allow, '[::ffff:10.1.2.3]:9'), '::ffff:10.1.2.3 9')
     assert.equal(await ask(allow, '[2001:db8::5]:80'), '2001:db8::5 80')
@@ -70,7 +70,7 @@ describe('TargetRules', () => {
       '0x7f000001:80',
       '2130706433:80',
     ]) {
-      assert.equal(await ask(['*:*', '0.0.0.0/0:*', '::/0:*'], target, ['127.0.0.1']), 'EPERM', target)
+      assert.equal(await ask(['*:*', '0.0.0.0/0:*', '[::/0]:*'], target, ['127.0.0.1']), 'EPERM', target)
     }
     assert.equal(await ask(['127.0.0.0/8:80'], '127.0.0.1:80'), '127.0.0.1 80')
     assert.equal(await ask(['127.0.0.1:80'], '127.0.0.1:80'), '127.0.0.1 80')

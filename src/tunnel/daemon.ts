@@ -269,6 +269,7 @@ function serviceRecord(service: ReturnType<Services['status']>[number]): Service
     bytesOut,
     errors,
     dropped,
+    ages,
   } = service
   return {
     name,
@@ -282,5 +283,9 @@ function serviceRecord(service: ReturnType<Services['status']>[number]): Service
     received_bytes: bytesOut,
     errors,
     dropped,
+    age_ms: ages === undefined ? null : { mean: milliseconds(ages.mean), most: milliseconds(ages.most) },
   }
 }
+
+/** To the microsecond. */
+const milliseconds = (micros: number): number => Math.round(micros) / 1000

@@ -173,6 +173,13 @@ const SERVICE_GAUGES: readonly Family[] = [
     labels: ['service', 'kind'],
     samples: ({ status }) => status.services.map(({ name, kind, open }) => [{ service: name, kind }, open]),
   },
+  {
+    name: 'service_datagram_age_seconds',
+    help: 'How long datagrams that came of late had waited at the other end',
+    labels: ['service'],
+    samples: ({ status }) =>
+      status.services.map(({ name, age_ms }) => [{ service: name }, seconds(age_ms?.mean ?? null)]),
+  },
 ]
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)

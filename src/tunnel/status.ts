@@ -124,6 +124,8 @@ export interface ServiceStatusRecord {
   readonly sent_bytes: number
   readonly errors: TallyRecord['errors']
   readonly dropped: TallyRecord['dropped']
+  /** How long datagrams that came had waited at the other end: those of late, and the oldest of all; null without any. */
+  readonly age_ms: { readonly mean: number; readonly most: number } | null
 }
 
 /** Bits per second below which a path carries nothing but what keeps it alive. */

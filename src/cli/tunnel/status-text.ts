@@ -121,7 +121,7 @@ function quotaWords({ bytes, used, period, exhausted, until }: NonNullable<PathS
 }
 
 function serviceText(service: ServiceStatusRecord, paint: Paint): readonly string[] {
-  const { name, kind, listening, target, open, total, refused, errors, dropped } = service
+  const { name, kind, listening, target, open, total, refused, errors, dropped, age_ms } = service
   const counts = (all: Readonly<Record<string, number>>): string =>
     Object.entries(all)
       .map(([what, count]) => `${count} ${what}`)
@@ -134,6 +134,7 @@ function serviceText(service: ServiceStatusRecord, paint: Paint): readonly strin
       ['transfer', `${formatBytes(service.sent_bytes)} there, ${formatBytes(service.received_bytes)} back`],
       counts(errors) === '' ? undefined : ['ended early', counts(errors)],
       counts(dropped) === '' ? undefined : ['dropped', counts(dropped)],
+      age_ms === null ? undefined : ['age', `${formatMs(age_ms.mean)} of late, ${formatMs(age_ms.most)} at most`],
     ]),
   ]
 }

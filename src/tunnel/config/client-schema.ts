@@ -105,7 +105,7 @@ const UDP = mapping({
   listen: required(listen('127.0.0.1:5353'), 'Where datagrams are taken. Each source has a flow of its own.'),
   target: target('Where it is to lead, if the service allows it (`allow`).'),
   idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
-  ...SERVICE_LIMITS,
+  'max-streams': optional(integer(1, 1_000_000), '1024', 'Flows at once; the one that was silent longest gives way.'),
 })
 
 const proxyListener = (type: 'socks5' | 'http') =>

@@ -92,7 +92,7 @@ const UDP = mapping({
   }),
   deny,
   idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
-  ...SERVICE_LIMITS,
+  'max-streams': optional(integer(1, 1_000_000), '4096', 'Flows at once, of all users; more are refused.'),
 })
 
 const PROXY = mapping({

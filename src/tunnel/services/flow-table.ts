@@ -56,9 +56,10 @@ export class FlowTable {
     this.#ages.add(own)
     tally.begin()
     flow.events = {
-      onDatagram: (bytes) => {
+      onDatagram: (bytes, age) => {
         if (this.#flows.get(key) !== own) return
         this.#ages.touch(own)
+        tally.ages.note(age)
         tally.out.octets += bytes.length
         deliver(bytes)
       },

@@ -1,4 +1,5 @@
 import { Counters } from '../../base/counters.ts'
+import { type AgeRecord, Ages } from './ages.ts'
 import { resetName } from './reset-reason.ts'
 
 /** Octets that passed in one direction. */
@@ -22,6 +23,8 @@ export interface TallyRecord {
   readonly errors: Readonly<Record<string, number>>
   /** Datagrams that were dropped, by reason. */
   readonly dropped: Readonly<Record<string, number>>
+  /** Of datagrams that came from the other side; undefined until one has. */
+  readonly ages: AgeRecord | undefined
 }
 
 /** The counters of one service. */
@@ -32,6 +35,7 @@ export class Tally {
   readonly in: Octets = { octets: 0 }
   readonly out: Octets = { octets: 0 }
   readonly dropped = new Counters()
+  readonly ages = new Ages()
   readonly #errors = new Counters()
 
   /** One is asked for. */
@@ -63,11 +67,12 @@ export class Tally {
       bytesOut: this.out.octets,
       errors: this.#errors.toJSON(),
       dropped: this.dropped.toJSON(),
+      ages: this.ages.toJSON(),
     }
   }
 }
 
-/** What two have counted together. */
+/** What two have counted together, of which one is of datagrams at most. */
 export function addTallies(a: TallyRecord, b: TallyRecord): TallyRecord {
   return {
     open: a.open + b.open,
@@ -77,6 +82,7 @@ export function addTallies(a: TallyRecord, b: TallyRecord): TallyRecord {
     bytesOut: a.bytesOut + b.bytesOut,
     errors: addCounts(a.errors, b.errors),
     dropped: addCounts(a.dropped, b.dropped),
+    ages: a.ages ?? b.ages,
   }
 }
 

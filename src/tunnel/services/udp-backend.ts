@@ -153,11 +153,11 @@ class AnsweredFlow implements Aged, FlowEvents {
     }
   }
 
-  onDatagram(bytes: Uint8Array): void {
+  onDatagram(bytes: Uint8Array, age: number): void {
     this.#hooks.onUse()
+    this.#tally.ages.note(age)
     if (this.#sender !== undefined) {
-      this.#tally.in.octets += bytes.length
-      this.#sender.send(bytes)
+      this.#send(this.#sender, bytes)
       return
     }
     this.#waiting.push(bytes)
@@ -176,6 +176,11 @@ class AnsweredFlow implements Aged, FlowEvents {
     this.#end(code)
   }
 
+  #send(sender: UdpSender, bytes: Uint8Array): void {
+    this.#tally.in.octets += bytes.length
+    sender.send(bytes)
+  }
+
   async #connect(address: string, port: number): Promise<void> {
     const socket = makeUdpSocket(address)
     this.#socket = socket
@@ -188,7 +193,7 @@ class AnsweredFlow implements Aged, FlowEvents {
     sender.onRefused = onFailure
     this.#sender = sender
     socket.on('message', this.#onAnswer)
-    for (const bytes of this.#waiting) this.onDatagram(bytes)
+    for (const bytes of this.#waiting) this.#send(sender, bytes)
     this.#waiting = []
   }
 

@@ -4,9 +4,12 @@ import { machine, refuse } from './rig.ts'
 import { bulk } from './tunnel/bulk.ts'
 import { Crew } from './tunnel/crew.ts'
 import type { Part, Plan } from './tunnel/part.ts'
+import { requests } from './tunnel/requests.ts'
+import { short } from './tunnel/short.ts'
+import { stalled } from './tunnel/stalled.ts'
 import { wrk } from './tunnel/wrk.ts'
 
-const PARTS: readonly Part[] = [bulk, wrk]
+const PARTS: readonly Part[] = [bulk, requests, short, wrk, stalled]
 
 const FULL = { rounds: 3, ms: 2000, warmUp: 3000 } as const
 const QUICK = { rounds: 1, ms: 200, warmUp: 200 } as const

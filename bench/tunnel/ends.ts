@@ -6,6 +6,16 @@ import { ownIdentity } from '../../src/transport/certificate.ts'
 
 export type Kind = 'tcp' | 'tls'
 
+/** What a backend is asked for by the first octet of a connection. */
+export const Wish = {
+  /** Pours until the connection closes. */
+  POUR: 1,
+  /** Takes all. */
+  TAKE: 2,
+  /** Reads nothing any more. */
+  STALL: 3,
+} as const
+
 const HOST = '127.0.0.1'
 
 /**

@@ -6,7 +6,7 @@ import { parseConfig } from '../../src/tunnel/config/parse.ts'
 import { openLog } from '../../src/tunnel/log.ts'
 import { BenchMode } from '../../src/tunnel/services/bench-backend.ts'
 import { order } from './ends.ts'
-import { POUR_AT_ONCE, pieceAt } from './piece.ts'
+import { POUR_AT_ONCE, pieceAt } from './pour.ts'
 
 /** How often it is looked whether the paths are up, in milliseconds. */
 const LOOK = 20

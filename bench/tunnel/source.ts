@@ -1,7 +1,7 @@
 // Pours a stream into a port for a time: npm run bench -- tunnel starts it.
 import { say, serveParent } from '../../src/lab/tunnel/child.ts'
 import { connectTo, type Kind } from './ends.ts'
-import { POUR_AT_ONCE, pieceAt } from './piece.ts'
+import { POUR_AT_ONCE, pieceAt } from './pour.ts'
 
 export interface Pour {
   readonly kind: Kind

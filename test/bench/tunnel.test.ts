@@ -30,6 +30,14 @@ describe('npm run bench -- tunnel', () => {
     assert.ok(targets.length >= 2)
   })
 
+  it('counts what many connections leave behind', { timeout: 60_000 }, () => {
+    const { stdout, stderr, status } = tunnel('--quick', '--only', 'short')
+    assert.equal(status, 0, stderr)
+    const rows = stdout.split('\n').filter((line) => line.startsWith('| '))
+    assert.match(rows[0]!, /connections a minute .*client, streams .*server, MiB/)
+    assert.match(rows.at(-1)!, /^\| after batch 3 \| +\d+ \| +[\d.]+ \| +0 \| +\d+ \| +\d+ \| +0 \| +\d+ \| +\d+ \|$/)
+  })
+
   it('refuses a part that it does not have', () => {
     const { stderr, status } = tunnel('--only', 'bulk,nonsense')
     assert.equal(status, 2)

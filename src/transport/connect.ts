@@ -33,6 +33,7 @@ const NAME_WORDS: Readonly<Record<string, string>> = {
 /** Of the kernel's sockets; `ERROR_CODES` has the words of our own stack's. */
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'it ended the connection at once: does it let this address in?',
   ETIMEDOUT: 'it does not answer',
   EHOSTUNREACH: 'no host answers for that address',
   ENETUNREACH: 'no route leads there',

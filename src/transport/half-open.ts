@@ -1,92 +1,82 @@
 import type { Socket } from 'node:net'
-import { originOf } from './address.ts'
 
-/** Why a connection that came in did not become a path's. */
-export const REFUSALS = ['denied', 'crowded', 'crowdedByOne', 'late', 'failed'] as const
-export type Refusal = (typeof REFUSALS)[number]
-
-export interface HalfOpenLimits {
-  /** Connections at once that have not finished TLS. Default 1024. */
-  readonly most: number
-  /** Of these, from one IPv4 address, or one IPv6 network of 64 bits. Default 64. */
-  readonly mostOfOne: number
-  /** Milliseconds that TLS may take. Default 5000. */
-  readonly timeout: number
+/** One connection that was let in, as whoever counts connections knows it. */
+export interface Admission {
+  /** Called when it is given up for a newer one: end it. */
+  onDisplaced: (() => void) | undefined
+  /** It is over, or counts no more; harmless when repeated. */
+  release(): void
 }
 
-export const HALF_OPEN_LIMITS: HalfOpenLimits = { most: 1024, mostOfOne: 64, timeout: 5000 }
+/** Why one did not finish TLS: it took too long, broke, or gave way to a newer one. */
+export type Ended = 'late' | 'failed' | 'displaced'
 
-interface Entry {
+interface Entry<A extends Admission> {
   readonly socket: Socket
-  readonly origin: string
+  readonly admission: A
   readonly timer: NodeJS.Timeout
   readonly onClose: () => void
 }
 
-/** Connections that came in and have not shown yet that they mean it: few, and not for long. */
-export class HalfOpen {
-  readonly #limits: HalfOpenLimits
-  readonly #onRefused: (why: Refusal) => void
-  readonly #entries = new Map<string, Entry>()
-  readonly #origins = new Map<string, number>()
+/** Connections that were let in and have not finished TLS: not for long. How many there may be, their admission says. */
+export class HalfOpen<A extends Admission> {
+  readonly #timeout: number
+  readonly #onEnded: (why: Ended) => void
+  readonly #entries = new Map<string, Entry<A>>()
 
-  constructor(limits: HalfOpenLimits, onRefused: (why: Refusal) => void) {
-    this.#limits = limits
-    this.#onRefused = onRefused
+  /** @param timeout milliseconds that TLS may take */
+  constructor(timeout: number, onEnded: (why: Ended) => void) {
+    this.#timeout = timeout
+    this.#onEnded = onEnded
   }
 
   get size(): number {
     return this.#entries.size
   }
 
-  /** Takes a connection of TCP in; false when there is no room, and it is reset. */
-  add(socket: Socket): boolean {
-    const origin = originOf(socket.remoteAddress ?? '')
-    const ofOne = this.#origins.get(origin) ?? 0
-    const { most, mostOfOne, timeout } = this.#limits
-    if (this.size >= most || ofOne >= mostOfOne) {
-      this.#onRefused(this.size >= most ? 'crowded' : 'crowdedByOne')
-      socket.resetAndDestroy()
-      return false
-    }
+  add(socket: Socket, admission: A): void {
     const key = keyOf(socket)
-    const timer = setTimeout(() => this.#end(key, 'late'), timeout)
+    const timer = setTimeout(() => this.#end(key, 'late'), this.#timeout)
     const onClose = (): void => this.#end(key, 'failed')
     socket.once('close', onClose)
-    this.#entries.set(key, { socket, origin, timer, onClose })
-    this.#origins.set(origin, ofOne + 1)
-    return true
+    // Soon: it may be displaced from inside a call of OpenSSL, from whose socket nobody may take the ground then.
+    admission.onDisplaced = () => setImmediate(() => this.#end(key, 'displaced'))
+    this.#entries.set(key, { socket, admission, timer, onClose })
   }
 
-  /** It is open now, as `socket`, which is the one of `add` or TLS over it; false when it was not half-open any more. */
-  open(socket: Socket): boolean {
-    return this.#remove(keyOf(socket)) !== undefined
+  /**
+   * It is open now, as `socket`, which is TLS over the one of `add`; whoever takes it over has its admission as well.
+   * Undefined when it was not half-open any more.
+   */
+  open(socket: Socket): A | undefined {
+    const admission = this.#remove(keyOf(socket))?.admission
+    if (admission !== undefined) admission.onDisplaced = undefined
+    return admission
   }
 
-  /** Ends all, soon: whoever asks may be inside a call of OpenSSL, from whose socket nobody may take the ground then. */
+  /** Ends all, soon: whoever asks may be inside a call of OpenSSL. */
   clear(): void {
     for (const key of this.#entries.keys()) {
       const entry = this.#remove(key)
+      entry?.admission.release()
       setImmediate(() => entry?.socket.destroy())
     }
   }
 
-  #end(key: string, why: Refusal): void {
+  #end(key: string, why: Ended): void {
     const entry = this.#remove(key)
     if (entry === undefined) return
-    this.#onRefused(why)
+    this.#onEnded(why)
+    entry.admission.release()
     entry.socket.destroy()
   }
 
-  #remove(key: string): Entry | undefined {
+  #remove(key: string): Entry<A> | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     clearTimeout(entry.timer)
     entry.socket.off('close', entry.onClose)
     this.#entries.delete(key)
-    const left = this.#origins.get(entry.origin)! - 1
-    if (left === 0) this.#origins.delete(entry.origin)
-    else this.#origins.set(entry.origin, left)
     return entry
   }
 }

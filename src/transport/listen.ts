@@ -3,48 +3,58 @@ import type { Server as TlsServer } from 'node:tls'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import { plainAddress } from './address.ts'
 import { AllowList } from './allow-list.ts'
-import { HALF_OPEN_LIMITS, HalfOpen, type HalfOpenLimits, type Refusal } from './half-open.ts'
+import { type Admission, type Ended, HalfOpen } from './half-open.ts'
 import { formatHostPort, type HostPort } from './host-port.ts'
 import { createSecureServer, type SecureServerOptions } from './tls.ts'
 
-export interface ListenOptions {
+export interface ListenOptions<A extends Admission> {
   /** Where to listen; port 0 is any that is free. */
   readonly addresses: readonly HostPort[]
   /** Without it nothing is encrypted. */
   readonly tls?: SecureServerOptions | undefined
   /** Who may come in, as `AllowList` takes it. Default: everybody. */
   readonly allow?: readonly string[] | undefined
-  readonly limits?: Partial<HalfOpenLimits> | undefined
+  /** Asked for every address that may come in, before anything is spent on it; undefined when not now. */
+  readonly admit: (address: string) => A | undefined
+  /** Milliseconds that TLS may take. Default 5000. */
+  readonly timeout?: number | undefined
 }
 
 /**
  * A connection is ready for what proves who is there. Its socket is not read from, and its errors are swallowed; whoever
- * takes it over lets it flow, or destroys it.
+ * takes it over lets it flow, or destroys it, and releases its admission.
  */
-export type OnConnection = (socket: Socket, remote: HostPort) => void
+export type OnConnection<A extends Admission> = (socket: Socket, remote: HostPort, admission: A) => void
 
-/** Connections that came in since the start. */
-export interface ListenCounts extends Readonly<Record<Refusal, number>> {
+/** Connections that came in since the start, by what became of them. */
+export interface ListenCounts extends Readonly<Record<Ended, number>> {
   /** Handed over. */
   readonly accepted: number
   /** That the system could not give us, for want of descriptors most of all. */
   readonly lost: number
+  /** Not allowed by address. */
+  readonly denied: number
+  /** Not admitted: too many, too often, or banned. */
+  readonly refused: number
 }
 
 const BACKLOG = 1024
+const DEFAULT_TIMEOUT = 5000
 
 /** Lets paths in, on several addresses: TLS first, within limits. Nothing that a peer does makes it throw. */
-export class PathListener {
+export class PathListener<A extends Admission = Admission> {
   readonly #servers: Server[] = []
-  readonly #counts = { accepted: 0, lost: 0, denied: 0, crowded: 0, crowdedByOne: 0, late: 0, failed: 0 }
-  readonly #halfOpen: HalfOpen
-  readonly #onConnection: OnConnection
+  readonly #counts = { accepted: 0, lost: 0, denied: 0, refused: 0, displaced: 0, late: 0, failed: 0 }
+  readonly #halfOpen: HalfOpen<A>
+  readonly #admit: (address: string) => A | undefined
+  readonly #onConnection: OnConnection<A>
   #allow: AllowList
   #secure: TlsServer | undefined
 
-  private constructor(options: ListenOptions, onConnection: OnConnection) {
+  private constructor(options: ListenOptions<A>, onConnection: OnConnection<A>) {
     this.#onConnection = onConnection
-    this.#halfOpen = new HalfOpen({ ...HALF_OPEN_LIMITS, ...options.limits }, (why) => void this.#counts[why]++)
+    this.#admit = options.admit
+    this.#halfOpen = new HalfOpen(options.timeout ?? DEFAULT_TIMEOUT, (why) => void this.#counts[why]++)
     this.#allow = new AllowList(options.allow ?? [])
     this.#secure = this.#secureServer(options.tls)
   }
@@ -53,7 +63,10 @@ export class PathListener {
    * Listens on all addresses, or on none.
    * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EPERM; {RangeError} for `allow`
    */
-  static async open(options: ListenOptions, onConnection: OnConnection): Promise<PathListener> {
+  static async open<A extends Admission>(
+    options: ListenOptions<A>,
+    onConnection: OnConnection<A>,
+  ): Promise<PathListener<A>> {
     const listener = new PathListener(options, onConnection)
     try {
       for (const address of options.addresses) await listener.#listen(address, options.addresses)
@@ -124,22 +137,37 @@ export class PathListener {
     } else if (!this.#allow.has(remoteAddress)) {
       this.#counts.denied++
       socket.resetAndDestroy()
-    } else if (this.#secure === undefined) this.#handOver(socket)
-    else if (this.#halfOpen.add(socket)) this.#secure.emit('connection', socket)
+    } else this.#onAllowed(socket, remoteAddress)
+  }
+
+  #onAllowed(socket: Socket, address: string): void {
+    const admission = this.#admit(plainAddress(address))
+    if (admission === undefined) {
+      this.#counts.refused++
+      socket.resetAndDestroy()
+    } else if (this.#secure === undefined) this.#handOver(socket, admission)
+    else {
+      this.#halfOpen.add(socket, admission)
+      this.#secure.emit('connection', socket)
+    }
   }
 
   #secureServer(tls: SecureServerOptions | undefined): TlsServer | undefined {
     if (tls === undefined) return undefined
     return createSecureServer(tls).on('secureConnection', (socket) => {
       socket.on('error', () => undefined)
-      if (this.#halfOpen.open(socket) && !socket.destroyed) this.#handOver(socket)
-      else socket.destroy()
+      const admission = this.#halfOpen.open(socket)
+      if (admission !== undefined && !socket.destroyed) this.#handOver(socket, admission)
+      else {
+        admission?.release()
+        socket.destroy()
+      }
     })
   }
 
-  #handOver(socket: Socket): void {
+  #handOver(socket: Socket, admission: A): void {
     this.#counts.accepted++
-    this.#onConnection(socket, { host: plainAddress(socket.remoteAddress!), port: socket.remotePort! })
+    this.#onConnection(socket, { host: plainAddress(socket.remoteAddress!), port: socket.remotePort! }, admission)
   }
 }
 

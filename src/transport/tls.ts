@@ -117,7 +117,7 @@ function secured(secure: TLSSocket, peer: string): Promise<void> {
   return new Promise((resolve, reject) => {
     secure.once('secureConnect', resolve)
     secure.once('error', (error) => reject(wordsOf(error, secure, peer)))
-    secure.once('close', () => reject(failure(peer, 'it ended the connection')))
+    secure.once('close', () => reject(failure(peer, ENDED)))
   })
 }
 
@@ -128,6 +128,9 @@ function checkFingerprint(secure: TLSSocket, { trust, peer }: SecureClientOption
   const why = `the server's certificate is ${found}, and ${trust.fingerprints.join(' or ')} is trusted`
   throw new NetError('ERR_CERTIFICATE', `Cannot trust ${peer}: ${why}`, { syscall: 'connect' })
 }
+
+/** Servers say nothing to whom they do not let in. */
+const ENDED = 'it ended the connection: is that its port, and does it let this address in?'
 
 const failure = (peer: string, why: string): NetError =>
   new NetError('EPROTO', `Cannot speak TLS with ${peer}: ${why}`, { syscall: 'connect' })
@@ -140,6 +143,6 @@ function wordsOf(error: NodeJS.ErrnoException & { reason?: string }, secure: TLS
     return new NetError('ERR_CERTIFICATE', `Cannot trust ${peer}: ${reason}`, { syscall: 'connect' })
   }
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') return failure(peer, 'it speaks no TLS')
-  if (code === 'ECONNRESET') return failure(peer, 'it ended the connection')
+  if (code === 'ECONNRESET') return failure(peer, ENDED)
   return failure(peer, reason)
 }

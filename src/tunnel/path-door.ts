@@ -3,13 +3,19 @@ import type { Duplex } from 'node:stream'
 import { fingerprintOf, type Identity, ownIdentity, readIdentity } from '../transport/certificate.ts'
 import { formatHostPort } from '../transport/host-port.ts'
 import { type ListenCounts, PathListener } from '../transport/listen.ts'
+import type { Lease } from './auth/guard.ts'
 import type { ListenerConfig, ListenerTls, ServerConfig } from './config/types.ts'
 
-/** Whoever has come as far as the handshake, and his address. */
-export type OnGuest = (socket: Duplex, address: string) => void
+/** What stands behind the door. */
+export interface Doorkeeper {
+  /** Whether somebody of that address may come in now; asked before TLS. */
+  admit(address: string): Lease | undefined
+  /** Somebody has come as far as the handshake. */
+  onGuest(socket: Duplex, lease: Lease): void
+}
 
 interface Open {
-  readonly listener: PathListener
+  readonly listener: PathListener<Lease>
   /** Of the certificate that it shows. */
   readonly fingerprint: string | undefined
 }
@@ -17,15 +23,15 @@ interface Open {
 /** Where paths come in: one listener for each address of the configuration. */
 export class PathDoor {
   readonly #open = new Map<string, Open>()
-  readonly #onGuest: OnGuest
+  readonly #keeper: Doorkeeper
 
-  private constructor(onGuest: OnGuest) {
-    this.#onGuest = onGuest
+  private constructor(keeper: Doorkeeper) {
+    this.#keeper = keeper
   }
 
   /** @throws {NetError} when an address cannot be listened on, or a certificate not be read; none is open then. */
-  static async open(config: ServerConfig, onGuest: OnGuest): Promise<PathDoor> {
-    const door = new PathDoor(onGuest)
+  static async open(config: ServerConfig, keeper: Doorkeeper): Promise<PathDoor> {
+    const door = new PathDoor(keeper)
     try {
       for (const listener of config.listeners) await door.add(listener, config)
     } catch (error) {
@@ -70,9 +76,10 @@ export class PathDoor {
         addresses: [{ host, port }],
         tls: identity === undefined || tls === false ? undefined : { identity, clientCa: tls.clientCa },
         allow,
-        limits: { most: limits.halfOpen },
+        admit: (address) => this.#keeper.admit(address),
+        timeout: limits.handshakeTimeout,
       },
-      (socket, remote) => this.#onGuest(socket, remote.host),
+      (socket, _, lease) => this.#keeper.onGuest(socket, lease),
     )
     const fingerprint = identity === undefined ? undefined : fingerprintOf(identity.certificate)
     this.#open.set(formatHostPort(place), { listener, fingerprint })

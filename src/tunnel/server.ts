@@ -5,10 +5,11 @@ import { Budget } from '../session/budget.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
 import type { StreamHost } from '../session/stream-types.ts'
+import { originOf } from '../transport/address.ts'
 import { keptText } from '../transport/kept-text.ts'
 import type { ListenCounts } from '../transport/listen.ts'
 import { channelBinding } from '../transport/tls.ts'
-import { Guard, type GuardOptions } from './auth/guard.ts'
+import { Guard, type Lease } from './auth/guard.ts'
 import {
   type RegisteredSession,
   type SessionEnd,
@@ -31,10 +32,12 @@ const SILENCE = 15_000
 /** What salts are made of, in the folder of what is to outlive the process. */
 const SECRET_FILE = 'salt.secret'
 const SECRET_OCTETS = 32
+/** Addresses that a session is remembered to have come from; a phone sees many. */
+const MOST_ORIGINS = 64
 /** How often sessions without a path are looked at. */
 const LOOK = 1000
 
-const guardLimits = (limits: ServerLimits): GuardOptions => ({
+const guardLimits = (limits: ServerLimits) => ({
   maxHalfOpen: limits.halfOpen,
   maxHalfOpenPerAddress: limits.halfOpenPerAddress,
   rate: limits.connectionRate,
@@ -53,6 +56,8 @@ export interface Served {
   readonly since: number
   /** Who came in on which path. */
   readonly addresses: Map<Path, string>
+  /** Where paths of it came from, the latest last, as `originOf` has it. */
+  readonly origins: Set<string>
 }
 
 /** The server's side of a tunnel: the door for paths, the sessions behind it, and services that answer. */
@@ -75,7 +80,10 @@ export class TunnelServer {
     this.#log = log
     this.budget = new Budget(config.budget)
     const { limits } = config
-    this.guard = new Guard(guardLimits(limits))
+    this.guard = new Guard({
+      ...guardLimits(limits),
+      onBan: (address, duration) => log.warn('an address is banned: too many failures', { address, for_ms: duration }),
+    })
     const { maxSessions, maxSessionsPerUser } = limits
     this.registry = new SessionRegistry<SessionSecret>({
       maxSessions,
@@ -110,7 +118,10 @@ export class TunnelServer {
     this.users = await UserStore.create(this.#config.users.map(userOptions), { secret: await this.#saltSecret() })
     try {
       for (const service of this.#config.services) await this.services.add(serverDefinition(service))
-      this.#door = await PathDoor.open(this.#config, (socket, address) => this.#onSocket(socket, address))
+      this.#door = await PathDoor.open(this.#config, {
+        admit: (address) => this.guard.admit(address, () => this.#hasSession(originOf(address))),
+        onGuest: (socket, lease) => this.#onSocket(socket, lease),
+      })
     } catch (error) {
       await this.services.close()
       throw error
@@ -170,11 +181,18 @@ export class TunnelServer {
     return { maxPaths, maxStreams, freezeTime: freeze, credit: Math.min(SESSION_WINDOW, window) }
   }
 
-  #onSocket(socket: Duplex, address: string): void {
-    const { users, registry: sessions, guard } = this
+  /** Whether some session has had a path from there. */
+  #hasSession(origin: string): boolean {
+    for (const { origins } of this.sessions.values()) if (origins.has(origin)) return true
+    return false
+  }
+
+  #onSocket(socket: Duplex, lease: Lease): void {
+    const { users, registry: sessions } = this
+    const { address } = lease
     const binding = channelBinding(socket)
     const timeout = this.#config.limits.handshakeTimeout
-    performServerHandshake(socket, { users, sessions, guard, address, binding, timeout, limits: this.#limits }).then(
+    performServerHandshake(socket, { users, sessions, lease, binding, timeout, limits: this.#limits }).then(
       ({ rest, result }) => this.#enter(socket, rest, result, address),
       (error: Error) => this.#log.info('somebody was not let in', { address, why: error.message }),
     )
@@ -185,6 +203,7 @@ export class TunnelServer {
     const served = this.sessions.get(registered) ?? this.#begin(registered)
     const path = served.live.addPath(socket, rest, { id: pathId, name: address })
     served.addresses.set(path, address)
+    remember(served.origins, originOf(address))
     this.#log.info(kind === 'joined' ? 'path has joined' : 'session has begun', {
       user: registered.user,
       address,
@@ -208,7 +227,7 @@ export class TunnelServer {
       credit: registered.clientCredit,
       rate: rate === undefined ? undefined : rate / 8,
     })
-    const served: Served = { registered, live, since: Date.now(), addresses: new Map() }
+    const served: Served = { registered, live, since: Date.now(), addresses: new Map(), origins: new Set() }
     this.sessions.set(registered, served)
     this.#byHost.set(live.session, served)
     live.session.onPath = (path, event) => {
@@ -245,5 +264,15 @@ export class TunnelServer {
       }
     }
     this.registry.poll(now)
+  }
+}
+
+/** Adds the latest, and forgets the earliest of too many. */
+function remember(origins: Set<string>, origin: string): void {
+  origins.delete(origin)
+  origins.add(origin)
+  for (const earliest of origins) {
+    if (origins.size <= MOST_ORIGINS) return
+    origins.delete(earliest)
   }
 }

@@ -5,10 +5,11 @@ import { PathListener } from '../../src/transport/listen.ts'
 import { temporaryFolder } from '../transport/temporary.ts'
 
 const [host = '', port = ''] = process.argv.slice(2)
+const admit = () => ({ onDisplaced: undefined, release: () => undefined })
 const identity = await temporaryFolder((folder) => ownIdentity(folder))
 for (const [i, tls] of [undefined, { identity }].entries()) {
   const addresses = [{ host, port: Number(port) + i }]
-  await PathListener.open({ addresses, tls }, (socket, remote) => {
+  await PathListener.open({ admit, addresses, tls }, (socket, remote) => {
     console.log(remote.host)
     socket.pipe(socket)
   })

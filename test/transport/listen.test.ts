@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { fingerprintOf } from '../../src/transport/certificate.ts'
 import { dialPath } from '../../src/transport/dial.ts'
+import type { Admission } from '../../src/transport/half-open.ts'
 import type { HostPort } from '../../src/transport/host-port.ts'
 import { type ListenOptions, PathListener } from '../../src/transport/listen.ts'
 import { channelBinding, secureClient } from '../../src/transport/tls.ts'
@@ -13,6 +14,7 @@ import { testIdentity } from './sockets.ts'
 const LIMIT = { timeout: 60_000 }
 const HOST = '127.0.0.1'
 const TRUST = { channel: true } as const
+const everybody = (): Admission => ({ onDisplaced: undefined, release: () => undefined })
 
 describe('PathListener', () => {
   let listeners: PathListener[] = []
@@ -26,11 +28,11 @@ describe('PathListener', () => {
   })
 
   /** A listener, and what it has handed over. */
-  async function listening(options: Partial<ListenOptions> = {}) {
+  async function listening(options: Partial<ListenOptions<Admission>> = {}) {
     const came: { readonly socket: Socket; readonly remote: HostPort }[] = []
     const tls = { identity: await testIdentity() }
     const addresses = [{ host: HOST, port: 0 }]
-    const listener = await PathListener.open({ addresses, tls, ...options }, (socket, remote) => {
+    const listener = await PathListener.open({ addresses, tls, admit: everybody, ...options }, (socket, remote) => {
       sockets.push(socket)
       came.push({ socket, remote })
     })
@@ -110,7 +112,7 @@ describe('PathListener', () => {
   })
 
   it('counts, and survives, whatever comes instead of TLS', LIMIT, async () => {
-    const { listener, came, port } = await listening({ limits: { mostOfOne: 1000, timeout: 30_000 } })
+    const { listener, came, port } = await listening({ timeout: 30_000 })
     const hello = Buffer.from('16030100c8010000c40303', 'hex')
     const texts = ['GET / HTTP/1.1\r\n\r\n', 'x', hello, Buffer.alloc(100_000, 0xff), Buffer.alloc(20_000)]
     const attackers = Array.from({ length: 100 }, (_, i) => {
@@ -129,24 +131,38 @@ describe('PathListener', () => {
     await eventually(() => listener.counts.accepted === 1, 'somebody who means it')
   })
 
-  it('keeps few waiting, and fewer of one', LIMIT, async () => {
-    const { listener, port } = await listening({ limits: { most: 6, mostOfOne: 4 } })
-    const from = (local: string, count: number): Socket[] => Array.from({ length: count }, () => raw(port, '', local))
-    const first = from(HOST, 6)
-    await eventually(() => listener.counts.crowdedByOne === 2, 'those too many of one')
-    assert.equal(listener.halfOpen, 4)
-    const others = from('127.0.0.2', 3)
-    await eventually(() => listener.counts.crowded === 1, 'the one too many')
-    assert.equal(listener.halfOpen, 6)
-    for (const socket of first) socket.destroy()
-    await eventually(() => listener.halfOpen === 2, 'room')
+  it('asks before TLS who is admitted, and says when he counts no more', LIMIT, async () => {
+    const admitted: { readonly address: string; isReleased: boolean; onDisplaced: (() => void) | undefined }[] = []
+    const admit = (address: string): Admission | undefined => {
+      if (address !== HOST) return undefined
+      const one = { address, isReleased: false, onDisplaced: undefined, release: () => void (one.isReleased = true) }
+      admitted.push(one)
+      return one
+    }
+    const { listener, came, port } = await listening({ admit })
+    const refused = raw(port, 'x', '127.0.0.9')
+    await eventually(() => refused.destroyed, 'the refusal')
+    assert.deepEqual([listener.counts.refused, listener.halfOpen, admitted.length], [1, 0, 0])
+    const gone = raw(port)
+    await eventually(() => listener.halfOpen === 1, 'the one that waits')
+    gone.destroy()
+    await eventually(() => listener.counts.failed === 1, 'its end')
+    const old = raw(port)
+    await eventually(() => listener.halfOpen === 1, 'the next one')
+    admitted[1]!.onDisplaced?.()
+    await eventually(() => old.destroyed, 'the end of the one that gave way')
+    assert.deepEqual([listener.counts.displaced, listener.halfOpen], [1, 0])
     await secure(port)
-    for (const socket of others) socket.destroy()
-    await eventually(() => listener.halfOpen === 0, 'the end of the others')
+    await eventually(() => came.length === 1, 'the one that means it')
+    // Whoever takes a connection over says when it counts no more.
+    assert.deepEqual(
+      admitted.map(({ isReleased }) => isReleased),
+      [true, true, false],
+    )
   })
 
   it('waits for nobody for long, however busy he looks', LIMIT, async () => {
-    const { listener, port } = await listening({ limits: { timeout: 60 } })
+    const { listener, port } = await listening({ timeout: 60 })
     const silent = raw(port)
     const slow = raw(port)
     const hello = Buffer.from('16030102000100', 'hex')

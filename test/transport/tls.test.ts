@@ -173,7 +173,10 @@ describe('TLS from end to end', () => {
     await assert.rejects(secureClient(near, { trust: TRUSTING, peer: PEER }), /it speaks no TLS \(EPROTO\)$/)
     const [gone, end] = await pair()
     end.end()
-    await assert.rejects(secureClient(gone, { trust: TRUSTING, peer: PEER }), /it ended the connection \(EPROTO\)$/)
+    await assert.rejects(
+      secureClient(gone, { trust: TRUSTING, peer: PEER }),
+      /it ended the connection: is that its port, .*\(EPROTO\)$/,
+    )
   })
 
   it('does not take a client that speaks another protocol inside', LIMIT, async () => {

@@ -3,10 +3,11 @@ import { TokenBucket } from '../../base/token-bucket.ts'
 import type { Micros } from '../../base/types.ts'
 import { clock as monotonicClock } from '../../driver/clock.ts'
 import { originOf } from '../../transport/address.ts'
+import type { Admission } from '../../transport/half-open.ts'
 import type { Failure } from './handshake-error.ts'
 
 export interface GuardOptions {
-  /** Handshakes going on at once; beyond that the oldest of them is given up for a new one. Default 1024. */
+  /** Connections at once that have proven nothing; beyond that the oldest of them is given up for a new one. Default 1024. */
   readonly maxHalfOpen?: number
   /** The same of one address; beyond that new ones are refused. Default 32. */
   readonly maxHalfOpenPerAddress?: number
@@ -16,6 +17,8 @@ export interface GuardOptions {
   readonly burst?: number
   /** Wrong passwords of one address before it is banned. Default 5. */
   readonly banAfter?: number
+  /** An address is banned for so many milliseconds. */
+  readonly onBan?: (address: string, duration: number) => void
   /** Milliseconds of the first ban; each further one is twice as long, to an hour. Default 10,000. */
   readonly banFor?: number
   /** Addresses that are remembered; the one that was silent for longest is forgotten for a new one. Default 4096. */
@@ -41,6 +44,8 @@ const LONGEST_BAN = 3_600_000_000
 const PROBATION = 3_600_000_000
 const MICROS_PER_MS = 1000
 
+type GuardLimits = Omit<GuardOptions, 'clock' | 'onBan'>
+
 const DEFAULTS = {
   maxHalfOpen: 1024,
   maxHalfOpenPerAddress: 32,
@@ -49,12 +54,6 @@ const DEFAULTS = {
   banAfter: 5,
   banFor: 10_000,
   maxAddresses: 4096,
-}
-
-/** Why a connection is not even greeted; `retryAfter` in milliseconds. */
-export interface Rejection {
-  readonly failure: 'busy'
-  readonly retryAfter: number
 }
 
 /** What is known of one address. */
@@ -71,10 +70,9 @@ interface Ban {
   length: number
 }
 
-/** One handshake that is going on, from `admit` to `release`. */
-export class Lease {
+/** One connection that has not proven anything yet, from `admit` to `release`. */
+export class Lease implements Admission {
   readonly address: string
-  /** Called when this handshake is given up for a newer one: end it. */
   onDisplaced: (() => void) | undefined
   readonly #release: (lease: Lease) => void
   readonly #fail: (failure: Failure) => void
@@ -102,7 +100,7 @@ export class Lease {
     this.#fail(failure)
   }
 
-  /** The handshake is over, whatever came of it; harmless when repeated. */
+  /** The connection has proven who is there, or is gone; harmless when repeated. */
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
@@ -114,29 +112,31 @@ export class Lease {
  * What stands before the door: how often somebody may knock, how many at once, and who tried too many passwords. Its tables
  * are bounded: whoever comes from ten thousand addresses makes them forget, not grow.
  *
- * A banned address may still join a session that it can prove, which nobody guesses: a neighbour behind the same NAT who
- * tries passwords ends nobody's session.
+ * A banned address is not let in, unless a session came from there: that one may be joined by whoever can prove it, which
+ * nobody guesses. So a neighbour behind the same NAT who tries passwords ends nobody's session.
  */
 export class Guard {
   /** By reason: `admitted`, `rate`, `half-open`, `displaced`, `ban`, `banned`, and each failure. */
   readonly counters = new Counters()
-  #limits: Required<Omit<GuardOptions, 'clock'>>
+  #limits: Required<GuardLimits>
   readonly #clock: () => Micros
+  readonly #onBan: GuardOptions['onBan']
   readonly #records = new Map<string, Record>()
   readonly #bans = new Map<string, Ban>()
   readonly #leases = new Set<Lease>()
 
-  constructor({ clock = monotonicClock, ...limits }: GuardOptions = {}) {
+  constructor({ clock = monotonicClock, onBan, ...limits }: GuardOptions = {}) {
+    this.#onBan = onBan
     this.#clock = clock
     this.#limits = { ...DEFAULTS, ...limits }
   }
 
   /** Other limits from now on; those that are not given stay. */
-  adjust(limits: Omit<GuardOptions, 'clock'>): void {
+  adjust(limits: Partial<GuardLimits>): void {
     this.#limits = { ...this.#limits, ...limits }
   }
 
-  /** Handshakes that are going on. */
+  /** Connections that have proven nothing yet. */
   get halfOpen(): number {
     return this.#leases.size
   }
@@ -154,12 +154,17 @@ export class Guard {
     return count
   }
 
-  /** To be asked for every connection, best before TLS: a lease, or why not. Whoever gets a lease releases it. */
-  admit(address: string): Lease | Rejection {
+  /**
+   * To be asked for every connection before anything is spent on it: a lease, which whoever gets it releases, or undefined
+   * when it may not come in now.
+   * @param hasSession whether a session came from that address, and might want a path; asked of banned ones only
+   */
+  admit(address: string, hasSession: () => boolean = () => false): Lease | undefined {
     const key = originOf(address)
+    if (this.#bannedFor(key) > 0 && !hasSession()) return this.#reject('banned')
     const record = this.#recordOf(key)
-    if (record.halfOpen >= this.#limits.maxHalfOpenPerAddress) return this.#reject('half-open', 1000)
-    if (!record.bucket.take(this.#clock())) return this.#reject('rate', Math.ceil(1000 / this.#limits.rate))
+    if (record.halfOpen >= this.#limits.maxHalfOpenPerAddress) return this.#reject('half-open')
+    if (!record.bucket.take(this.#clock())) return this.#reject('rate')
     if (this.#leases.size >= this.#limits.maxHalfOpen) this.#displaceOldest()
     this.counters.count('admitted')
     record.halfOpen++
@@ -175,9 +180,8 @@ export class Guard {
     return lease
   }
 
-  #reject(reason: string, retryAfter: number): Rejection {
+  #reject(reason: string): undefined {
     this.counters.count(reason)
-    return { failure: 'busy', retryAfter }
   }
 
   /** The address's record, which counts as the latest used now. */
@@ -220,6 +224,7 @@ export class Guard {
     const length = isRepeated ? Math.min(LONGEST_BAN, last.length * 2) : this.#limits.banFor * MICROS_PER_MS
     this.counters.count('ban')
     keepLatest(this.#bans, key, { until: (now + length) as Micros, length }, this.#limits.maxAddresses)
+    this.#onBan?.(key, length / MICROS_PER_MS)
   }
 
   #bannedFor(key: string): number {

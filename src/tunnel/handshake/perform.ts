@@ -1,9 +1,7 @@
 import type { Duplex } from 'node:stream'
-import type { Guard, Lease } from '../auth/guard.ts'
-import { HandshakeError } from '../auth/handshake-error.ts'
+import type { Lease } from '../auth/guard.ts'
 import { ClientHandshake, type ClientHandshakeOptions, type ClientHandshakeResult } from './client.ts'
 import type { HandshakeEvents } from './events.ts'
-import { writeRefuse } from './messages.ts'
 import { ServerHandshake, type ServerHandshakeOptions, type ServerHandshakeResult } from './server.ts'
 
 /** Milliseconds for the whole handshake, from the connection (or its TLS) to the last proof. */
@@ -30,11 +28,8 @@ export interface Performed<Socket extends Duplex, Result> {
 }
 
 export interface ServerPerformOptions extends ServerHandshakeOptions, PerformOptions {
-  readonly guard: Guard
-  /** The peer's address. */
-  readonly address: string
-  /** From `guard.admit`, when it was asked before TLS already. */
-  readonly lease?: Lease
+  /** From `Guard.admit`; released when the handshake is over. */
+  readonly lease: Lease
 }
 
 /**
@@ -53,21 +48,14 @@ export function performClientHandshake<Socket extends Duplex>(
  * Takes in whoever proves himself on a connection that stands, and refuses everybody else.
  * @throws {HandshakeError} when he was refused or went away; the socket ends by itself, and has been told why.
  */
-export async function performServerHandshake<Socket extends Duplex>(
+export function performServerHandshake<Socket extends Duplex>(
   socket: Socket,
   options: ServerPerformOptions,
 ): Promise<Performed<Socket, ServerHandshakeResult>> {
-  const lease = options.lease ?? options.guard.admit(options.address)
-  if ('failure' in lease) {
-    socket.on('error', ignore)
-    socket.write(writeRefuse(lease.failure, lease.retryAfter))
-    endSoon(socket, options)
-    throw new HandshakeError(lease.failure, { retryAfter: lease.retryAfter })
-  }
-  return await perform(
+  return perform(
     socket,
     (events) => {
-      const machine = new ServerHandshake(options, lease, events)
+      const machine = new ServerHandshake(options, options.lease, events)
       machine.start()
       return machine
     },

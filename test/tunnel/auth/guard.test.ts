@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Guard, type GuardOptions, type Lease, type Rejection } from '../../../src/tunnel/auth/guard.ts'
+import { Guard, type GuardOptions, type Lease } from '../../../src/tunnel/auth/guard.ts'
 import { ManualClock } from '../handshake/ends.ts'
 
 function world(options: GuardOptions = {}): { guard: Guard; clock: ManualClock } {
@@ -8,8 +8,8 @@ function world(options: GuardOptions = {}): { guard: Guard; clock: ManualClock }
   return { guard: new Guard({ clock: clock.now, ...options }), clock }
 }
 
-function admitted(lease: Lease | Rejection): Lease {
-  assert.ok(!('failure' in lease), JSON.stringify(lease))
+function admitted(lease: Lease | undefined): Lease {
+  assert.ok(lease !== undefined)
   return lease
 }
 
@@ -25,7 +25,7 @@ function failOnce(
 }
 
 const bannedFor = (guard: Guard, address: string): number => {
-  const lease = admitted(guard.admit(address))
+  const lease = admitted(guard.admit(address, () => true))
   const left = lease.bannedFor
   lease.release()
   return left
@@ -82,7 +82,7 @@ describe('Guard', () => {
     const { guard, clock } = world({ rate: 2, burst: 3 })
     const open = (): string => {
       const lease = guard.admit('192.0.2.1')
-      if ('failure' in lease) return lease.failure
+      if (lease === undefined) return 'busy'
       lease.release()
       return 'admitted'
     }
@@ -95,11 +95,11 @@ describe('Guard', () => {
   it('takes only so many handshakes of one address at once', () => {
     const { guard } = world({ maxHalfOpenPerAddress: 2 })
     const [first] = [admitted(guard.admit('192.0.2.1')), admitted(guard.admit('192.0.2.1'))]
-    assert.deepEqual(guard.admit('192.0.2.1'), { failure: 'busy', retryAfter: 1000 })
+    assert.equal(guard.admit('192.0.2.1'), undefined)
     first!.release()
     first!.release()
     admitted(guard.admit('192.0.2.1'))
-    assert.equal('failure' in guard.admit('192.0.2.1'), true)
+    assert.equal(guard.admit('192.0.2.1'), undefined)
     assert.equal(guard.counters.get('half-open'), 2)
   })
 
@@ -123,5 +123,19 @@ describe('Guard', () => {
     assert.ok(guard.size <= 1000)
     assert.equal(guard.halfOpen, 100)
     assert.equal(guard.banned, 500)
+  })
+
+  it('lets a banned address in only for a session that came from there', () => {
+    const bans: [string, number][] = []
+    const { guard, clock } = world({ banAfter: 1, onBan: (...ban) => bans.push(ban) })
+    failOnce(guard, '2001:db8::1')
+    assert.deepEqual(bans, [['2001:db8:0:0::/64', 10_000]])
+    assert.equal(guard.admit('2001:db8::2'), undefined)
+    const lease = admitted(guard.admit('2001:db8::2', () => true))
+    assert.equal(lease.bannedFor, 10_000)
+    lease.release()
+    assert.equal(guard.counters.get('banned'), 1)
+    clock.advance(10_000)
+    admitted(guard.admit('2001:db8::1'))
   })
 })

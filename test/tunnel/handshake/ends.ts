@@ -63,10 +63,17 @@ export class World {
     return new World(await UserStore.create(users, { iterations: 4096, secret: Buffer.alloc(32, 1) }), options)
   }
 
+  lease(address = '192.0.2.1'): Lease {
+    const lease = this.guard.admit(address, () => true)
+    if (lease === undefined) throw new Error(`${address} is not admitted`)
+    return lease
+  }
+
   server(options: Partial<ServerHandshakeOptions> = {}, address = '192.0.2.1'): ServerEnd {
-    const lease = this.guard.admit(address)
-    if ('failure' in lease) throw new Error(`not admitted: ${lease.failure}`)
-    return new ServerEnd({ users: this.users, sessions: this.sessions, limits: LIMITS, ...options }, lease)
+    return new ServerEnd(
+      { users: this.users, sessions: this.sessions, limits: LIMITS, ...options },
+      this.lease(address),
+    )
   }
 
   /** Runs a whole handshake in memory. */

@@ -76,7 +76,8 @@ after(() => void (tls.length = 0))
 async function secureServer(scene: Scene, world: World): Promise<{ port: number; next: () => Promise<unknown> }> {
   const outcomes: Promise<unknown>[] = []
   const server = createTlsServer({ ...tls[0], minVersion: 'TLSv1.3' }, (socket) => {
-    const options = { ...world, limits: LIMITS, binding: bindingOf(socket), address: '127.0.0.1' }
+    const { users, sessions } = world
+    const options = { users, sessions, limits: LIMITS, binding: bindingOf(socket), lease: world.lease('127.0.0.1') }
     const outcome = performServerHandshake(socket, options)
     outcome.catch(() => undefined)
     outcomes.push(outcome)
@@ -146,7 +147,7 @@ describe('performClientHandshake() and performServerHandshake()', () => {
           const isLast = chunk[0] === 6
           return write.call(socket, isLast ? Buffer.concat([chunk, RECORDS]) : chunk)
         }
-        performServerHandshake(socket, { ...world, limits: LIMITS, address: '127.0.0.1' }).catch(() => undefined)
+        performServerHandshake(socket, { ...world, limits: LIMITS, lease: world.lease() }).catch(() => undefined)
       })
       const socket = scene.hold(connect(await scene.listen(server), '127.0.0.1'))
       const { rest } = await performClientHandshake(socket, { wish: authenticate() })
@@ -159,7 +160,7 @@ describe('performClientHandshake() and performServerHandshake()', () => {
   it('work over any duplex, such as a connection of our own stack', async () => {
     const world = await World.create()
     const [near, far] = duplexPair()
-    const accepted = performServerHandshake(far, { ...world, limits: LIMITS, address: '192.0.2.1' })
+    const accepted = performServerHandshake(far, { ...world, limits: LIMITS, lease: world.lease() })
     const { result, rest, socket } = await performClientHandshake(near, { wish: authenticate() })
     assert.deepEqual([result.kind, rest.length, (await accepted).rest.length], ['authenticated', 0, 0])
     far.write(RECORDS)
@@ -168,23 +169,13 @@ describe('performClientHandshake() and performServerHandshake()', () => {
     far.destroy()
   })
 
-  it('refuse whoever is not admitted, and say so', () =>
-    withScene(async (scene) => {
-      const world = await World.create({ guard: { maxHalfOpenPerAddress: 0 } })
-      const { port, next } = await secureServer(scene, world)
-      const done = failure(perform(await secureClient(scene, port)))
-      assert.equal(await failure(next()), 'busy')
-      assert.equal(await done, 'busy')
-    }))
-
   it('tell the client how long it is banned', () =>
     withScene(async (scene) => {
       const world = await World.create({ guard: { banAfter: 1 } })
       const { port } = await secureServer(scene, world)
       const wrong = authenticate({ user: 'eve', keysFor: () => Promise.reject(new Error('gives up')) })
       assert.equal(await failure(perform(await secureClient(scene, port), { wish: wrong })), 'protocol')
-      const lease = world.guard.admit('127.0.0.1')
-      assert.ok(!('failure' in lease))
+      const lease = world.lease('127.0.0.1')
       lease.failed('credentials')
       lease.release()
       await assert.rejects(perform(await secureClient(scene, port)), { failure: 'banned', retryAfter: 10_000 })
@@ -221,7 +212,7 @@ describe('performClientHandshake() and performServerHandshake()', () => {
       const controller = new AbortController()
       const { signal } = controller
       const server = createServer((socket) => {
-        const options = { ...world, limits: LIMITS, address: '127.0.0.1', signal }
+        const options = { ...world, limits: LIMITS, lease: world.lease(), signal }
         performServerHandshake(socket, options).catch(() => undefined)
       })
       const socket = scene.hold(connect(await scene.listen(server), '127.0.0.1'))
@@ -236,7 +227,7 @@ describe('performClientHandshake() and performServerHandshake()', () => {
       const world = await World.create({ guard: { maxHalfOpen: 50, maxHalfOpenPerAddress: 1000 } })
       let displaced = 0
       const server = createServer((socket) => {
-        performServerHandshake(socket, { ...world, limits: LIMITS, address: '127.0.0.1' }).catch(() => {
+        performServerHandshake(socket, { ...world, limits: LIMITS, lease: world.lease() }).catch(() => {
           if (++displaced === 250) server.emit('enough')
         })
       })
@@ -262,7 +253,7 @@ describe('performClientHandshake() and performServerHandshake()', () => {
       }
       let done: Promise<unknown> = Promise.resolve()
       const server = createServer((socket) => {
-        done = performServerHandshake(socket, { ...world, limits: LIMITS, address: '127.0.0.1', schedule })
+        done = performServerHandshake(socket, { ...world, limits: LIMITS, lease: world.lease(), schedule })
         done.catch(() => undefined)
       })
       const socket = scene.hold(connect(await scene.listen(server), '127.0.0.1'))

@@ -83,6 +83,7 @@ export class TunnelClient {
       onFailure: (error) => {
         if (!this.#hasBegun && isHopeless(error)) this.onRefused?.(error)
       },
+      onUp: (up) => this.#onUp(up),
     })
     this.#keepers.set(path.name, keeper)
     keeper.start()
@@ -116,6 +117,12 @@ export class TunnelClient {
       for (const keeper of this.#keepers.values()) if (keeper.onPath(path, event)) return
     }
     this.services.attach(live.session)
+  }
+
+  /** The first path that is there again: what kept the others away may be over for them, too. */
+  #onUp(up: PathKeeper): void {
+    if (up.live?.session.paths.length !== 1) return
+    for (const keeper of this.#keepers.values()) if (keeper !== up) keeper.hurry()
   }
 
   #onEnd(live: LiveSession, reason: string): void {

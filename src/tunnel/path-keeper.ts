@@ -1,6 +1,7 @@
 import type { PathRole } from '../session/frame.ts'
 import type { Path } from '../session/path.ts'
 import type { PathEvent } from '../session/session-types.ts'
+import { HandshakeError } from './auth/handshake-error.ts'
 import { Backoff } from './backoff.ts'
 import type { ClientLink, Entered } from './client-link.ts'
 import type { PathConfig } from './config/types.ts'
@@ -31,6 +32,8 @@ export interface KeeperParts {
   readonly log: Log
   /** Hears why an attempt failed. */
   readonly onFailure?: (error: Error) => void
+  /** Hears that it is up. */
+  readonly onUp?: (keeper: PathKeeper) => void
 }
 
 /** Keeps one path of the configuration alive: connects, connects again, and replaces what has fallen silent. */
@@ -48,6 +51,7 @@ export class PathKeeper {
   readonly #dialer: PathDialer
   readonly #log: Log
   readonly #onFailure: ((error: Error) => void) | undefined
+  readonly #onUp: ((keeper: PathKeeper) => void) | undefined
   readonly #backoff = new Backoff()
   #current: Entered | undefined = undefined
   #since = 0
@@ -70,6 +74,7 @@ export class PathKeeper {
     this.#dialer = parts.dialer
     this.#log = parts.log
     this.#onFailure = parts.onFailure
+    this.#onUp = parts.onUp
   }
 
   get name(): string {
@@ -182,12 +187,17 @@ export class PathKeeper {
     this.#attempt = attempt
     this.attempts++
     const began = performance.now()
+    const asked = this.#link.live
     this.#connect(attempt.signal).then(
       (entered) => {
         this.#took = performance.now() - began
         this.#onEntered(attempt, entered)
       },
-      (error: Error) => this.#onFailed(attempt, error),
+      (error: Error) => {
+        // The server is there, and has forgotten that session: another is begun at once.
+        if (isForgotten(error) && this.#link.live !== asked) this.#onOutdated(attempt)
+        else this.#onFailed(attempt, error)
+      },
     )
   }
 
@@ -222,6 +232,12 @@ export class PathKeeper {
     if (this.role !== 'primary') live.session.setRole(path, this.role)
     if (old !== undefined) old.live.session.dropPath(old.path, 'replaced by a new connection')
     this.#log.info('path is up', { path: this.name, id: path.id })
+    this.#onUp?.(this)
+  }
+
+  #onOutdated(attempt: AbortController): void {
+    this.#attempt = undefined
+    if (!attempt.signal.aborted) this.#try()
   }
 
   #onFailed(attempt: AbortController, error: Error): void {
@@ -243,6 +259,8 @@ export class PathKeeper {
     this.#onFailure?.(error)
   }
 }
+
+const isForgotten = (error: Error): boolean => error instanceof HandshakeError && error.failure === 'session'
 
 const milliseconds = (micros: number): number => Math.round(micros / 100) / 10
 

@@ -81,6 +81,44 @@ describe('a tunnel', () => {
       socket.destroy()
     }))
 
+  it('begins another session at once when the server has forgotten this one', () => {
+    const said: string[] = []
+    const note = (line: string): void => void said.push(line)
+    const log = { error: note, warn: note, info: note, debug: note }
+    return withWorld(
+      1,
+      async (world) => {
+        const { client, port } = world
+        await world.restartServer()
+        await until(() => client.path('p0')!.connections === 2)
+        assert.equal((await roundTrip(port, Buffer.from('hello'))).toString(), 'hello')
+        assert.ok(said.includes('session is over'))
+        // No pause: that the session is not known was no failure.
+        assert.ok(!said.includes('cannot connect a path'), said.join('\n'))
+        assert.equal(client.path('p0')!.attempts, 3)
+      },
+      { log },
+    )
+  })
+
+  it('hurries the other paths when one of them is there again', () =>
+    withWorld(2, async ({ client, relays }) => {
+      const hurried = new Promise<void>((resolve) => {
+        const other = client.path('p1')!
+        const { hurry } = other
+        other.hurry = () => {
+          hurry.call(other)
+          resolve()
+        }
+      })
+      for (const relay of relays) relay.silence(true)
+      for (const relay of relays) relay.cut()
+      relays[0]!.silence(false)
+      await hurried
+      relays[1]!.silence(false)
+      await until(() => client.path('p1')!.state === 'up')
+    }))
+
   it('leaves a silent path for another, and takes it again when it speaks', () =>
     withWorld(2, async ({ port, client, relays }) => {
       const bytes = randomBytes(1_000_000)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { TunnelClient } from '../../src/tunnel/client.ts'
 import { parseConfig } from '../../src/tunnel/config/parse.ts'
 import type { ClientConfig, ServerConfig } from '../../src/tunnel/config/types.ts'
-import { silent } from '../../src/tunnel/log.ts'
+import { type Log, silent } from '../../src/tunnel/log.ts'
 import { TunnelServer } from '../../src/tunnel/server.ts'
 
 /** Milliseconds that anything may take. */
@@ -37,10 +37,13 @@ export class Relay {
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #isSilent = false
+  /** The port that new connections lead to. */
+  to: number
 
   constructor(to: number) {
+    this.to = to
     this.#server = createServer({ noDelay: true }, (from) => {
-      const onward = connect({ port: to, host: '127.0.0.1', noDelay: true })
+      const onward = connect({ port: this.to, host: '127.0.0.1', noDelay: true })
       const pair = [from, onward] as const
       this.#pairs.add(pair)
       for (const [one, other] of [pair, [onward, from] as const]) {
@@ -77,15 +80,26 @@ export class Relay {
   }
 }
 
+interface WorldOptions {
+  readonly backend?: Server
+  /** For the client's configuration. */
+  readonly extra?: string
+  /** What the client says. */
+  readonly log?: Log
+}
+
+const portOf = (address: string): number => Number(/:(\d+)$/.exec(address)![1])
+
 /** A tunnel between a client and a server in this process, each path by a relay. */
 export class World {
   readonly relays: Relay[] = []
-  readonly server: TunnelServer
+  server: TunnelServer
   client!: TunnelClient
   /** Where the client listens. */
   port = 0
   readonly #folder: string
   readonly #backend: Server
+  readonly #config: ServerConfig
 
   private constructor(folder: string, backend: Server, port: number) {
     this.#folder = folder
@@ -93,15 +107,29 @@ export class World {
     const config = `{ mode: server, listen: ["127.0.0.1:0"], state: "${folder}",
       users: [{ name: ada, password: secret }],
       services: [{ name: web, type: tcp, connect: "127.0.0.1:${port}" }] }`
-    this.server = new TunnelServer(parseConfig(config, { file: join(folder, 's.yaml') }) as ServerConfig, silent)
+    this.#config = parseConfig(config, { file: join(folder, 's.yaml') }) as ServerConfig
+    this.server = new TunnelServer(this.#config, silent)
   }
 
-  /** With so many paths, all of them up; `extra` is for the client's configuration. */
-  static async create(paths: number, { backend = echoServer(), extra = '' } = {}): Promise<World> {
+  /** As if the server were killed and started again: whoever comes now meets one that knows no session. */
+  async restartServer(): Promise<void> {
+    const old = this.server
+    this.server = new TunnelServer(this.#config, silent)
+    await this.server.start()
+    for (const relay of this.relays) {
+      relay.to = portOf(this.server.addresses[0]!)
+      relay.cut()
+    }
+    await old.stop(0)
+  }
+
+  /** With so many paths, all of them up. */
+  static async create(paths: number, options: WorldOptions = {}): Promise<World> {
+    const { backend = echoServer(), extra = '', log = silent } = options
     const folder = mkdtempSync(join(tmpdir(), 'gotcp-tunnel-'))
     const world = new World(folder, backend, await listen(backend))
     await world.server.start()
-    const port = Number(/:(\d+)$/.exec(world.server.addresses[0]!)![1])
+    const port = portOf(world.server.addresses[0]!)
     const ways: string[] = []
     for (let i = 0; i < paths; i++) {
       const relay = new Relay(port)
@@ -110,9 +138,9 @@ export class World {
     }
     const config = `{ mode: client, user: ada, password: secret, paths: [${ways.join(', ')}], ${extra}
       services: [{ name: web, type: tcp, listen: "127.0.0.1:0" }] }`
-    world.client = new TunnelClient(parseConfig(config, { file: join(folder, 'c.yaml') }) as ClientConfig, silent)
+    world.client = new TunnelClient(parseConfig(config, { file: join(folder, 'c.yaml') }) as ClientConfig, log)
     await world.client.start()
-    world.port = Number(/:(\d+)$/.exec(world.client.services.status()[0]!.listening!)![1])
+    world.port = portOf(world.client.services.status()[0]!.listening!)
     await until(() => world.client.paths.every(({ state }) => state === 'up'))
     return world
   }

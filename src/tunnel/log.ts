@@ -1,4 +1,5 @@
 import type { LogConfig, LogLevel } from './config/types.ts'
+import { LogFile } from './log-file.ts'
 
 /** What is said beside the message: names, addresses, figures; never a secret. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
@@ -11,20 +12,33 @@ export interface Log {
   debug(message: string, fields?: LogFields): void
 }
 
+/** A daemon's own log, which a reload changes. */
+export interface DaemonLog extends Log {
+  setLevel(level: LogLevel): void
+  /** Goes on in a new file, if the old one was moved away. @throws {NetError} EINVAL when that cannot be written. */
+  reopen(): void
+}
+
 export const silent: Log = { error: ignore, warn: ignore, info: ignore, debug: ignore }
 
-/** A log that winston writes: to stderr, or to a file that is made readable for its owner alone. */
-export async function openLog({ level, file, format }: LogConfig): Promise<Log & { setLevel(level: LogLevel): void }> {
+/**
+ * A log that winston writes: to stderr, or to a file that is made readable for its owner alone.
+ * @throws {NetError} EINVAL when the file cannot be written.
+ */
+export async function openLog({ level, file, format }: LogConfig): Promise<DaemonLog> {
   const { default: winston } = await import('winston')
   const { combine, json, printf, timestamp } = winston.format
   const text = printf(({ timestamp: at, level: how, message, ...fields }) => {
-    const more = Object.entries(fields).map(([key, value]) => ` ${key}=${quoted(String(value))}`)
+    const more = Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => ` ${key}=${quoted(String(value))}`)
     return `${at} ${how} ${message}${more.join('')}`
   })
+  const logFile = file === undefined ? undefined : new LogFile(file)
   const transport =
-    file === undefined
+    logFile === undefined
       ? new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })
-      : new winston.transports.File({ filename: file, options: { flags: 'a', mode: 0o600 } })
+      : new winston.transports.Stream({ stream: logFile, eol: '\n' })
   const logger = winston.createLogger({
     level,
     format: combine(timestamp(), format === 'json' ? json() : text),
@@ -42,6 +56,7 @@ export async function openLog({ level, file, format }: LogConfig): Promise<Log &
     setLevel: (how) => {
       logger.level = how
     },
+    reopen: () => logFile?.reopen(),
   }
 }
 

@@ -22,6 +22,7 @@ export class Said {
   setLevel(level: string): void {
     this.level = level
   }
+  reopen(): void {}
 }
 
 /** A daemon whose file is a string. */

@@ -1,4 +1,4 @@
-import type { Command } from './command.ts'
+import { type Command, flagsOf } from './command.ts'
 
 /** Every command's module; only the one that is asked for is loaded. The order is that of help. */
 const MODULES: Readonly<Record<string, () => Promise<{ readonly command: unknown }>>> = {
@@ -39,14 +39,27 @@ export interface Located {
   readonly rest: readonly string[]
 }
 
-/** Walks from a command to the one its first words name. */
+/** Walks from a command to the one its first words name; flags may stand between these. */
 export function descend(command: Command, rest: readonly string[]): Located {
   let located: Located = { path: command.name, command, rest }
   for (;;) {
-    const next = located.command.subcommands?.find((sub) => sub.name === located.rest[0])
+    const at = wordAt(located.command, located.rest)
+    const next = located.command.subcommands?.find((sub) => sub.name === located.rest[at])
     if (next === undefined) return located
-    located = { path: `${located.path} ${next.name}`, command: next, rest: located.rest.slice(1) }
+    located = { path: `${located.path} ${next.name}`, command: next, rest: located.rest.toSpliced(at, 1) }
   }
+}
+
+/** Where the first word stands that is neither a flag nor the value of one; -1 where there is none. */
+export function wordAt(command: Command, tokens: readonly string[]): number {
+  const withValue = Object.entries(flagsOf(command)).filter(([, { type }]) => type === 'value' || type === 'list')
+  const names = new Set(withValue.flatMap(([name, { short }]) => [name, short]))
+  for (let i = 0; i < tokens.length && tokens[i] !== '--'; i++) {
+    const token = tokens[i]!
+    if (!token.startsWith('-')) return i
+    if (names.has(token.replace(/^--?/, ''))) i++
+  }
+  return -1
 }
 
 /** Every command and every command below one, with its path, in the order of help. */

@@ -8,7 +8,7 @@ import { type Logger, openLog } from './log.ts'
 import { Output, type Stream } from './output.ts'
 import { asksForHelp, parseArgs } from './parse.ts'
 import { aboutPermission } from './permission.ts'
-import { COMMAND_NAMES, descend, type Located, loadCommand, loadCommands } from './registry.ts'
+import { COMMAND_NAMES, descend, type Located, loadCommand, loadCommands, wordAt } from './registry.ts'
 import { commandHelp, overview } from './usage.ts'
 
 /** The process as `run` needs it; tests pass their own. */
@@ -96,7 +96,7 @@ async function locate([name, ...rest]: readonly string[]): Promise<Located> {
   const command = await loadCommand(name!)
   if (command === undefined) throw unknownCommand(name!, COMMAND_NAMES)
   const located = descend(command, rest)
-  const word = located.rest.find((w) => !w.startsWith('-'))
+  const word = located.rest[wordAt(located.command, located.rest)]
   if (located.command.subcommands !== undefined && word !== undefined) {
     throw unknownCommand(
       `${located.path} ${word}`,
@@ -126,7 +126,7 @@ function report(error: unknown, output: Output, debug: boolean): number {
   if (code === Exit.INTERNAL) {
     output.error(`internal error: ${message}`, debug ? undefined : 'run it again with -debug for the stack trace')
   } else output.error(message, hint)
-  if (error instanceof NetError && error.code === 'EPERM') output.note(aboutPermission())
+  if (error instanceof NetError && /\bsetcap\b/.test(message)) output.note(aboutPermission())
   // An error of the network or of the command line is explained by its message; only our own need the stack.
   if (debug && code === Exit.INTERNAL && error instanceof Error && error.stack !== undefined) output.note(error.stack)
   output.record('error', { code: (error as NodeJS.ErrnoException)?.code ?? null, message, exit_code: code })

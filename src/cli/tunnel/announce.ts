@@ -67,8 +67,11 @@ function clientService({ name, type }: ServerConfig['services'][number], port: n
 }
 
 function clientLines(config: ClientConfig, status: TunnelStatus): readonly string[] {
+  const farNames = new Map(config.services.map(({ name, service }) => [name, service]))
   return [
     `${config.user} connects by ${config.paths.map(({ name }) => name).join(', ') || 'no path'}`,
-    ...status.services.map(({ name, listening, kind }) => `  service      ${listening} (${kind}) leads to ${name}`),
+    ...status.services.map(
+      ({ name, listening, kind }) => `  service      ${listening} (${kind}) leads to ${farNames.get(name) ?? name}`,
+    ),
   ]
 }

@@ -131,7 +131,7 @@ export const paths = defineCommand({
     { command: 'gotcp tunnel paths', says: 'one line for each; the same as gotcp tunnel paths list' },
     { command: 'gotcp tunnel paths set lte --role backup', says: 'only when the others are gone' },
   ],
-  flags: {},
+  flags: DAEMON_FLAGS,
   subcommands: [listCommand, add, remove, set],
-  run: (args, io) => list({ ...args, config: undefined, control: undefined }, io),
+  run: list,
 })

@@ -113,6 +113,7 @@ export class ClientSide implements Side {
     const due = isOver && wanted !== 'never' ? 'backup' : wanted
     if (due === role) return
     keeper.setRole(due)
+    if (config.quota === undefined) return
     const what = isOver ? 'path has used up its quota' : 'path has its role again'
     this.#log[isOver ? 'warn' : 'info'](what, { path: name, role: due })
   }

@@ -27,6 +27,7 @@ export class TunnelClient {
   readonly #log: Log
   readonly #keepers = new Map<string, PathKeeper>()
   #watch: NodeJS.Timeout | undefined = undefined
+  #isEnding = false
   #addresses = ''
 
   /** @throws {NetError} EINVAL when user or password cannot be used. */
@@ -105,6 +106,7 @@ export class TunnelClient {
   async stop(drain: number): Promise<void> {
     await this.services.close({ drain })
     clearInterval(this.#watch)
+    this.#isEnding = true
     this.link.close('the client ends')
     for (const keeper of this.#keepers.values()) keeper.stop('the client ends')
   }
@@ -126,9 +128,9 @@ export class TunnelClient {
   }
 
   #onEnd(live: LiveSession, reason: string): void {
-    this.#log.warn('session is over', { reason })
+    this.#log[this.#isEnding ? 'info' : 'warn']('session is over', { reason })
     this.services.detach(live.session)
-    for (const keeper of this.#keepers.values()) if (keeper.live === live) keeper.onSessionEnd()
+    for (const keeper of this.#keepers.values()) if (keeper.live === live) keeper.onSessionEnd(this.#isEnding)
   }
 
   /** An interface that came is a way that was not there. */

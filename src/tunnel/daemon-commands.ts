@@ -35,12 +35,11 @@ const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
   hello: ({ config: { name, mode } }) => ({ name, mode, pid: process.pid }),
   status: (daemon) => daemon.status(),
   reload: (daemon) => daemon.reload(),
-  /** Begins to end; the answer comes at once. */
+  /** Answers, and then begins to end: with nothing open the process is gone before anything else could be said. */
   stop: (daemon, args) => {
     const drain = numberOf(args, 'drain', Number.MAX_SAFE_INTEGER)
-    const open = daemon.side.sessions().reduce((all, session) => all + session.open, 0)
-    void daemon.stop(drain)
-    return { open }
+    setImmediate(() => void daemon.stop(drain))
+    return { open: openCount(daemon.side) }
   },
   'paths-add': ({ side, config, log }, { path }) => {
     if (typeof path !== 'object' || path === null) throw invalid('"path" is a mapping, as in the file of a client')
@@ -99,6 +98,8 @@ export async function answerRequest(daemon: Commanded, { command, ...args }: Con
   }
   return await COMMANDS[command]!(daemon, args)
 }
+
+export const openCount = (side: Side): number => side.sessions().reduce((all, session) => all + session.open, 0)
 
 function roundTrip({ name, path, live }: LivePath, patience: number) {
   return new Promise<{ path: string; rtt_ms: number | null }>((resolve) => {

@@ -4,8 +4,8 @@ import { ClientSide } from './client-side.ts'
 import { diffConfig } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
 import { ControlServer } from './control-server.ts'
-import { answerRequest } from './daemon-commands.ts'
-import { openLog } from './log.ts'
+import { answerRequest, openCount } from './daemon-commands.ts'
+import { type DaemonLog, openLog } from './log.ts'
 import type { Health, MetricsServer } from './metrics.ts'
 import { Notifier } from './notify.ts'
 import type { Change, ReloadReport } from './reload.ts'
@@ -23,8 +23,6 @@ export interface DaemonOptions {
   /** Where it is said what happens. Default: as the configuration has it. */
   readonly log?: DaemonLog
 }
-
-type DaemonLog = Awaited<ReturnType<typeof openLog>>
 
 /** A tunnel's client or server as a service of this machine: with a log, a control socket, a state to ask for. */
 export class Daemon {
@@ -157,6 +155,8 @@ export class Daemon {
     this.#state = 'reloading'
     this.#notifier.reloading()
     try {
+      // First: whoever has moved the log away wants it back, whatever else is wrong.
+      this.log.reopen()
       const report = await this.#apply(this.#load())
       for (const { kind, name, change, why } of report.changes) {
         this.log[change === 'failed' ? 'warn' : 'info'](`reload: ${kind} ${change}`, { [kind]: name, why })
@@ -227,6 +227,7 @@ export class Daemon {
   async #stop(drain: number): Promise<void> {
     this.#state = 'draining'
     this.#notifier.stopping()
+    this.log.info('about to end', { open: openCount(this.side), drain_ms: drain })
     await this.side.stop(drain)
     clearInterval(this.#ticks)
     this.leave()

@@ -151,8 +151,9 @@ export class PathKeeper {
     return true
   }
 
-  /** The session is over, and the path with it. */
-  onSessionEnd(): void {
+  /** The session is over, and the path with it; `isLast` when there is to be no other. */
+  onSessionEnd(isLast: boolean): void {
+    this.#isStopped ||= isLast
     if (this.#current !== undefined) this.#lose('the session is over')
   }
 

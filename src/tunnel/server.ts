@@ -242,7 +242,10 @@ export class TunnelServer {
     const address = addresses.get(path)
     live.forget(path)
     addresses.delete(path)
-    this.#log.info('path is gone', { user: registered.user, path: path.id, address, reason: path.reason })
+    // With the session they all go: that it is over has been said.
+    if (this.sessions.has(registered)) {
+      this.#log.info('path is gone', { user: registered.user, path: path.id, address, reason: path.reason })
+    }
     this.registry.leave(registered, path.id)
   }
 

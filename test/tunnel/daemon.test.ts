@@ -164,4 +164,10 @@ describe('Daemon', () => {
     await pair.client.daemon.ended
     await assert.rejects(ask('client', 'hello'), { code: 'ECONNREFUSED' })
   })
+
+  it('answers that it stops even if nothing holds it up', async () => {
+    const idle = await pair.subject('idle.yaml', pair.serverText().replace('server.sock', 'idle.sock')).start()
+    assert.deepEqual(await askDaemon(join(pair.folder, 'idle.sock'), { command: 'stop' }), { open: 0 })
+    await idle.daemon.ended
+  })
 })

@@ -27,8 +27,8 @@ const STEADY = 5000
 export type KeeperState = 'connecting' | 'waiting' | 'up' | 'stalled' | 'stopped'
 
 export interface KeeperParts {
-  readonly link: ClientLink
-  readonly dialer: PathDialer
+  readonly link: Pick<ClientLink, 'enter'>
+  readonly dialer: Pick<PathDialer, 'dial'>
   readonly log: Log
   /** Hears why an attempt failed. */
   readonly onFailure?: (error: Error) => void
@@ -47,8 +47,8 @@ export class PathKeeper {
   connections = 0
   role: PathRole
   weight: number
-  readonly #link: ClientLink
-  readonly #dialer: PathDialer
+  readonly #link: KeeperParts['link']
+  readonly #dialer: KeeperParts['dialer']
   readonly #log: Log
   readonly #onFailure: ((error: Error) => void) | undefined
   readonly #onUp: ((keeper: PathKeeper) => void) | undefined
@@ -209,6 +209,11 @@ export class PathKeeper {
     return await this.#link.enter(socket, { name, rate: rate === undefined ? undefined : rate / 8 }, signal)
   }
 
+  /** The path that was back when the attempt was given up may be gone again: it was left to that attempt. */
+  #afterAbort(): void {
+    if (!this.#isStopped && this.#current === undefined) this.#later(this.#backoff.next())
+  }
+
   #timeout(): number {
     const { connectTimeout } = this.config
     if (this.#rtt === 0 || this.#failures % WHOLE_EVERY === WHOLE_EVERY - 1) return connectTimeout
@@ -222,6 +227,7 @@ export class PathKeeper {
     const old = this.#current
     if (this.#isStopped || attempt.signal.aborted) {
       live.session.removePath(path)
+      this.#afterAbort()
       return
     }
     this.#current = entered
@@ -243,7 +249,10 @@ export class PathKeeper {
 
   #onFailed(attempt: AbortController, error: Error): void {
     this.#attempt = undefined
-    if (attempt.signal.aborted) return
+    if (attempt.signal.aborted) {
+      this.#afterAbort()
+      return
+    }
     const isNews = error.message !== this.lastError?.message
     this.lastError = error
     this.#failures++

@@ -104,6 +104,13 @@ export function channelBinding(socket: Duplex): Buffer | undefined {
   return (socket as TLSSocket).exportKeyingMaterial(BINDING_LENGTH, BINDING_LABEL, Buffer.alloc(0))
 }
 
+/** The fingerprint of the certificate that the server showed; undefined as for `channelBinding`, and at the server. */
+export function peerFingerprint(socket: Duplex): string | undefined {
+  if (!channels.has(socket)) return undefined
+  const { raw } = (socket as TLSSocket).getPeerCertificate()
+  return raw === undefined ? undefined : fingerprintOf(raw)
+}
+
 function trustOptions(trust: Trust): ConnectionOptions {
   if (!('ca' in trust)) return { rejectUnauthorized: false }
   const { ca, name } = trust

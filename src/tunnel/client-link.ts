@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { NetError } from '../base/errors.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
-import type { Path, PathOptions } from '../session/path.ts'
+import type { Path } from '../session/path.ts'
 import type { SchedulerName } from '../session/schedulers/by-name.ts'
 import type { SessionOptions } from '../session/session-types.ts'
-import { channelBinding } from '../transport/tls.ts'
+import { channelBinding, peerFingerprint } from '../transport/tls.ts'
 import { type ClientCredentials, passwordCredentials } from './auth/credentials.ts'
 import { HandshakeError } from './auth/handshake-error.ts'
 import type { ClientSession } from './handshake/client.ts'
 import { performClientHandshake } from './handshake/perform.ts'
+import type { KnownServers } from './known-servers.ts'
 import { LiveSession } from './live-session.ts'
 
 /** Milliseconds after which another path may try to begin the session, when the first has not managed. */
@@ -18,6 +19,10 @@ const PATIENCE = 2000
 export interface ClientLinkOptions {
   readonly user: string
   readonly password: string
+  /** What certificates servers showed before; undefined where the configuration says how the server is known. */
+  readonly known: KnownServers | undefined
+  /** Hears what does not keep a session from going on. */
+  readonly onProblem: (error: Error) => void
   readonly session: Omit<SessionOptions, 'role' | 'onWork' | 'firstWindow' | 'credit' | 'maxStreams'>
   /** A session has begun: its first path is about to be added. */
   readonly onBegin: (live: LiveSession) => void
@@ -33,7 +38,13 @@ interface Current {
 }
 
 /** What is known of a path before it is one. */
-export type Way = Pick<PathOptions, 'name' | 'rate'>
+export interface Way {
+  readonly name: string
+  /** Octets per second that we send on it; undefined where nothing limits them. */
+  readonly rate: number | undefined
+  /** `host:port` of the server; undefined where its certificate is not to be remembered. */
+  readonly server: string | undefined
+}
 
 /** A path that came in, and the session that it belongs to. */
 export interface Entered {
@@ -101,6 +112,7 @@ export class ClientLink {
   async #join(current: Current, socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered> {
     const pathId = current.nextPathId++
     const { session } = current
+    const { name, rate } = way
     try {
       const binding = channelBinding(socket)
       const { rest } = await performClientHandshake(socket, {
@@ -109,7 +121,8 @@ export class ClientLink {
         signal,
       })
       if (this.#current !== current) throw new NetError('ECONNABORTED', 'The session ended while the path was joining')
-      return { path: current.live.addPath(socket, rest, { ...way, id: pathId }), live: current.live }
+      this.#remember(socket, way)
+      return { path: current.live.addPath(socket, rest, { name, rate, id: pathId }), live: current.live }
     } catch (error) {
       // Anybody on one path can say so: it is believed when no other path speaks against it.
       const isForgotten = error instanceof HandshakeError && error.failure === 'session'
@@ -141,6 +154,7 @@ export class ClientLink {
   }
 
   async #authenticate(socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered> {
+    await this.#check(socket, way)
     const firstWindow = Math.min(SESSION_WINDOW, this.#options.session.window ?? SESSION_WINDOW)
     const { rest, result } = await performClientHandshake(socket, {
       wish: {
@@ -155,12 +169,31 @@ export class ClientLink {
     if (result.kind !== 'authenticated') throw new Error(`a client that authenticates has ${result.kind}`)
     const { session } = result
     const { maxStreams, credit } = session.limits
+    const { name, rate } = way
     const live = new LiveSession({ ...this.#options.session, role: 'client', maxStreams, credit, firstWindow })
     const current: Current = { live, session, nextPathId: 1 }
     this.#current = current
     live.session.onEnd = (_code, reason) => this.#end(current, reason)
     this.#options.onBegin(live)
-    return { path: live.addPath(socket, rest, { ...way, id: result.pathId }), live }
+    this.#remember(socket, way)
+    return { path: live.addPath(socket, rest, { name, rate, id: result.pathId }), live }
+  }
+
+  /**
+   * Before anything is said of the password: is that who proved it before? A path that joins needs no such question: what it
+   * says is worth nothing to anybody else.
+   */
+  async #check(socket: Duplex, { server }: Way): Promise<void> {
+    const fingerprint = peerFingerprint(socket)
+    if (server === undefined || fingerprint === undefined) return
+    await this.#options.known?.check(server, fingerprint)
+  }
+
+  /** It has proven, on this very channel, that it knows the password or the session. */
+  #remember(socket: Duplex, { server }: Way): void {
+    const fingerprint = peerFingerprint(socket)
+    if (server === undefined || fingerprint === undefined) return
+    this.#options.known?.keep(server, fingerprint).catch(this.#options.onProblem)
   }
 
   #end(current: Current, reason: string): void {

@@ -3,6 +3,7 @@ import type { NetError } from '../base/errors.ts'
 import { Budget } from '../session/budget.ts'
 import { ClientLink } from './client-link.ts'
 import type { ClientConfig, PathConfig } from './config/types.ts'
+import { KnownServers } from './known-servers.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import { PathDialer } from './path-dialer.ts'
@@ -41,6 +42,8 @@ export class TunnelClient {
     this.link = new ClientLink({
       user,
       password,
+      known: config.trust.by === 'password' ? new KnownServers(config.state) : undefined,
+      onProblem: (error) => log.warn(error.message),
       session: { scheduler, window, streamWindow, ping: pingTimes(ping), budget: this.budget },
       onBegin: (live) => this.#onBegin(live),
       onEnd: (live, reason) => this.#onEnd(live, reason),

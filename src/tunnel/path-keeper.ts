@@ -1,9 +1,11 @@
 import type { PathRole } from '../session/frame.ts'
 import type { Path } from '../session/path.ts'
 import type { PathEvent } from '../session/session-types.ts'
+import { formatHostPort } from '../transport/host-port.ts'
 import { HandshakeError } from './auth/handshake-error.ts'
 import { Backoff } from './backoff.ts'
 import type { ClientLink, Entered } from './client-link.ts'
+import { isLoopbackHost } from './config/addresses.ts'
 import type { PathConfig } from './config/types.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
@@ -206,7 +208,8 @@ export class PathKeeper {
     const timeout = this.#timeout()
     const socket = await this.#dialer.dial(this.config, { signal, timeout })
     const { name, rate } = this.config
-    return await this.#link.enter(socket, { name, rate: rate === undefined ? undefined : rate / 8 }, signal)
+    const way = { name, rate: rate === undefined ? undefined : rate / 8, server: serverOf(this.config) }
+    return await this.#link.enter(socket, way, signal)
   }
 
   /** The path that was back when the attempt was given up may be gone again: it was left to that attempt. */
@@ -271,6 +274,9 @@ export class PathKeeper {
 }
 
 const isForgotten = (error: Error): boolean => error instanceof HandshakeError && error.failure === 'session'
+/** Where the certificate belongs that is remembered: nobody stands in between on this machine itself. */
+const serverOf = ({ remote, proxy }: PathConfig): string | undefined =>
+  proxy === undefined && isLoopbackHost(remote.host) ? undefined : formatHostPort(remote)
 
 const milliseconds = (micros: number): number => Math.round(micros / 100) / 10
 

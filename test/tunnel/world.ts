@@ -136,7 +136,7 @@ export class World {
       world.relays.push(relay)
       ways.push(`{ name: p${i}, remote: "127.0.0.1:${await relay.listen()}" }`)
     }
-    const config = `{ mode: client, user: ada, password: secret, paths: [${ways.join(', ')}], ${extra}
+    const config = `{ mode: client, state: "${folder}", user: ada, password: secret, paths: [${ways.join(', ')}], ${extra}
       services: [{ name: web, type: tcp, listen: "127.0.0.1:0" }] }`
     world.client = new TunnelClient(parseConfig(config, { file: join(folder, 'c.yaml') }) as ClientConfig, log)
     await world.client.start()

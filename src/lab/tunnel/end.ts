@@ -1,10 +1,6 @@
 // One end of the tunnel, as `gotcp tunnel server` or `gotcp tunnel client` would be it, with a configuration from its parent.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { TunnelClient } from '../../tunnel/client.ts'
 import { parseConfig } from '../../tunnel/config/parse.ts'
-import type { TunnelConfig } from '../../tunnel/config/types.ts'
 import { openLog } from '../../tunnel/log.ts'
 import { TunnelServer } from '../../tunnel/server.ts'
 import { fail, say, serveParent } from './child.ts'
@@ -16,7 +12,8 @@ const LOOK = 20
 let client: TunnelClient | undefined
 
 /** A path that breaks is what this is about: only what must not be is said. */
-async function start(config: TunnelConfig): Promise<void> {
+async function start(settings: EndSettings): Promise<void> {
+  const config = parseConfig(JSON.stringify(settings), { file: 'lab.yaml' })
   const log = await openLog({ level: 'error', file: undefined, format: 'text' })
   if (config.mode === 'server') {
     await new TunnelServer(config, log).start()
@@ -34,18 +31,8 @@ async function startClient(started: TunnelClient): Promise<void> {
   }, LOOK)
 }
 
-/** The certificate is read once, so that its folder is not needed any longer than that. */
-async function startWith(settings: EndSettings): Promise<void> {
-  const state = mkdtempSync(join(tmpdir(), 'gotcp-lab-tunnel-'))
-  try {
-    await start(parseConfig(JSON.stringify({ ...settings, state }), { file: join(state, 'lab.yaml') }))
-  } finally {
-    rmSync(state, { recursive: true, force: true })
-  }
-}
-
 serveParent((order: EndOrder) => {
-  if ('settings' in order) startWith(order.settings).catch(fail)
+  if ('settings' in order) start(order.settings).catch(fail)
   else {
     for (const path of client?.paths ?? []) path.setRole(order.use.includes(path.name) ? 'primary' : 'never')
     say({ used: order.use.length })

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LabError } from '../error.ts'
 import {
@@ -26,6 +29,8 @@ export class Ground {
   /** What makes the lines slow: the kernel's token bucket filter, or our own line where the kernel has none. */
   readonly shaper: 'tbf' | 'gotcp'
   readonly #hosts: ReadonlyMap<HostName, Namespace>
+  /** For what processes keep. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'gotcp-lab-tunnel-'))
   readonly #children = new Set<ChildProcess>()
 
   private constructor(hosts: ReadonlyMap<HostName, Namespace>, lines: readonly LaidLine[]) {
@@ -79,6 +84,7 @@ export class Ground {
     for (const child of running) child.removeAllListeners('exit').kill('SIGKILL')
     await Promise.all(running.map((child) => once(child, 'exit')))
     for (const namespace of this.#hosts.values()) closeNamespace(namespace)
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   /** Has the kernel hold back what either end sends; false where it cannot. */

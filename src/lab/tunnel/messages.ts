@@ -16,7 +16,7 @@ export type LinesOrder =
 /** What it says: octets that each line has carried to the right; that a mended line carries again, after so many milliseconds. */
 export type LinesReport = { readonly octets: readonly number[] } | { readonly carriesAfter: number }
 
-/** A configuration, as its file would have it, but for the folder of its state. */
+/** A configuration, as its file would have it. */
 export type EndSettings = Readonly<Record<string, unknown>>
 /** What an end of the tunnel is told: first what it is; then, if it is the client, which paths may carry something. */
 export type EndOrder = { readonly settings: EndSettings } | { readonly use: readonly string[] }

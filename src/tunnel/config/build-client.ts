@@ -12,7 +12,7 @@ const UNGUESSABLE = 16
 /** Whether somebody with time may find a password, and what to say then. */
 export const isGuessable = (password: string): boolean => password.length < UNGUESSABLE
 export const GUESSABLE_WORDS =
-  'so short a password can be guessed by whoever stands in between and plays the server: make it ' +
+  'so short a password can be guessed by whoever stands in between at the first login and plays the server: make it ' +
   `${UNGUESSABLE} letters that nobody would think of`
 
 type ClientValues = z.output<typeof CLIENT>
@@ -47,7 +47,7 @@ export function buildClient(values: ClientValues, reading: Reading): ClientConfi
   }
 }
 
-/** Whoever plays the server gets something to try guesses against: docs/session-handshake.md. */
+/** Whoever plays the server before it is known gets something to try guesses against: docs/session-handshake.md. */
 function warnOfGuessing(password: string, { trust, paths }: ClientValues, reading: Reading): void {
   if (trust !== undefined || !isGuessable(password)) return
   if (paths.every(({ remote }) => isLoopbackHost(remote.host))) return

@@ -143,7 +143,9 @@ export const CLIENT = mapping({
   'password-file': optional(FILE, 'one of the two', 'A file that holds nothing but the password.'),
   trust: described(TRUST.optional(), {
     about: 'How we know the server.',
-    fallback: 'it proves that it knows the password, bound to this very TLS connection, so its certificate may be any',
+    fallback:
+      'it proves that it knows the password, bound to this very TLS connection; from then on its certificate is remembered in ' +
+      '`state`, and whoever shows another one there gets no login',
     expects: 'a mapping',
     section: TRUST,
   }),

@@ -55,7 +55,7 @@ export const COMMON = {
   state: optional(
     FILE,
     '`$STATE_DIRECTORY`, `$XDG_STATE_HOME/gotcp`, `~/.local/state/gotcp`, or `gotcp-state` beside the file',
-    'The folder of what outlives the process: the certificate that was made, what of a quota is used.',
+    'The folder of what outlives the process: the certificate that was made, those that servers showed, what of a quota is used.',
   ),
   window: defaulted(
     bytes('256K', '1G'),

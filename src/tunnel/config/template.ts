@@ -54,7 +54,8 @@ mode: client
 user: ${user}
 password: ${password}
 
-# How the server is known. Without it: it proves the password on this very connection, so that nobody in between can.
+# How the server is known. Without it: it proves the password on this very connection, which nobody in between can; then its
+# certificate is remembered, and no other one is taken for it.
 # trust: { fingerprint: "sha256:..." }
 # trust: { ca: /etc/ssl/certs/ca-certificates.crt, name: vpn.example.org }
 

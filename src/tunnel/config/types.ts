@@ -188,7 +188,10 @@ export interface ProxyListenService extends ListeningService {
 
 export type ClientService = TcpListenService | UdpListenService | ProxyListenService
 
-/** How a client knows the server. `password`: SCRAM, bound to the channel, proves it, whatever its certificate. */
+/**
+ * How a client knows the server. `password`: SCRAM, bound to the channel, proves it, whatever its certificate; the one that it
+ * showed then is remembered (`KnownServers`).
+ */
 export type TrustConfig =
   | { readonly by: 'password' }
   /** Any of these; `sha256:` and 64 hexadecimal digits, of the certificate (DER). */

@@ -29,7 +29,7 @@ const STEADY = 5000
 export type KeeperState = 'connecting' | 'waiting' | 'up' | 'stalled' | 'stopped'
 
 export interface KeeperParts {
-  readonly link: Pick<ClientLink, 'enter'>
+  readonly link: Pick<ClientLink, 'enter' | 'live'>
   readonly dialer: Pick<PathDialer, 'dial'>
   readonly log: Log
   /** Hears why an attempt failed. */

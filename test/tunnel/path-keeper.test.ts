@@ -25,7 +25,7 @@ describe('PathKeeper', () => {
   it('connects again when a path that was silent is back and then gone, in one turn', async () => {
     const first = entered()
     let attempts = 0
-    const link = { enter: async () => (attempts === 1 ? first : entered()) }
+    const link = { live: undefined, enter: async () => (attempts === 1 ? first : entered()) }
     /** The first connection stands at once; the second never does; the third stands again. */
     const dial = (_: PathConfig, { signal }: { signal: AbortSignal }): Promise<PassThrough> => {
       if (++attempts !== 2) return Promise.resolve(new PassThrough())

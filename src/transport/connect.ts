@@ -15,6 +15,8 @@ export interface Source {
   /** A stack of our own instead of the kernel's, which knows IPv4 only. Names are still looked up by this machine. */
   readonly via?: Via | undefined
   readonly resolve?: Resolve | undefined
+  /** Milliseconds for each address to answer at all. Default: its share of the attempt's time. */
+  readonly answerWithin?: number | undefined
 }
 
 /** What is connected to, for the words of errors. */
@@ -60,9 +62,10 @@ export async function connectTo(hop: Hop, source: Source, attempt: Attempt): Pro
   const failures: Failure[] = []
   for (const [i, address] of addresses.entries()) {
     attempt.waitFor(hop.code ?? 'ETIMEDOUT', waiting(hop, addresses, failures, address))
-    const share = attempt.left / (addresses.length - i)
+    // The last may take all that is left.
+    const share = i === addresses.length - 1 ? undefined : attempt.left / (addresses.length - i)
     const socket = attempt.hold(open(address, hop.port, source))
-    const code = await outcome(socket, i === addresses.length - 1 ? undefined : share)
+    const code = await outcome(socket, least(share, source.answerWithin))
     if (code === undefined) return socket
     attempt.drop(socket)
     attempt.signal.throwIfAborted()
@@ -96,6 +99,9 @@ function open(address: string, port: number, source: Source): Socket {
   const options = { ...common, ...(source.local === undefined ? {} : { localAddress: source.local }) }
   return source.interface === undefined ? connect(options) : connectByInterface(source.interface, options)
 }
+
+const least = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 
 /** Undefined once it is connected, else the code of what it failed with. */
 function outcome(socket: Socket, limit: number | undefined): Promise<string | undefined> {

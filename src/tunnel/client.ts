@@ -141,7 +141,11 @@ export class TunnelClient {
     const now = addresses()
     if (now === this.#addresses) return
     this.#addresses = now
-    for (const keeper of this.#keepers.values()) keeper.hurry()
+    const hurried = [...this.#keepers.values()].filter((keeper) => keeper.hurry())
+    if (hurried.length === 0) return
+    this.#log.info('interfaces have changed: what waits is tried at once', {
+      paths: hurried.map(({ name }) => name).join(', '),
+    })
   }
 }
 

@@ -63,7 +63,7 @@ const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
     const weight = numberOf(args, 'weight', MAX_WEIGHT)
     if (weight === 0) throw invalid('"weight" is above 0; "role": "never" keeps a path out of use')
     client.setPath(name, { role, weight })
-    log.info('path set', { path: name, role, weight })
+    log.info('path set', { path: name, ...(role && { role }), ...(weight && { weight }) })
     return { path: name }
   },
   /** One round trip on each path, or on one; `rtt_ms` is null where no answer came in time. */

@@ -10,6 +10,8 @@ export interface DialLimits {
   readonly signal: AbortSignal
   /** Milliseconds for all of it. */
   readonly timeout: number
+  /** Milliseconds for each address to answer at all. */
+  readonly answerWithin?: number
 }
 
 /** Makes connections to the server: whichever way a path goes, with TLS unless it does without. */
@@ -21,12 +23,13 @@ export class PathDialer {
   }
 
   /** @throws {NetError} that says which hop failed, and why. */
-  async dial(path: PathConfig, { signal, timeout }: DialLimits): Promise<Duplex> {
+  async dial(path: PathConfig, limits: DialLimits): Promise<Duplex> {
     const { host, port } = path.remote
+    const { signal, timeout } = limits
     const { local, interface: device, proxy, via } = path
     const began = performance.now()
     const proxyCa = path.proxyCa === undefined ? undefined : await readFile(path.proxyCa)
-    const socket = await dialPath({ host, port, local, interface: device, proxy, proxyCa, via, signal, timeout })
+    const socket = await dialPath({ host, port, local, interface: device, proxy, proxyCa, via, ...limits })
     if (!path.tls) return socket
     const left = Math.max(1, timeout - (performance.now() - began))
     return await secureClient(socket, {

@@ -9,7 +9,7 @@ import { isLoopbackHost } from './config/addresses.ts'
 import type { PathConfig } from './config/types.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
-import type { PathDialer } from './path-dialer.ts'
+import type { DialLimits, PathDialer } from './path-dialer.ts'
 
 /** A stalled path is given so long, in milliseconds, before another connection is tried beside it. */
 const REPLACE_AFTER = 500
@@ -21,7 +21,7 @@ const AS_BEFORE = 2
 /** One of so many has all the time that the configuration gives it: what was quick may have become slow. */
 const WHOLE_EVERY = 4
 /** A path that is there and silent is tried again no later: it may speak again at any time. */
-const SILENT_PAUSE = 1000
+const SILENT_PAUSE = 500
 /** A path that was up so long begins its pauses anew. */
 const STEADY = 5000
 
@@ -112,11 +112,12 @@ export class PathKeeper {
     this.#try()
   }
 
-  /** Tries at once, if it waits: something has changed. */
-  hurry(): void {
-    if (this.#timer === undefined || this.#current !== undefined) return
+  /** Tries at once, if it waits: something has changed. Whether it did. */
+  hurry(): boolean {
+    if (this.#timer === undefined) return false
     this.#backoff.reset()
     this.#try()
+    return true
   }
 
   /** Ends the path in good order, and begins no other. */
@@ -205,8 +206,7 @@ export class PathKeeper {
   }
 
   async #connect(signal: AbortSignal): Promise<Entered> {
-    const timeout = this.#timeout()
-    const socket = await this.#dialer.dial(this.config, { signal, timeout })
+    const socket = await this.#dialer.dial(this.config, { signal, ...this.#limits() })
     const { name, rate } = this.config
     const way = { name, rate: rate === undefined ? undefined : rate / 8, server: serverOf(this.config) }
     return await this.#link.enter(socket, way, signal)
@@ -217,11 +217,14 @@ export class PathKeeper {
     if (!this.#isStopped && this.#current === undefined) this.#later(this.#backoff.next())
   }
 
-  #timeout(): number {
+  /** Milliseconds; whoever answers at once may be a proxy that takes longer to get through. */
+  #limits(): Pick<DialLimits, 'timeout' | 'answerWithin'> {
     const { connectTimeout } = this.config
-    if (this.#rtt === 0 || this.#failures % WHOLE_EVERY === WHOLE_EVERY - 1) return connectTimeout
-    const enough = Math.max(LEAST_ATTEMPT, ROUND_TRIPS * milliseconds(this.#rtt), AS_BEFORE * this.#took)
-    return Math.min(connectTimeout, enough)
+    if (this.#rtt === 0) return { timeout: connectTimeout }
+    const answerWithin = Math.max(LEAST_ATTEMPT, ROUND_TRIPS * milliseconds(this.#rtt))
+    const isWhole = this.#failures % WHOLE_EVERY === WHOLE_EVERY - 1
+    const timeout = isWhole ? connectTimeout : Math.max(answerWithin, AS_BEFORE * this.#took)
+    return { answerWithin, timeout: Math.min(connectTimeout, timeout) }
   }
 
   #onEntered(attempt: AbortController, entered: Entered): void {

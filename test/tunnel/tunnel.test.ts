@@ -107,8 +107,8 @@ describe('a tunnel', () => {
         const other = client.path('p1')!
         const { hurry } = other
         other.hurry = () => {
-          hurry.call(other)
           resolve()
+          return hurry.call(other)
         }
       })
       for (const relay of relays) relay.silence(true)

@@ -75,23 +75,45 @@ export class TunnelProcess {
   }
 }
 
+/** Where a daemon runs. */
+export interface Place {
+  /** A host of a lab; this one where it is left out. */
+  readonly host?: LabHost
+  /** A file that it, and nobody else, sees in place of /etc/hosts. */
+  readonly hosts?: string
+}
+
+const withHosts = (file: string | undefined): readonly string[] =>
+  file === undefined
+    ? []
+    : [
+        'unshare',
+        '--mount',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        `mount --bind ${file} /etc/hosts && exec "$@"`,
+        'sh',
+      ]
+
 /** Starts daemons in a folder of their own, and leaves nothing of them. */
 export class TunnelProcesses {
   readonly folder = mkdtempSync(join(tmpdir(), 'gotcp-tunnels-'))
   readonly #running: Running[] = []
 
-  /** Writes `NAME.yaml` and starts a daemon with it, in a host of a lab or in this one; it is up when this resolves. */
-  async start(name: string, mode: 'server' | 'client', text: string, host?: LabHost): Promise<TunnelProcess> {
+  /** Writes `NAME.yaml` and starts a daemon with it; it is up when this resolves. */
+  async start(name: string, mode: 'server' | 'client', text: string, place: Place = {}): Promise<TunnelProcess> {
     const file = join(this.folder, `${name}.yaml`)
     writeFileSync(file, `mode: ${mode}\nname: ${name}\nstate: ${name}.state\ncontrol: ${name}.sock\n${text}`)
-    const running = this.#gotcp(host, mode, '-c', file, '--json')
+    const running = this.#gotcp(place, mode, '-c', file, '--json')
     await running.until(/"event":"start".*\n/)
     return new TunnelProcess(running, join(this.folder, `${name}.sock`), JSON.parse(running.stdout.split('\n', 1)[0]!))
   }
 
   /** Runs `gotcp tunnel …` to its end. */
   run(...args: readonly string[]): Promise<Ended> {
-    const running = this.#gotcp(undefined, ...args)
+    const running = this.#gotcp({}, ...args)
     running.child.stdin.end()
     return running.ended
   }
@@ -102,8 +124,8 @@ export class TunnelProcesses {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  #gotcp(host: LabHost | undefined, ...args: readonly string[]): Running {
-    const running = new Running(host, [process.execPath, MAIN, 'tunnel', ...args])
+  #gotcp({ host, hosts }: Place, ...args: readonly string[]): Running {
+    const running = new Running(host, [...withHosts(hosts), process.execPath, MAIN, 'tunnel', ...args])
     this.#running.push(running)
     return running
   }

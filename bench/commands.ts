@@ -37,7 +37,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (args) => (await import('./paths.ts')).comparePaths(args),
   },
   tunnel: {
-    usage: '[--quick] [--full] [--only bulk,requests,short,wrk,stalled] [--runs 3] [--gota PROGRAM] [--json]',
+    usage:
+      '[--quick] [--full] [--only bulk,requests,short,wrk,udp,stalled,transfers] [--runs 3] [--gota PROGRAM] [--json]',
     run: async (args) => (await import('./tunnel.ts')).measureTunnel(args),
   },
   idle: {

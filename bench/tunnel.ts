@@ -7,9 +7,11 @@ import type { Part, Plan } from './tunnel/part.ts'
 import { requests } from './tunnel/requests.ts'
 import { short } from './tunnel/short.ts'
 import { stalled } from './tunnel/stalled.ts'
+import { transfers } from './tunnel/transfers.ts'
+import { udp } from './tunnel/udp.ts'
 import { wrk } from './tunnel/wrk.ts'
 
-const PARTS: readonly Part[] = [bulk, requests, short, wrk, stalled]
+const PARTS: readonly Part[] = [bulk, requests, short, wrk, udp, stalled, transfers]
 
 const FULL = { rounds: 3, ms: 2000, warmUp: 3000 } as const
 const QUICK = { rounds: 1, ms: 200, warmUp: 200 } as const

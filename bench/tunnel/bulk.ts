@@ -1,6 +1,6 @@
 import { cpuSeconds } from '../peers/process-tree.ts'
 import type { Crew, Member } from './crew.ts'
-import { Daemons, LOGIN } from './daemons.ts'
+import { Daemons, LOGIN, PATHS } from './daemons.ts'
 import type { Kind } from './ends.ts'
 import { findGota, GOTA_MISSING, Gota } from './gota.ts'
 import { type Part, type Plan, progress } from './part.ts'
@@ -10,7 +10,6 @@ import { Sheet } from './sheet.ts'
 import type { Taken } from './sink.ts'
 import type { Pour, Poured } from './source.ts'
 
-const PATHS = 4
 const RATE = 'Gbit/s'
 const CLIENT = 'client, s/GB'
 const SERVER = 'server, s/GB'
@@ -82,7 +81,7 @@ async function relays(crew: Crew, load: Load): Promise<Subject> {
 
 async function daemons(crew: Crew, load: Load, title: string, tls: boolean): Promise<readonly [Subject, Daemons]> {
   const service = { name: 'bulk', type: 'tcp', port: load.port } as const
-  const pair = await Daemons.start(crew, { name: tls ? 'tls' : 'clear', paths: PATHS, tls, services: [service] })
+  const pair = await Daemons.start(crew, { name: tls ? 'tls' : 'clear', tls, services: [service] })
   return [load.through(title, pair.portOf('bulk'), pair.client.pid!, pair.server.pid!), pair]
 }
 

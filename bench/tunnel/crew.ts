@@ -1,12 +1,14 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { firstLine } from '../../test/real/netns.ts'
+import { firstLine, type LabHost } from '../../test/real/netns.ts'
 
 const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null
+
+const GOTCP = join(import.meta.dirname, '../../src/cli/main.js')
 
 /** Characters of what a program says that are kept. */
 const LAST_WORDS = 4096
@@ -61,17 +63,20 @@ export class Crew {
     process.once('exit', this.#onExit)
   }
 
-  /** Starts a program of this folder; resolves with its first message. */
-  async start<T>(name: string, order: object = {}): Promise<{ readonly member: Member; readonly said: T }> {
-    const child = fork(join(import.meta.dirname, `${name}.js`), [JSON.stringify(order)])
+  /** Starts a program of this folder, on this machine or on a host of a lab; resolves with its first message. */
+  async start<T>(name: string, order: object = {}, host?: LabHost): Promise<{ member: Member; said: T }> {
+    const program = join(import.meta.dirname, `${name}.js`)
+    const [file, ...args] = inside(host, [process.execPath, program, JSON.stringify(order)])
+    const child = spawn(file!, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#keep(child)
     const member = new Member(child)
     return { member, said: await member.hear<T>() }
   }
 
   /** Starts any other program. */
-  spawn(command: string, args: readonly string[]): ChildProcess {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  spawn(command: readonly string[], host?: LabHost): ChildProcess {
+    const [file, ...args] = inside(host, command)
+    const child = spawn(file!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#keep(child)
     // What it says is of interest only when it goes.
     let words = ''
@@ -79,14 +84,14 @@ export class Crew {
       words = (words + text).slice(-LAST_WORDS)
     })
     child.once('close', (code) => {
-      if (code !== 0 && code !== null) console.error(`bench: ${command} ended with ${code}: ${words.trim()}`)
+      if (code !== 0 && code !== null) console.error(`bench: ${command[0]} ended with ${code}: ${words.trim()}`)
     })
     return child
   }
 
   /** Starts gotcp and waits for the first line it prints. */
-  async gotcp(...args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly line: string }> {
-    const child = this.spawn(process.execPath, [join(import.meta.dirname, '../../src/cli/main.js'), ...args])
+  async gotcp(args: readonly string[], host?: LabHost): Promise<{ child: ChildProcess; line: string }> {
+    const child = this.spawn([process.execPath, GOTCP, ...args], host)
     return { child, line: await firstLine(child) }
   }
 
@@ -115,6 +120,10 @@ export class Crew {
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
+
+/** The process that `nsenter` becomes is the one that was started: its id stays. */
+const inside = (host: LabHost | undefined, command: readonly string[]): readonly string[] =>
+  host === undefined ? command : ['nsenter', `--net=${host.netns}`, ...command]
 
 /** A port of 127.0.0.1 that nobody listens on, for programs that cannot find one themselves. */
 export async function freePort(): Promise<number> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { askDaemon } from '../../src/tunnel/control-client.ts'
 import type { TunnelStatus } from '../../src/tunnel/status.ts'
+import type { LabHost } from '../../test/real/netns.ts'
 import type { Crew } from './crew.ts'
 
 export const LOGIN = { user: 'bench', password: 'the benchmark knows it' } as const
@@ -15,21 +16,41 @@ export interface ServiceSettings {
   readonly name: string
   readonly type: 'tcp' | 'udp'
   readonly port: number
+  /** Where the client listens; a port that is free by default. */
+  readonly listen?: number
+}
+
+/** Hosts of a lab, and the server's address on the line of each path. */
+export interface Ground {
+  readonly client: LabHost
+  readonly server: LabHost
+  readonly remotes: readonly string[]
 }
 
 export interface DaemonSettings {
   /** Of its folder. */
   readonly name: string
-  readonly paths: number
+  readonly services: readonly ServiceSettings[]
+  /** Four by default, or one for each line of the ground. */
+  readonly paths?: number
   /** True by default. */
   readonly tls?: boolean
-  readonly services: readonly ServiceSettings[]
+  /** This machine and its loopback by default. */
+  readonly ground?: Ground
 }
+
+/** Paths where nothing else is said. */
+export const PATHS = 4
 
 /** The first record of `gotcp tunnel … --json`. */
 interface Start {
   readonly listening: readonly string[]
   readonly services: readonly { readonly name: string; readonly listening: string | null }[]
+}
+
+interface Settings {
+  readonly mode: 'server' | 'client'
+  readonly [key: string]: unknown
 }
 
 interface End {
@@ -57,12 +78,13 @@ export class Daemons {
     this.#services = client.start.services
   }
 
-  static async start(crew: Crew, { name, paths, tls = true, services }: DaemonSettings): Promise<Daemons> {
+  static async start(crew: Crew, { name, paths, tls = true, services, ground }: DaemonSettings): Promise<Daemons> {
     const folder = join(crew.folder, name)
     mkdirSync(folder)
     const inTheClear = tls ? {} : { tls: false }
-    const server = await startEnd(crew, folder, 'server', {
-      listen: ['127.0.0.1:0'],
+    const server = await startEnd(crew, folder, ground?.server, {
+      mode: 'server',
+      listen: [ground === undefined ? '127.0.0.1:0' : '0.0.0.0:0'],
       users: [{ name: LOGIN.user, password: LOGIN.password }],
       services: [
         { name: 'bench', type: 'bench' },
@@ -70,15 +92,23 @@ export class Daemons {
       ],
       ...inTheClear,
     })
-    const remote = server.start.listening[0]!
-    const client = await startEnd(crew, folder, 'client', {
+    const port = portOf(server.start.listening[0]!)
+    const remotes = ground?.remotes ?? Array.from({ length: paths ?? PATHS }, () => '127.0.0.1')
+    const client = await startEnd(crew, folder, ground?.client, {
+      mode: 'client',
       ...LOGIN,
-      paths: Array.from({ length: paths }, (_, i) => ({ name: `path-${i + 1}`, remote, ...inTheClear })),
-      services: services.map(({ name, type }) => ({ name, type, listen: '127.0.0.1:0' })),
+      paths: remotes.map((host, i) => ({ name: `path-${i + 1}`, remote: `${host}:${port}`, ...inTheClear })),
+      services: services.map(({ name, type, listen = 0 }) => ({ name, type, listen: `127.0.0.1:${listen}` })),
     })
     const daemons = new Daemons(server, client)
-    while (!(await daemons.status('client')).sessions.some((session) => allUp(session, paths))) await setTimeout(LOOK)
+    while (!(await daemons.isUp(remotes.length))) await setTimeout(LOOK)
     return daemons
+  }
+
+  /** So many paths are up. */
+  async isUp(count: number): Promise<boolean> {
+    const { sessions } = await this.status('client')
+    return sessions.flatMap(({ paths }) => paths).filter(({ state }) => state === 'up').length === count
   }
 
   async status(end: 'server' | 'client'): Promise<TunnelStatus> {
@@ -91,15 +121,12 @@ export class Daemons {
   }
 }
 
-const allUp = ({ paths }: TunnelStatus['sessions'][number], count: number): boolean =>
-  paths.length === count && paths.every(({ state }) => state === 'up')
-
-async function startEnd(crew: Crew, folder: string, mode: 'server' | 'client', settings: object): Promise<End> {
+async function startEnd(crew: Crew, folder: string, host: LabHost | undefined, settings: Settings): Promise<End> {
+  const { mode } = settings
   const [file, control] = [join(folder, `${mode}.yaml`), join(folder, `${mode}.sock`)]
   // JSON is YAML.
-  writeFileSync(file, JSON.stringify({ mode, ...settings, state: folder, control, log: { level: 'warn' } }), {
-    mode: 0o600,
-  })
-  const { child, line } = await crew.gotcp('tunnel', mode, '-c', file, '--json')
+  const text = JSON.stringify({ ...settings, state: folder, control, log: { level: 'warn' } })
+  writeFileSync(file, text, { mode: 0o600 })
+  const { child, line } = await crew.gotcp(['tunnel', mode, '-c', file, '--json'], host)
   return { child, control, start: JSON.parse(line) as Start }
 }

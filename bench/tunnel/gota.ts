@@ -40,7 +40,7 @@ export class Gota {
     const start = (mode: 'server' | 'client', settings: object): number => {
       const file = join(folder, `${mode}.yml`)
       writeFileSync(file, JSON.stringify({ mode, ...common, ...settings }))
-      return crew.spawn(program, [mode, '--config', file]).pid!
+      return crew.spawn([program, mode, '--config', file]).pid!
     }
     const server = start('server', {
       remote: `127.0.0.1:${backend}`,

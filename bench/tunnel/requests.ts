@@ -1,11 +1,10 @@
 import type { Answered, Requests } from './asker.ts'
 import type { Crew } from './crew.ts'
-import { Daemons } from './daemons.ts'
+import { Daemons, PATHS } from './daemons.ts'
 import { type Part, type Plan, progress } from './part.ts'
 import { relaysTo } from './relays.ts'
 import { Sheet } from './sheet.ts'
 
-const PATHS = 4
 const SIZES = [1, 64] as const
 const TUNNEL = `daemons, ${PATHS} TLS paths`
 
@@ -18,7 +17,7 @@ export const requests: Part = {
     const { member: asker } = await crew.start('asker')
     const relays = await relaysTo(crew, port)
     const services = [{ name: 'echo', type: 'tcp', port }] as const
-    const daemons = await Daemons.start(crew, { name: 'requests', paths: PATHS, services })
+    const daemons = await Daemons.start(crew, { name: 'requests', services })
     const subjects = [
       { title: 'direct', port },
       { title: relays.title, port: relays.port },

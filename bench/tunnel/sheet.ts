@@ -34,6 +34,10 @@ export class Sheet {
     this.#columns = columns
   }
 
+  get subjects(): readonly string[] {
+    return [...this.#rows.keys()]
+  }
+
   /** A round's figures of a subject, in the columns' order; NaN where it has none. */
   add(subject: string, figures: readonly number[]): void {
     const row = this.#rows.get(subject) ?? this.#columns.map(() => [])

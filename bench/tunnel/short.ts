@@ -5,7 +5,6 @@ import { heldBy, until } from './held.ts'
 import { type Part, type Plan, progress } from './part.ts'
 import { Sheet } from './sheet.ts'
 
-const PATHS = 4
 const CONNECTIONS = { full: 20_000, quick: 500 } as const
 const AT_ONCE = 16
 /** The first is not judged: memory comes to be what it is then. */
@@ -26,7 +25,7 @@ export const short: Part = {
     const { port } = (await crew.start<{ port: number }>('echo')).said
     const { member: asker } = await crew.start('asker')
     const services = [{ name: 'echo', type: 'tcp', port }] as const
-    const daemons = await Daemons.start(crew, { name: 'short', paths: PATHS, services })
+    const daemons = await Daemons.start(crew, { name: 'short', services })
     const sheet = new Sheet(
       `short: ${connections} connections, ${AT_ONCE} at a time: connect, an octet there and one back, close`,
       [

@@ -6,13 +6,12 @@ import { setTimeout } from 'node:timers/promises'
 import { outputOf } from '../../test/real/netns.ts'
 import { readWrk } from '../wrk.ts'
 import { type Crew, freePort } from './crew.ts'
-import { Daemons } from './daemons.ts'
+import { Daemons, PATHS } from './daemons.ts'
 import { type Part, type Plan, progress } from './part.ts'
 import { relaysTo } from './relays.ts'
 import { Sheet } from './sheet.ts'
 
 const CONNECTIONS = 100
-const PATHS = 4
 const TUNNEL = `daemons, ${PATHS} TLS paths`
 const RATE = 'requests/s'
 const P99 = 'p99, ms'
@@ -39,7 +38,7 @@ async function serve(crew: Crew): Promise<number> {
   const port = await freePort()
   const file = join(folder, 'nginx.conf')
   writeFileSync(file, CONFIGURATION(folder, port))
-  crew.spawn('nginx', ['-p', folder, '-e', join(folder, 'error.log'), '-c', file])
+  crew.spawn(['nginx', '-p', folder, '-e', join(folder, 'error.log'), '-c', file])
   for (let look = 0; look < LOOKS.times; look++) {
     if (await answers(port)) return port
     await setTimeout(LOOKS.every)
@@ -57,7 +56,7 @@ const answers = (port: number): Promise<boolean> =>
 /** Requests a second, and how long an answer takes. */
 async function ask(crew: Crew, port: number, ms: number): Promise<readonly number[]> {
   const flags = ['-t1', `-c${CONNECTIONS}`, `-d${Math.max(1, Math.round(ms / 1000))}s`, '--timeout', '10s', '--latency']
-  const { rate, p50, p99, wrong } = readWrk(await outputOf(crew.spawn('wrk', [...flags, `http://127.0.0.1:${port}/`])))
+  const { rate, p50, p99, wrong } = readWrk(await outputOf(crew.spawn(['wrk', ...flags, `http://127.0.0.1:${port}/`])))
   if (wrong > 0 || rate === 0) throw new Error(`wrk: ${wrong} of the answers failed, ${rate} requests/s`)
   return [rate!, p50!, p99!]
 }
@@ -73,7 +72,7 @@ export const wrk: Part = {
     const port = await serve(crew)
     const relays = await relaysTo(crew, port)
     const services = [{ name: 'web', type: 'tcp', port }] as const
-    const daemons = await Daemons.start(crew, { name: 'wrk', paths: PATHS, services })
+    const daemons = await Daemons.start(crew, { name: 'wrk', services })
     const subjects = [
       { title: 'direct', port },
       { title: relays.title, port: relays.port },

@@ -6,6 +6,7 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 /** Levels and names of socket options that Node has no call for (socket(7), tcp(7), udp(7)). */
 export const SocketOption = {
   SO_BINDTODEVICE: { level: 1, name: 25 },
+  SO_MAX_PACING_RATE: { level: 1, name: 47 },
   TCP_INFO: { level: 6, name: 11 },
   TCP_NOTSENT_LOWAT: { level: 6, name: 25 },
   TCP_CONGESTION: { level: 6, name: 13 },

@@ -9,10 +9,13 @@ const RATE_WINDOW = 1_500_000
 /** Start-up ends when the rate did not grow by a quarter in three rounds (as BBR has it). */
 const GROWTH = 1.25
 const FLAT_ROUNDS = 3
-/** So much more than the path holds is kept in flight: room for it to become faster, and for acknowledgements to be late. */
-const GAIN = 1.25
+/**
+ * So many times what the path holds is kept in flight: room for it to become faster, and for what is lost below to be sent
+ * again meanwhile. With more, it would stand in a queue, and be lost where that is short.
+ */
+const GAIN = 1.75
+/** Acknowledgements are late by so much. */
 const LATENESS = 4_000
-const STARTING_GAIN = 2.2
 /** Octets of a record while nothing is known. */
 const STARTING_RECORD = 16_384
 const MEGA = 1_000_000
@@ -60,25 +63,18 @@ export class PathEstimator {
 
   /** Octets that may be in flight. */
   cap(now: Micros): number {
-    const { rate } = this
-    if (this.#isStarting) return this.#startingCap()
-    if (now < this.#drainUntil) return (rate * this.minRtt * 0.5) / MEGA + SMALLEST_RECORD
-    // Where round trips vary, octets wait behind others that a link below repeats: more must be under way.
-    const jitter = Math.min(2 * this.rttvar, this.minRtt)
-    return (rate * (GAIN * this.minRtt + jitter + LATENESS)) / MEGA + 2 * this.recordSize()
-  }
-
-  /** It may double in a round trip, of what the path has shown so far. */
-  #startingCap(): number {
-    if (this.#fullRate === 0) return this.#startCap
-    return Math.min(this.#startCap, (STARTING_GAIN * this.rate * this.minRtt) / MEGA + FIRST_CAP)
+    const { rate, minRtt } = this
+    if (now < this.#drainUntil) return (rate * minRtt * 0.5) / MEGA + SMALLEST_RECORD
+    const cap = (rate * (GAIN * minRtt + LATENESS)) / MEGA + 2 * this.recordSize()
+    if (!this.#isStarting) return cap
+    return this.#fullRate === 0 ? this.#startCap : Math.min(this.#startCap, Math.max(cap, FIRST_CAP))
   }
 
   /** Octets per second to count on: before the path has shown what it can, what it may have in flight in a round trip. */
   get speed(): number {
     if (!this.#isStarting) return this.rate
-    const hoped = (this.#startingCap() * MEGA) / this.minRtt
-    return this.#fullRate === 0 ? hoped : Math.max(this.rate, Math.min(hoped, 2 * this.rate))
+    const hoped = (this.#startCap * MEGA) / this.minRtt
+    return this.#fullRate === 0 ? hoped : Math.max(this.rate, Math.min(hoped, GAIN * this.rate))
   }
 
   /** Octets that one record should have. */
@@ -92,9 +88,14 @@ export class PathEstimator {
     return Math.max(Math.ceil(2 * this.srtt + 4 * this.rttvar), LEAST_STALL)
   }
 
-  /** When `octets` more would have arrived, in microseconds from now, with `inFlight` before them. */
+  /**
+   * When `octets` more would have arrived, in microseconds from now: as soon as the way allows, and what is in flight is
+   * through. Of that, half a round trip's worth is on the way and queues nowhere.
+   */
   arrival(inFlight: number, octets: number): number {
-    return this.minRtt / 2 + ((inFlight + octets) * MEGA) / this.speed
+    const { speed } = this
+    const onTheWay = this.minRtt / 2
+    return Math.max(onTheWay, (inFlight * MEGA) / speed) + (octets * MEGA) / speed
   }
 
   /** RFC 6298 §2, of an acknowledgement that came on the path itself. */

@@ -11,8 +11,6 @@ export const SMALLEST_RECORD = 4096
 export const RECORD_TIME = 4_000
 /** A stream gives way to the next after so much, when several have something to send. */
 export const QUANTUM = 16_384
-/** Octets for one path that are handed over in one call. */
-export const FLUSH = 262_144
 /** A payload this small is copied beside its header: one piece less costs more to send than to copy. */
 export const COPY_BELOW = 1024
 

@@ -2,22 +2,11 @@ import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { type Carried, lose, type SentRecord } from './carried.ts'
 import { PathEstimator } from './estimator.ts'
 import type { PathRole } from './frame.ts'
-import {
-  ACK_DELAY,
-  ACK_EVERY,
-  CLOSING_TIME,
-  FIRST_PROBE,
-  FLUSH,
-  LAST_PROBE,
-  MAX_BEHIND,
-  SMALLEST_RECORD,
-} from './limits.ts'
+import { ACK_DELAY, ACK_EVERY, CLOSING_TIME, FIRST_PROBE, LAST_PROBE, MAX_BEHIND, SMALLEST_RECORD } from './limits.ts'
 import type { PathInput, Pipe } from './pipe.ts'
 import { RecordWriter } from './record-writer.ts'
 import { Throttle } from './throttle.ts'
 
-/** A pipe that holds back by itself is trusted with so many times what it would be allowed otherwise. */
-const TIGHT_GAIN = 3
 /** Copies that wait before those that are not needed any more are thrown away. */
 const MANY_COPIES = 512
 /** Records whose times are remembered. */
@@ -164,9 +153,9 @@ export class Path implements PathInput {
 
   /** Octets that fit on it now. */
   room(now: Micros): number {
-    if (!this.isWritable || this.writer.octets >= FLUSH) return 0
-    const cap = this.estimator.cap(now)
-    let room = (this.pipe.isTight ? TIGHT_GAIN * cap : cap) - this.inFlight
+    if (!this.isWritable) return 0
+    const { limit, queued } = this.pipe
+    let room = Math.min(this.estimator.cap(now) - this.inFlight, limit - queued - this.writer.octets)
     for (const throttle of this.throttles) room = Math.min(room, throttle.available(now))
     return room
   }

@@ -6,11 +6,8 @@
 export interface Pipe {
   /** Octets handed over that the operating system has not taken yet. */
   readonly queued: number
-  /**
-   * `write` says false as soon as little waits that is not on its way: what is below decides how much may be in flight, and
-   * does so best when it is never kept waiting. Otherwise the session holds back by what it has learned of the path.
-   */
-  readonly isTight: boolean
+  /** With so many of them it has enough: what waits there could not go another way any more. */
+  readonly limit: number
   /**
    * Hands pieces over, in order, to be sent as soon as can be. They must not be changed afterwards. False when the pipe
    * has enough for now: `PathInput.onWritable` is called when it wants more.

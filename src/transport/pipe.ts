@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream'
 import { hasNative } from '../driver/native.ts'
-import { SocketOption, setSocketOption } from '../driver/socket-option.ts'
+import { SocketOption, type SocketOptionName, setSocketOption } from '../driver/socket-option.ts'
 import type { PathInput, Pipe } from '../session/pipe.ts'
 import { type PipeInfo, readTcpInfo } from './tcp-info.ts'
 
 export interface SocketPipeOptions {
-  /** Octets that may wait in the socket before `write` says it is enough. Default 128 KiB. */
+  /** Octets that may wait in the socket before `write` says it is enough. Default 256 KiB. */
   readonly limit?: number
   /** As `limitUnsent` takes it. Default 256 KiB. */
   readonly unsent?: number
@@ -13,9 +13,11 @@ export interface SocketPipeOptions {
   readonly linger?: number
 }
 
-const DEFAULT_LIMIT = 128 * 1024
+const DEFAULT_LIMIT = 256 * 1024
 const DEFAULT_UNSENT = 256 * 1024
 const DEFAULT_LINGER = 5000
+/** Octets a second: more would be none, in the 32 bits of the option. */
+const MAX_PACE = 2 ** 31 - 1
 
 /** What node:net's sockets have, and others may. */
 interface SocketLike extends Duplex {
@@ -36,16 +38,14 @@ export class SocketPipe implements Pipe {
   /** The addon is there to read and set options of the kernel's sockets. */
   readonly #hasOptions = hasNative()
   #input: PathInput | undefined
-  #isTight = false
   /** `write` has said that it is enough, and not yet that it is not. */
   #isFull = false
   #reason: string | undefined
 
   constructor(socket: Duplex, options: SocketPipeOptions = {}) {
     this.#socket = socket
-    // Node tells of room again only where there was more than its own mark.
     this.#most = options.limit ?? DEFAULT_LIMIT
-    this.#limit = Math.max(this.#most, socket.writableHighWaterMark)
+    this.#limit = this.#most
     this.#linger = options.linger ?? DEFAULT_LINGER
     this.#socket.setNoDelay?.(true)
     this.limitUnsent(options.unsent ?? DEFAULT_UNSENT)
@@ -59,11 +59,6 @@ export class SocketPipe implements Pipe {
     const socket = this.#socket
     this.#input = input
     socket.on('data', (bytes: Buffer) => this.#input?.onBytes(bytes))
-    socket.on('drain', () => {
-      if (!this.#isFull) return
-      this.#isFull = false
-      this.#input?.onWritable()
-    })
     socket.on('end', () => this.#onEnd())
     socket.on('close', () => this.#close(this.#reason ?? 'the connection was closed'))
     if (socket.destroyed) process.nextTick(() => this.#close(this.#reason ?? 'the connection was closed'))
@@ -71,13 +66,12 @@ export class SocketPipe implements Pipe {
     socket.resume()
   }
 
-  /** Whether `limitUnsent` reaches the kernel. */
-  get isTight(): boolean {
-    return this.#isTight
-  }
-
   get queued(): number {
     return this.#socket.writableLength
+  }
+
+  get limit(): number {
+    return this.#limit
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
@@ -85,9 +79,9 @@ export class SocketPipe implements Pipe {
     if (!socket.writable) return false
     // Corked, they reach the kernel by one call.
     socket.cork()
-    for (const piece of pieces) socket.write(piece)
+    for (const piece of pieces) socket.write(piece, piece === pieces.at(-1) ? this.#onTaken : undefined)
+    this.#isFull ||= socket.writableLength >= this.#limit
     socket.uncork()
-    this.#isFull = socket.writableLength > this.#limit
     return !this.#isFull
   }
 
@@ -106,15 +100,17 @@ export class SocketPipe implements Pipe {
    * by a better path any more. Too few, and a fast path idles whenever this process is busy.
    */
   limitUnsent(octets: number): void {
-    this.#limit = Math.max(Math.min(octets, this.#most), this.#socket.writableHighWaterMark)
-    const descriptor = this.#descriptor
-    if (descriptor === undefined) return
-    try {
-      setSocketOption(descriptor, SocketOption.TCP_NOTSENT_LOWAT, octets)
-      this.#isTight = true
-    } catch {
-      // It has been closed meanwhile.
-    }
+    this.#limit = Math.min(octets, this.#most)
+    this.#set(SocketOption.TCP_NOTSENT_LOWAT, octets)
+  }
+
+  /**
+   * Octets a second that the kernel sends at most (SO_MAX_PACING_RATE), evenly; undefined: as many as it likes. In bursts
+   * they would overflow queues on the way that they fit in one after the other.
+   */
+  pace(rate: number | undefined): void {
+    const value = rate === undefined ? -1 : Math.min(MAX_PACE, Math.max(1, Math.round(rate)))
+    this.#set(SocketOption.SO_MAX_PACING_RATE, value)
   }
 
   /** What the kernel knows of the way; undefined without the addon, for sockets of our own stack, and once it is closed. */
@@ -134,10 +130,27 @@ export class SocketPipe implements Pipe {
     this.#close(this.#reason ?? 'the peer ended the connection')
   }
 
+  /** The kernel has what was handed over. */
+  readonly #onTaken = (): void => {
+    if (!this.#isFull || this.#socket.writableLength >= this.#limit) return
+    this.#isFull = false
+    this.#input?.onWritable()
+  }
+
   #close(reason: string): void {
     const input = this.#input
     this.#input = undefined
     input?.onClosed(reason)
+  }
+
+  #set(option: SocketOptionName, value: number): void {
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
+    try {
+      setSocketOption(descriptor, option, value)
+    } catch {
+      // It has been closed meanwhile.
+    }
   }
 
   #endWriting(): void {

@@ -7,12 +7,16 @@ import type { SessionOptions } from '../session/session-types.ts'
 import { SocketPipe } from '../transport/pipe.ts'
 import type { PipeInfo } from '../transport/tcp-info.ts'
 
-/** How often what may wait unsent in the kernel is measured anew, in milliseconds. */
-const TRIM = 100
+/** How often the kernel is told anew what may wait in it, and how fast it may send; in milliseconds. */
+const TRIM = 50
 /** A path's own rate for so long may wait there, in seconds, within bounds in octets. */
 const UNSENT_TIME = 0.01
 const LEAST_UNSENT = 16_384
 const MOST_UNSENT = 262_144
+/** It sends so many times as fast as the path has delivered: enough to find out whether that has become faster. */
+const PACE = 1.2
+/** Octets a second above which nothing is gained by sending evenly. */
+const FASTEST_PACED = 50_000_000
 
 /** A session in real time, and the sockets of its paths. */
 export class LiveSession {
@@ -57,12 +61,13 @@ export class LiveSession {
     setImmediate(() => setImmediate(() => this.#loop.stop()))
   }
 
-  /** What waits in the kernel of a slow path waits for long, and could have gone by another. */
+  /** What waits in the kernel of a slow path waits for long, and could have gone by another; so does what it sends again. */
   #trim(): void {
     for (const [path, pipe] of this.#pipes) {
       if (path.inFlight === 0) continue
-      const octets = path.estimator.speed * UNSENT_TIME
-      pipe.limitUnsent(Math.round(Math.min(MOST_UNSENT, Math.max(LEAST_UNSENT, octets))))
+      const { speed, rate, isStarting } = path.estimator
+      pipe.limitUnsent(Math.round(Math.min(MOST_UNSENT, Math.max(LEAST_UNSENT, speed * UNSENT_TIME))))
+      pipe.pace(isStarting || rate > FASTEST_PACED ? undefined : PACE * rate)
     }
   }
 }

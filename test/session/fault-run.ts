@@ -91,7 +91,6 @@ class FaultRun {
     const rng = this.#rng
     const isTight = chance(rng, 0.4)
     const line = () => ({
-      isTight,
       buffer: isTight ? 16_384 : oneOf(rng, [65_536, 262_144]),
       rate: between(rng, 0.5, 30) * MBIT,
       delay: Math.round(between(rng, 500, 150_000)),

@@ -10,7 +10,7 @@ import { type Frame, Recorded, taken, writeFrame } from './records.ts'
 /** One path of a raw peer: it sends what the test says, and keeps what comes. */
 export class RawPath implements Pipe {
   readonly got = new Recorded()
-  readonly isTight = false
+  readonly limit = 262_144
   queued = 0
   isEnded = false
   isDestroyed = false
@@ -29,7 +29,7 @@ export class RawPath implements Pipe {
       if (this.isReading) assert.equal(this.got.reader.feed(piece), undefined, 'the session writes sound records')
       else this.queued += piece.length
     }
-    return this.isReading || this.queued < 262_144
+    return this.isReading || this.queued < this.limit
   }
 
   end(): void {

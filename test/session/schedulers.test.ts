@@ -7,7 +7,13 @@ import { SCHEDULERS, type SchedulerName } from '../../src/session/schedulers/by-
 
 const MEGA = 1_000_000
 const NOW = micros(10 * MEGA)
-const pipe: Pipe = { queued: 0, isTight: false, write: () => true, end: () => undefined, destroy: () => undefined }
+const pipe: Pipe = {
+  queued: 0,
+  limit: 262_144,
+  write: () => true,
+  end: () => undefined,
+  destroy: () => undefined,
+}
 
 interface Picture {
   /** Milliseconds, Mbit/s, and octets in flight. */

@@ -9,8 +9,6 @@ export interface WireOptions {
   readonly delay: number
   /** What the sender's system takes before it says that it has enough. Default 256 KiB. */
   readonly buffer?: number
-  /** It says so that early that little waits in it. Default false. */
-  readonly isTight?: boolean
   /** The share of packets that the transport below must send again: all behind it waits. Default 0. */
   readonly loss?: number
   readonly rng?: Rng
@@ -24,7 +22,7 @@ export class Wire implements Pipe, Pollable {
   /** The other side's reader is told when this one ends. */
   readonly name: string
   options: WireOptions
-  readonly isTight: boolean
+  readonly limit: number
   queued = 0
   delivered = 0
   #own: PathInput | undefined = undefined
@@ -40,7 +38,7 @@ export class Wire implements Pipe, Pollable {
 
   constructor(name: string, options: WireOptions, clock: () => Micros) {
     this.name = name
-    this.isTight = options.isTight ?? false
+    this.limit = options.buffer ?? 262_144
     this.options = options
     this.#clock = clock
   }
@@ -54,7 +52,7 @@ export class Wire implements Pipe, Pollable {
     if (this.#isEnded) return true
     for (const bytes of pieces) this.#send(bytes)
     this.#wantsPoll = true
-    this.#isFull = this.queued >= (this.options.buffer ?? 262_144)
+    this.#isFull = this.queued >= this.limit
     return !this.#isFull
   }
 
@@ -105,7 +103,7 @@ export class Wire implements Pipe, Pollable {
       this.input?.onBytes(bytes)
     }
     this.#line.splice(0, taken)
-    if (this.#isFull && this.queued < (this.options.buffer ?? 262_144) / 2) {
+    if (this.#isFull && this.queued < this.limit / 2) {
       this.#isFull = false
       this.#own?.onWritable()
     }

@@ -15,6 +15,8 @@ export interface FlowOwner {
   /** Keeps so many octets that came too early, or lets them go where `octets` is less than 0; false when there are too many. */
   keepEarly(octets: number): boolean
   onFlowTouched(flow: Flow): void
+  /** One of its datagrams was thrown away. */
+  onDropped(): void
   onFlowGone(flow: Flow): void
 }
 
@@ -22,7 +24,7 @@ export interface FlowOwner {
 export interface FlowCounters {
   sent: number
   received: number
-  /** Dropped before they were sent: too many waited, or too long. */
+  /** Thrown away before they were sent: too many waited, or too long. */
   full: number
   late: number
   /** Came again, on another path. */
@@ -87,6 +89,7 @@ export class Flow implements SessionFlow {
     while (this.#queued > FLOW_QUEUE) {
       this.#drop()
       this.counters.full++
+      this.#owner.onDropped()
     }
     this.#owner.onFlowTouched(this)
     return true
@@ -114,6 +117,7 @@ export class Flow implements SessionFlow {
       if (this.isLate(at, now)) {
         this.#drop()
         this.counters.late++
+        this.#owner.onDropped()
       } else if (bytes.length > most) return undefined
       else {
         this.#drop()
@@ -145,7 +149,7 @@ export class Flow implements SessionFlow {
     if (early === undefined) this.events.onDatagram?.(bytes, age)
     else if (early.length < MAX_EARLY_DATAGRAMS && this.#owner.keepEarly(bytes.length + DATAGRAM_COST)) {
       early.push({ bytes: bytes.slice(), age })
-    }
+    } else this.#owner.onDropped()
   }
 
   /** One came; whether it is new. */

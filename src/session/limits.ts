@@ -54,7 +54,7 @@ export const MAX_AHEAD = 65_536
 /** Beyond the former, so many are refused one by one; a peer that has still more of them under way keeps to nothing. */
 export const MAX_REFUSED = 16_384
 /** Datagrams of flows that were not opened yet, kept until they are: so many of a flow, so many octets in all. */
-export const MAX_EARLY_DATAGRAMS = 64
+export const MAX_EARLY_DATAGRAMS = 1024
 export const MAX_EARLY_OCTETS = 1_048_576
 /** Pieces, over all streams, that wait for what is missing before them. */
 export const MAX_PIECES = 65_536

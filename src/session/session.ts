@@ -269,8 +269,8 @@ export class Session implements StreamHost, Pollable {
         this.#output.listFlow(flow)
         this.#work(false)
       },
+      onDropped: () => void this.counters.datagramsDropped++,
       onFlowGone: (flow) => {
-        this.counters.datagramsDropped += flow.counters.full + flow.counters.late
         this.#table.forgetFlow(flow)
         this.#work(false)
       },

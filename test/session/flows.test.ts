@@ -20,6 +20,7 @@ function makeFlow(): { flow: Flow; owner: { -readonly [K in keyof FlowOwner]: Fl
     now: micros(0),
     keepEarly: () => true,
     onFlowTouched: () => undefined,
+    onDropped: () => undefined,
     onFlowGone: () => undefined,
   }
   return { flow: new Flow(owner, { id: 2, isOurs: true, opening: OPENING }), owner }
@@ -130,6 +131,7 @@ describe('datagrams', () => {
     assert.ok(got.at(-1)!.number > 6200, 'the last ones come')
     const { counters } = flow as unknown as Flow
     assert.equal(counters.sent + counters.late + counters.full, 6250)
+    assert.equal(pair.client.counters.datagramsDropped, counters.late + counters.full, 'counted while the flow is open')
     assert.equal(got.length, counters.sent)
     assert.ok(got.length > 1400, 'the path is used')
   })
@@ -153,7 +155,7 @@ describe('datagrams', () => {
   it('wait for their flow, a few of them', () => {
     const peer = new RawPeer()
     const path = peer.addPath()
-    for (let number = 0; number < 100; number++) {
+    for (let number = 0; number < MAX_EARLY_DATAGRAMS + 36; number++) {
       path.send({ type: 'DATAGRAM', id: 2, number, age: 5, payload: 'aa' })
     }
     const got: number[] = []
@@ -162,7 +164,8 @@ describe('datagrams', () => {
     }
     path.send({ type: 'OPEN_FLOW', id: 2, service: 'dns', target: '', source: '' })
     assert.equal(got.length, MAX_EARLY_DATAGRAMS)
-    path.send({ type: 'DATAGRAM', id: 2, number: 100, age: 7, payload: '' })
+    assert.equal(peer.session.counters.datagramsDropped, 36)
+    path.send({ type: 'DATAGRAM', id: 2, number: 2000, age: 7, payload: '' })
     assert.equal(got.at(-1), 7)
   })
 })

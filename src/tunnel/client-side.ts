@@ -30,6 +30,8 @@ export class ClientSide implements Side {
   /** What a path is for while it has something left of its quota, where that is not what the file says. */
   readonly #wanted = new WeakMap<PathKeeper, PathRole>()
   readonly #log: Log
+  /** Services of which it was said that the server does not open them. */
+  readonly #closedToUs = new Set<string>()
   #session: Session | undefined = undefined
 
   /** `onRefused` hears that the server would not have us before there ever was a session. */
@@ -66,6 +68,20 @@ export class ClientSide implements Side {
       this.#holdToQuota(keeper)
     }
     this.#save((now) => this.#quotas.tick(now))
+    this.#tellForbidden()
+  }
+
+  /** Programs only see their connections reset; the reason is here, once for each service. */
+  #tellForbidden(): void {
+    for (const { name, kind, errors } of this.services.status()) {
+      const isOurs = kind === 'tcp-listen' || kind === 'udp-listen'
+      if (!isOurs || errors['FORBIDDEN'] === undefined || this.#closedToUs.has(name)) continue
+      this.#closedToUs.add(name)
+      const far = this.client.config.services.find((service) => service.name === name)?.service ?? name
+      this.#log.warn('the server does not open a service to us: there is none of that name, or its rules forbid it', {
+        service: far,
+      })
+    }
   }
 
   /** A full disk is no reason to end. */
@@ -173,6 +189,7 @@ export class ClientSide implements Side {
   async apply(config: TunnelConfig, changes: ConfigChanges): Promise<readonly Change[]> {
     if (config.mode !== 'client' || changes.mode !== 'client') return []
     const { client } = this
+    this.#closedToUs.clear()
     client.setConfig(config)
     return [
       ...(await applyList('path', changes.paths, {

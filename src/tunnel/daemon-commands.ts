@@ -71,7 +71,10 @@ const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
     const all = side.livePaths()
     const wanted = args['path'] === undefined ? all : all.filter(({ name }) => name === args['path'])
     if (wanted.length === 0 && args['path'] === undefined) throw new NetError('ENOTCONN', 'No path is up')
-    if (wanted.length === 0) throw new NetError('ENOTCONN', `No path "${args['path']}" is up`)
+    if (wanted.length === 0) {
+      if (side instanceof ClientSide) pathOf(side, { name: args['path'] })
+      throw new NetError('ENOTCONN', `The path "${args['path']}" is not up; gotcp tunnel status says why`)
+    }
     const patience = numberOf(args, 'timeout', PING_PATIENCE) ?? PING_PATIENCE
     return await Promise.all(wanted.map((path) => roundTrip(path, patience)))
   },
@@ -113,7 +116,7 @@ function roundTrip({ name, path, live }: LivePath, patience: number) {
 
 function clientOf(side: Side): ClientSide {
   if (side instanceof ClientSide) return side
-  throw invalid('A server has the paths that its clients make; ask the client')
+  throw invalid('This is the server, whose clients make paths and sessions; ask the client')
 }
 
 function pathOf(side: Side, { name }: Arguments) {

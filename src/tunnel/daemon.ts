@@ -86,7 +86,7 @@ export class Daemon {
       since: this.#since,
       scheduler,
       control: this.#control?.path ?? null,
-      metrics: this.#metrics?.address ?? null,
+      metrics: this.#metrics?.address || null,
       listening: side.listening,
       fingerprints: side.fingerprints,
       sessions: side.sessions(),

@@ -2,7 +2,6 @@ import type { PathRole } from '../session/frame.ts'
 import type { Path } from '../session/path.ts'
 import type { PathEvent } from '../session/session-types.ts'
 import { formatHostPort } from '../transport/host-port.ts'
-import { HandshakeError } from './auth/handshake-error.ts'
 import { Backoff } from './backoff.ts'
 import type { ClientLink, Entered } from './client-link.ts'
 import { isLoopbackHost } from './config/addresses.ts'
@@ -10,6 +9,7 @@ import type { PathConfig } from './config/types.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import type { DialLimits, PathDialer } from './path-dialer.ts'
+import { aboutClear, isForgotten, retryAfter } from './path-errors.ts'
 
 /** A stalled path is given so long, in milliseconds, before another connection is tried beside it. */
 const REPLACE_AFTER = 500
@@ -207,9 +207,13 @@ export class PathKeeper {
 
   async #connect(signal: AbortSignal): Promise<Entered> {
     const socket = await this.#dialer.dial(this.config, { signal, ...this.#limits() })
-    const { name, rate } = this.config
+    const { name, rate, tls } = this.config
     const way = { name, rate: rate === undefined ? undefined : rate / 8, server: serverOf(this.config) }
-    return await this.#link.enter(socket, way, signal)
+    try {
+      return await this.#link.enter(socket, way, signal)
+    } catch (error) {
+      throw tls ? error : aboutClear(error)
+    }
   }
 
   /** The path that was back when the attempt was given up may be gone again: it was left to that attempt. */
@@ -250,7 +254,8 @@ export class PathKeeper {
 
   #onOutdated(attempt: AbortController): void {
     this.#attempt = undefined
-    if (!attempt.signal.aborted) this.#try()
+    if (attempt.signal.aborted) this.#afterAbort()
+    else this.#try()
   }
 
   #onFailed(attempt: AbortController, error: Error): void {
@@ -276,19 +281,8 @@ export class PathKeeper {
   }
 }
 
-const isForgotten = (error: Error): boolean => error instanceof HandshakeError && error.failure === 'session'
 /** Where the certificate belongs that is remembered: nobody stands in between on this machine itself. */
 const serverOf = ({ remote, proxy }: PathConfig): string | undefined =>
   proxy === undefined && isLoopbackHost(remote.host) ? undefined : formatHostPort(remote)
 
 const milliseconds = (micros: number): number => Math.round(micros / 100) / 10
-
-/** What is so until somebody changes it; asking often only makes a server or a proxy turn us away for longer. */
-const LASTING: ReadonlySet<string> = new Set(['ERR_AUTH', 'ERR_CERTIFICATE', 'ERR_PROXY_AUTH'])
-const LASTING_PAUSE = 10_000
-
-/** What the server asked for, or what makes sense where trying again changes nothing by itself. */
-function retryAfter(error: Error): number {
-  const { retryAfter: asked = 0, code } = error as { retryAfter?: number; code?: string }
-  return Math.max(asked, code !== undefined && LASTING.has(code) ? LASTING_PAUSE : 0)
-}

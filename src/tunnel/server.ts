@@ -25,7 +25,7 @@ import { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import { PathDoor } from './path-door.ts'
 import { pingTimes, serverDefinition, userOptions } from './service-definitions.ts'
-import { Services } from './services/services.ts'
+import { type Refusals, Services } from './services/services.ts'
 
 /** A path that is silent for so long, in milliseconds, is let go; its client has another by then, or comes again. */
 const SILENCE = 15_000
@@ -34,6 +34,8 @@ const SECRET_FILE = 'salt.secret'
 const SECRET_OCTETS = 32
 /** Addresses that a session is remembered to have come from; a phone sees many. */
 const MOST_ORIGINS = 64
+/** Refusals that have been said, and are not said again. */
+const MOST_REMEMBERED = 1000
 /** How often sessions without a path are looked at. */
 const LOOK = 1000
 
@@ -70,6 +72,7 @@ export class TunnelServer {
   readonly #log: Log
   /** The memory of all windows. */
   readonly budget: Budget
+  readonly #turnedAway = new Set<string>()
   readonly #byHost = new Map<StreamHost, Served>()
   #config: ServerConfig
   #door!: PathDoor
@@ -95,6 +98,7 @@ export class TunnelServer {
         const served = this.#byHost.get(host)
         return served !== undefined && this.users.authorize(served.registered.user, opening) === undefined
       },
+      onTurnedAway: (opening, why, host) => this.#onTurnedAway(opening.service, why, host),
       onProblem: (name, error) => log.warn(error.message, { service: name }),
     })
   }
@@ -236,6 +240,17 @@ export class TunnelServer {
     live.session.onEnd = () => this.registry.end(registered)
     this.services.attach(live.session)
     return served
+  }
+
+  /** Said once for each user and service: it is a mistake in a file, on this side or the other. */
+  #onTurnedAway(service: string, why: keyof Refusals, host: StreamHost): void {
+    const user = this.#byHost.get(host)?.registered.user
+    const what = `${why} ${user} ${service}`
+    if (this.#turnedAway.has(what)) return
+    if (this.#turnedAway.size >= MOST_REMEMBERED) this.#turnedAway.clear()
+    this.#turnedAway.add(what)
+    const reason = why === 'unknown' ? 'there is no service of that name' : 'the rules for this user forbid it'
+    this.#log.warn(`cannot open what a client asks for: ${reason}`, { user, service })
   }
 
   #onPathGone({ registered, live, addresses }: Served, path: Path): void {

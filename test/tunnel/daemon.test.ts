@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { askDaemon } from '../../src/tunnel/control-client.ts'
 import type { TunnelStatus } from '../../src/tunnel/status.ts'
-import { connected, DaemonPair, exchange, until } from './daemon-pair.ts'
+import { connected, DaemonPair, exchange, type Subject, until } from './daemon-pair.ts'
 
 const pathsOf = ({ sessions }: TunnelStatus) => sessions[0]!.paths
 
@@ -151,7 +151,56 @@ describe('Daemon', () => {
     const there = (await ask('server', 'ping')) as { path: string; rtt_ms: number }[]
     assert.match(there[0]!.path, /^ada\/\d+$/)
     assert.ok(there[0]!.rtt_ms > 0)
-    await assert.rejects(ask('client', 'ping', { path: 'one' }), { code: 'ENOTCONN' })
+    await assert.rejects(ask('client', 'ping', { path: 'one' }), { code: 'EINVAL', message: /there are three/ })
+    await assert.rejects(ask('server', 'ping', { path: 'ada/99' }), { code: 'ENOTCONN' })
+  })
+
+  it('says at both ends, once, that a service is not there', async () => {
+    const { client, server } = pair
+    client.text = pair
+      .clientText()
+      .replace('services: [', 'services: [{ name: odd, service: nosuch, type: tcp, listen: "127.0.0.1:0" }, ')
+    await client.daemon.reload()
+    const told = ({ said }: Subject): readonly string[] =>
+      said.lines.filter((line) => line.startsWith('warn') && line.includes('"service":"nosuch"'))
+    for (let time = 0; time < 2; time++) {
+      const socket = await connected(client.portOf('odd'))
+      await assert.rejects(exchange(socket, 'is there anybody?'), /closed|ECONNRESET/)
+      await until(() => told(server).length > 0 && told(client).length > 0)
+    }
+    assert.match(
+      told(server).join('\n'),
+      /^warn cannot open what a client asks for: there is no service .*"user":"ada"/,
+    )
+    assert.match(told(client).join('\n'), /^warn the server does not open a service to us/)
+    assert.deepEqual([told(server).length, told(client).length], [1, 1])
+  })
+
+  it('tells the two ends of a path that do not agree about TLS', async () => {
+    const clear = pair.subject('clear.yaml', `${pair.serverText('tls: false').replace('server.sock', 'clear.sock')}`)
+    await clear.start()
+    const limits = 'limits: { handshake-timeout: 100ms }'
+    const secure = pair.subject('secure.yaml', pair.serverText(limits).replace('server.sock', 'secure.sock'))
+    await secure.start()
+    const add = (name: string, to: Subject, tls: boolean): Promise<unknown> =>
+      ask('client', 'paths-add', { path: { name, remote: to.daemon.status().listening[0], tls } })
+    await add('clear', secure, false)
+    await add('secure', clear, true)
+    const errorOf = (name: string): string =>
+      pathsOf(pair.client.daemon.status()).find((path) => path.name === name)?.last_error?.message ?? ''
+    await until(() => errorOf('clear') !== '' && errorOf('secure') !== '')
+    assert.match(errorOf('clear'), /with "tls: false" here, the server must listen so, too/)
+    assert.match(errorOf('secure'), /speaks no TLS/)
+    assert.ok(clear.said.lines.some((line) => /not let in.*TLS, which is off here/.test(line)))
+    for (const name of ['clear', 'secure']) await ask('client', 'paths-remove', { name })
+  })
+
+  it("names in the server's log whoever did not get in", async () => {
+    const stranger = pair.clientText().replace('user: ada', 'user: eve adams').replace('client.sock', 'eve.sock')
+    const eve = await pair.subject('eve.yaml', stranger).start()
+    await assert.rejects(eve.daemon.ended, { code: 'ERR_AUTH' })
+    const line = pair.server.said.lines.find((each) => each.includes('eve'))
+    assert.match(line ?? '', /^info somebody was not let in .*user or password is wrong: \\"eve adams\\"/)
   })
 
   it('says hello while it drains, and ends when it is told to', async () => {

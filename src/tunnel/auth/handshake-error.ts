@@ -40,6 +40,9 @@ export const FAILURES = {
 
 export type Failure = keyof typeof FAILURES
 
+/** Letters of a name that a log needs. */
+const LONGEST_CLAIM = 64
+
 /** What a handshake fails with on either side: a code as every error has, and the exact `failure`. */
 export class HandshakeError extends NetError {
   readonly failure: Failure
@@ -59,6 +62,12 @@ export class HandshakeError extends NetError {
     this.retryAfter = about.retryAfter ?? 0
     this.isFromPeer = about.isFromPeer ?? false
     if (about.cause !== undefined) this.cause = about.cause
+  }
+
+  /** The same for those who read the server's log: who it was that failed, as far as one can believe him. */
+  by(claim: string): HandshakeError {
+    const detail = JSON.stringify(claim.slice(0, LONGEST_CLAIM))
+    return new HandshakeError(this.failure, { retryAfter: this.retryAfter, detail, cause: this })
   }
 
   /** Whatever was thrown in the middle of a handshake, as the end of that handshake and of nothing else. */

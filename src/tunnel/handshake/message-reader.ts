@@ -1,6 +1,9 @@
 import { HandshakeError } from '../auth/handshake-error.ts'
 import { HEADER_OCTETS, MAX_MESSAGE, type MessageType } from './messages.ts'
 
+/** What a client says first that speaks TLS (RFC 8446 §5.1); no message of ours begins so. */
+const TLS_HANDSHAKE = 22
+
 /** Cuts what comes into messages, however it was cut on the way. Holds less than two messages. */
 export class MessageReader {
   #held: Buffer = Buffer.alloc(0)
@@ -19,9 +22,8 @@ export class MessageReader {
   next(expected: readonly MessageType[]): Buffer | undefined {
     const type = this.#held[0]
     if (type !== undefined && !(expected as readonly number[]).includes(type)) {
-      throw new HandshakeError('protocol', {
-        detail: `a message of type ${type}, and ${expected.join(' or ')} is expected`,
-      })
+      const heard = type === TLS_HANDSHAKE ? 'TLS, which is off here' : `a message of type ${type}`
+      throw new HandshakeError('protocol', { detail: `${heard}, and ${expected.join(' or ')} is expected` })
     }
     if (this.#held.length < HEADER_OCTETS) return undefined
     const length = HEADER_OCTETS + this.#held.readUInt16BE(1)

@@ -70,6 +70,8 @@ export class ServerHandshake {
   #state: keyof typeof EXPECTED = 'hello'
   #features = 0
   #scram: ScramServer | undefined
+  /** Who it says it is, before that is proven. */
+  #claim: string | undefined
   #instance: Uint8Array = Buffer.alloc(0)
   #credit = 0
 
@@ -150,7 +152,10 @@ export class ServerHandshake {
     if (bannedFor > 0) throw new HandshakeError('banned', { retryAfter: bannedFor })
     const { users, binding } = this.#options
     this.#scram = new ScramServer({
-      keysFor: (user) => users.keysFor(user),
+      keysFor: (user) => {
+        this.#claim = user
+        return users.keysFor(user)
+      },
       binding,
       nonce: Buffer.from(this.#random(24)).toString('base64'),
     })
@@ -230,7 +235,7 @@ export class ServerHandshake {
     this.#lease.failed(error.failure)
     this.#lease.release()
     if (error.failure !== 'closed') this.#events.send(writeRefuse(error.failure, error.retryAfter))
-    this.#events.onFailed(error)
+    this.#events.onFailed(this.#claim === undefined ? error : error.by(this.#claim))
   }
 }
 

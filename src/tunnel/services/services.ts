@@ -26,6 +26,8 @@ export type ServiceDefinition =
 export interface ServiceHooks {
   /** Whether the other side of `host` may have that; asked for each stream and each flow. Default: yes. */
   readonly authorize?: (opening: Opening, kind: 'stream' | 'flow', host: StreamHost) => boolean
+  /** Hears what the other side of `host` asked for and may not have. */
+  readonly onTurnedAway?: (opening: Opening, why: keyof Refusals, host: StreamHost) => void
   /** Hears what goes wrong in a service, for those that do not have an `onProblem` of their own. */
   readonly onProblem?: (name: string, error: Error) => void
 }
@@ -124,9 +126,11 @@ export class Services {
 
   #answererOf(opening: Opening, kind: 'stream' | 'flow', host: StreamHost): AnsweringService | undefined {
     const service = this.#answering.get(opening.service)
-    if (service === undefined) this.refusals.unknown++
-    else if (this.#hooks.authorize?.(opening, kind, host) === false) this.refusals.forbidden++
-    else return service
+    const isAllowed = service === undefined || this.#hooks.authorize?.(opening, kind, host) !== false
+    if (service !== undefined && isAllowed) return service
+    const why = service === undefined ? 'unknown' : 'forbidden'
+    this.refusals[why]++
+    this.#hooks.onTurnedAway?.(opening, why, host)
     return undefined
   }
 }

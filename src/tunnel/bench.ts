@@ -35,12 +35,15 @@ export interface BenchResult {
 const BLOCK = new Uint8Array(65_536)
 const MILLI = 1000
 const BITS = 8
+/** Milliseconds until a service must have shown that it measures. */
+const PATIENCE = 10_000
+/** What services of another type end a stream with that says nothing to them. */
+const ANOTHER_TYPE: ReadonlySet<number> = new Set([ResetCode.BROKEN, ResetCode.REFUSED, ResetCode.PROTOCOL])
 
 /** Measures through the session that there is. @throws {NetError} ERR_REFUSED when the server has no such service. */
 export async function runBench(host: StreamHost, options: BenchOptions): Promise<BenchResult> {
   const { streams, reverse } = options
-  // Whether it may, before anything is measured.
-  await request(host, options)
+  await probe(host, options.service)
   const { bytes, seconds } = await throughput(host, options)
   const trips = await roundTrips(host, options)
   const requests = await manyRequests(host, options)
@@ -53,6 +56,36 @@ export async function runBench(host: StreamHost, options: BenchOptions): Promise
     round_trip: { count: trips.length, ...spread(trips) },
     requests: { count: requests.length, per_second: requests.length / options.seconds, ...spread(requests) },
   }
+}
+
+/** Whether it may, before anything is measured: a service of another type does not say again what it hears, and no more. */
+function probe(host: StreamHost, service: string): Promise<void> {
+  const fix = 'Name one that has "type: bench" at the server'
+  const isNone = new NetError('ERR_REFUSED', `The service "${service}" does not answer as one that measures. ${fix}`)
+  return new Promise((resolve, reject) => {
+    const stream = open(host, service, BenchMode.ECHO)
+    const fail = (error: Error): void => {
+      clearTimeout(timer)
+      reject(error)
+    }
+    const timer = setTimeout(() => {
+      stream.reset(ResetCode.CANCELLED)
+      reject(isNone)
+    }, PATIENCE)
+    const heard: number[] = []
+    stream.write(Uint8Array.of(1))
+    stream.end()
+    stream.events = {
+      onReadable: () => {
+        for (const bytes of drained(stream)) if (heard.length <= 1) heard.push(...bytes.subarray(0, 2))
+        if (!stream.isEnded) return
+        if (heard.length !== 1 || heard[0] !== 1) return fail(isNone)
+        clearTimeout(timer)
+        resolve()
+      },
+      onReset: (code) => fail(ANOTHER_TYPE.has(code) ? isNone : refused(code)),
+    }
+  })
 }
 
 async function throughput(host: StreamHost, options: BenchOptions): Promise<{ bytes: number; seconds: number }> {

@@ -20,6 +20,10 @@ describe('bench of a daemon', () => {
     await pair.server.daemon.reload()
   })
 
+  it('does not take a service of another type for one that measures', async () => {
+    await assert.rejects(bench({ service: 'web' }), { code: 'ERR_REFUSED', message: /"web" does not answer as one/ })
+  })
+
   for (const [reverse, streams] of [
     [false, 1],
     [true, 3],

@@ -2,13 +2,23 @@ import type { BenchResult } from '../../tunnel/bench.ts'
 import { type Args, bool, defineCommand, type Flags, valueOr } from '../command.ts'
 import { Exit } from '../exit.ts'
 import type { Io } from '../io.ts'
-import { integer, PERIOD, TEXT } from '../kind.ts'
+import { integer, type Kind, PERIOD, TEXT } from '../kind.ts'
 import { formatBytes, formatMs, formatRate, formatSeconds, plural } from '../units.ts'
 import { DAEMON_FLAGS, findDaemon } from './find-daemon.ts'
 
+const MOST = 600
+const LENGTH: Kind<number> = {
+  ...PERIOD,
+  expects: `a number of seconds above 0, at most ${MOST}`,
+  parse: (text) => {
+    const seconds = PERIOD.parse(text)
+    return seconds !== undefined && seconds <= MOST ? seconds : undefined
+  },
+}
+
 const FLAGS = {
   ...DAEMON_FLAGS,
-  seconds: valueOr(PERIOD, 5, { summary: 'how long each of the three is measured, at most 600' }),
+  seconds: valueOr(LENGTH, 5, { summary: 'how long each of the three is measured' }),
   reverse: bool({ short: 'R', summary: 'from the server to the client' }),
   streams: valueOr(integer('N', 1, 1000), 1, { short: 'P', summary: 'streams at once' }),
   service: valueOr({ ...TEXT, placeholder: 'NAME' }, 'bench', { summary: 'the service of type bench at the server' }),

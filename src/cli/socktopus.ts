@@ -1,3 +1,5 @@
+import { formatHostPort } from '../transport/host-port.ts'
+import type { TunnelConfig } from '../tunnel/config/index.ts'
 import { type Args, bool, defineCommand, type Flags } from './command.ts'
 import { Exit } from './exit.ts'
 import type { Io } from './io.ts'
@@ -13,13 +15,24 @@ async function run(args: Args<typeof FLAGS>, io: Io): Promise<number> {
   if (!args.check) {
     const { runTunnel } = await import('./tunnel/run.ts')
     // The command line is what it is: a reload finds nothing new.
-    return await runTunnel(config, io, { load: () => config })
+    return await runTunnel(config, io, { load: () => config, otherSide: forTheOtherSide(config, io.env) })
   }
   for (const warning of config.warnings) io.output.warn(warning)
   io.output.print(`socktopus: a ${config.mode === 'client' ? 'connector' : 'listener'} that`)
   for (const line of describeConfig(config)) io.output.print(line)
   io.output.record('config', { mode: config.mode, warnings: config.warnings })
   return Exit.OK
+}
+
+/** The command line that gets somebody in. */
+function forTheOtherSide(config: TunnelConfig, env: NodeJS.ProcessEnv): readonly string[] {
+  const [listener] = config.mode === 'server' ? config.listeners : []
+  if (listener === undefined) return []
+  const { host, port } = listener
+  const isAny = host === '0.0.0.0' || host === '::'
+  const where = formatHostPort({ host: isAny ? 'THIS-HOST' : host, port })
+  const key = env['SOCKTOPUS_KEY'] === undefined ? '' : 'SOCKTOPUS_KEY=… '
+  return ['on the other side:', `  UDPLOC=… UDPREM=… ${key}gotcp socktopus tcp://${where}`]
 }
 
 export const command = defineCommand({

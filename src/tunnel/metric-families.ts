@@ -113,7 +113,8 @@ const pathCounter = (name: string, help: string, value: (path: PathStatus) => nu
       : status.sessions.flatMap(({ paths }) => paths.map((path): Sample => [{ path: path.name }, value(path)])),
 })
 
-const seconds = (milliseconds: number | null): number | null => (milliseconds === null ? null : milliseconds / 1000)
+const seconds = (milliseconds: number | null): number | null =>
+  milliseconds === null ? null : Math.round(milliseconds * 1000) / 1_000_000
 
 const PATH_GAUGES: readonly Family[] = [
   pathFamily('up', 'Whether the path carries data', ({ state }) => (state === 'up' ? 1 : 0)),

@@ -4,12 +4,13 @@ import type { Daemon } from '../../tunnel/daemon.ts'
 import type { TunnelStatus } from '../../tunnel/status.ts'
 import type { Io } from '../io.ts'
 
-/** Says on stderr what runs where, and what the other side needs. */
-export function announce(daemon: Daemon, { output }: Io): void {
+/** Says on stderr what runs where, and what the other side needs; `otherSide` is that, where it is no file. */
+export function announce(daemon: Daemon, { output }: Io, otherSide?: readonly string[]): void {
   const { config } = daemon
   const status = daemon.status()
   const lines = config.mode === 'server' ? serverLines(config, status) : clientLines(config, status)
-  for (const line of [...lines, ...commonLines(status)]) output.note(line)
+  const others = otherSide ?? (config.mode === 'server' ? forTheOtherSide(config, status) : [])
+  for (const line of [...lines, ...commonLines(status), ...others]) output.note(line)
   output.record('start', {
     name: status.name,
     mode: status.mode,
@@ -36,7 +37,6 @@ function serverLines(config: ServerConfig, status: TunnelStatus): readonly strin
     `listening on ${status.listening.join(', ')} (${isClear(config) ? 'not encrypted everywhere' : 'TLS 1.3'})`,
     ...status.fingerprints.map((fingerprint) => `  fingerprint  ${fingerprint}`),
     ...status.services.map(({ name, target }) => `  service      ${name} -> ${target ?? 'where the client asks'}`),
-    ...forTheOtherSide(config, status),
   ]
 }
 

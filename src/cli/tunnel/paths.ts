@@ -1,11 +1,12 @@
 import { ROLES } from '../../session/frame.ts'
+import type { PathStatus } from '../../tunnel/status.ts'
 import { type Args, defineCommand, type Flags, value } from '../command.ts'
 import { Exit, UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { choice, INTERFACE, type Kind, TEXT } from '../kind.ts'
 import { formatMs, formatRate } from '../units.ts'
 import { DAEMON_FLAGS, findDaemon } from './find-daemon.ts'
-import { formatShare } from './status-text.ts'
+import { formatShare, stateWord } from './status-text.ts'
 
 const WEIGHT: Kind<number> = {
   placeholder: 'N',
@@ -37,18 +38,26 @@ const NAME = { name: 'NAME', summary: 'the path, as status names it', required: 
 
 async function list(args: Args<typeof DAEMON_FLAGS>, io: Io): Promise<number> {
   const { output } = io
-  const status = await (await findDaemon(args, io)).status()
-  for (const { user, paths } of status.sessions) {
-    for (const path of paths) {
-      const { name, state, role, srtt_ms, rate_in, rate_out, share, endpoint, last_error } = path
-      const figures = `${formatMs(srtt_ms ?? Number.NaN)}, ${formatRate(rate_in)} in, ${formatRate(rate_out)} out, ${formatShare(share)}`
-      const whose = status.mode === 'server' ? `${user}/${name}` : name
-      const why = last_error === null ? '' : `; ${last_error.message}`
-      output.print(`${whose}  ${state}  ${role}  ${endpoint}  ${state === 'up' ? figures : `-${why}`}`)
-      output.record('path', { user, ...path })
-    }
+  const { sessions, mode } = await (await findDaemon(args, io)).status()
+  const all = sessions.flatMap(({ user, paths }) => paths.map((path) => ({ user, ...path })))
+  const cells = all.map((path) => [
+    mode === 'server' ? `${path.user}/${path.name}` : path.name,
+    stateWord(path.state),
+    path.role,
+    path.endpoint,
+  ])
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => row[column]!.length)))
+  for (const [i, path] of all.entries()) {
+    output.print([...cells[i]!.map((cell, column) => cell.padEnd(widths[column]!)), remark(path)].join('  ').trimEnd())
+    output.record('path', path)
   }
   return Exit.OK
+}
+
+/** Figures of a path that is up, or why it is not. */
+function remark({ state, srtt_ms, rate_in, rate_out, share, last_error }: PathStatus): string {
+  if (state !== 'up') return last_error?.message ?? ''
+  return `${formatMs(srtt_ms ?? Number.NaN)}, ${formatRate(rate_in)} in, ${formatRate(rate_out)} out, ${formatShare(share)}`
 }
 
 const listCommand = defineCommand({

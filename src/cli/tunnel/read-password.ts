@@ -11,11 +11,12 @@ const BACKSPACE = '\x7f'
 /** Ctrl-C, Ctrl-D, Enter. */
 const ENDS: readonly string[] = [CONTROL_C, '\x04', '\r', '\n']
 
-/** A password: asked for twice and not shown on a terminal, otherwise the first line of stdin. */
+/** A password: asked for twice and not shown on a terminal, otherwise the first line of stdin; empty when there is none. */
 export async function readPassword(io: Io): Promise<string> {
   const terminal: Terminal = io.stdin
   if (terminal.isTTY !== true || terminal.setRawMode === undefined) return await firstLine(io)
   const password = await ask('password: ', terminal, io)
+  if (password === '') return ''
   if (password !== (await ask('again: ', terminal, io))) throw new UsageError('the two differ', 'try again')
   return password
 }

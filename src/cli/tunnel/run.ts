@@ -39,6 +39,8 @@ interface RunOptions {
   readonly load: () => TunnelConfig
   /** Seconds that open streams may go on; undefined is what the configuration says. */
   readonly drain?: number | undefined
+  /** What the other side needs, in lines, where that is no file. */
+  readonly otherSide?: readonly string[]
 }
 
 /** Runs what a configuration says until it is told to end. */
@@ -46,7 +48,7 @@ export async function runTunnel(config: TunnelConfig, io: Io, options: RunOption
   const { Daemon } = await import('../../tunnel/daemon.ts')
   return await withInterrupt(io, async (interrupt) => {
     const daemon = await Daemon.start(config, options)
-    announce(daemon, io)
+    announce(daemon, io, options.otherSide)
     return await attend(daemon, options, io, interrupt)
   })
 }

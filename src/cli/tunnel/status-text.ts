@@ -21,7 +21,7 @@ export function statusText(status: TunnelStatus, paint: Paint): readonly string[
       status.restart_needed.length === 0 ? undefined : ['restart needed', `for ${status.restart_needed.join(', ')}`],
       ...status.warnings.map((warning): Row => ['warning', warning]),
     ]),
-    ...status.sessions.flatMap((session) => ['', ...sessionText(session, paint)]),
+    ...status.sessions.flatMap((session) => ['', ...sessionText(session, status, paint)]),
     ...status.services.flatMap((service) => ['', ...serviceText(service, paint)]),
     ...refusals(status, paint),
   ]
@@ -32,8 +32,30 @@ const rows = (indent: string, paint: Paint, all: readonly Row[]): readonly strin
 
 const age = (since: number): string => formatAge((Date.now() - since) / 1000)
 
+/** What became of handshakes, where the name of its counter says too little. */
+const HANDSHAKE_WORDS: Readonly<Record<string, string>> = {
+  admitted: 'begun',
+  rate: 'too soon after others',
+  'half-open': 'too many of one address',
+  displaced: 'given up for newer ones',
+  busy: 'given up for newer ones',
+  banned: 'from banned addresses',
+  version: 'of another version',
+  protocol: 'of another protocol',
+  timeout: 'too slow',
+  closed: 'broken off',
+  credentials: 'with a wrong user or password',
+  binding: 'with somebody in between',
+  session: 'for sessions that are gone',
+  path: 'with a number used before',
+  limit: 'beyond a limit',
+  closing: 'at the end',
+}
+
 function handshakes({ handshakes: counted }: TunnelStatus): Row {
-  const words = Object.entries(counted).map(([what, count]) => `${count} ${what}`)
+  const words = Object.entries(counted).map(([what, count]) => {
+    return what === 'ban' ? plural(count, 'ban') : `${count} ${HANDSHAKE_WORDS[what] ?? what}`
+  })
   return words.length === 0 ? undefined : ['handshakes', words.join(', ')]
 }
 
@@ -45,7 +67,7 @@ function refusals({ refusals: { unknown, forbidden } }: TunnelStatus, paint: Pai
   ]
 }
 
-function sessionText(session: SessionStatus, paint: Paint): readonly string[] {
+function sessionText(session: SessionStatus, { scheduler }: TunnelStatus, paint: Paint): readonly string[] {
   const { user, peer, state, since, open } = session
   const states = { up: 'up', frozen: 'frozen: no path is left, its streams wait', down: 'down' }
   return [
@@ -56,7 +78,7 @@ function sessionText(session: SessionStatus, paint: Paint): readonly string[] {
       ['transfer', `${formatBytes(session.received_bytes)} received, ${formatBytes(session.sent_bytes)} sent`],
       datagrams(session),
     ]),
-    ...session.paths.flatMap((path) => ['', ...pathText(path, paint)]),
+    ...session.paths.flatMap((path) => ['', ...pathText(path, scheduler, paint)]),
   ]
 }
 
@@ -64,7 +86,7 @@ function datagrams({ datagrams_received: came, datagrams_sent: went, datagrams_d
   return came + went === 0 ? undefined : ['datagrams', `${came} received, ${went} sent, ${lost} dropped`]
 }
 
-function pathText(path: PathStatus, paint: Paint): readonly string[] {
+function pathText(path: PathStatus, scheduler: string, paint: Paint): readonly string[] {
   const { name, role, endpoint, way, rate_in, rate_out, share, quota } = path
   return [
     `  ${paint('yellow', 'path')}: ${name}`,
@@ -72,7 +94,7 @@ function pathText(path: PathStatus, paint: Paint): readonly string[] {
       ['state', stateWords(path)],
       path.last_error === null ? undefined : ['last error', path.last_error.message],
       ['endpoint', way === null ? endpoint : `${endpoint}, ${way}`],
-      ['role', `${role}${path.weight === 1 ? '' : `, weight ${path.weight}`}`],
+      ['role', scheduler === 'weighted' ? `${role}, weight ${path.weight}` : role],
       path.srtt_ms === null
         ? undefined
         : ['round trip', `${formatMs(path.srtt_ms)}, least ${formatMs(path.min_rtt_ms ?? Number.NaN)}`],
@@ -90,6 +112,9 @@ function pathText(path: PathStatus, paint: Paint): readonly string[] {
 
 /** To a tenth of a percent. */
 export const formatShare = (share: number): string => formatPercent(Math.round(share * 1000) / 1000)
+
+/** The state in a word: `down` while the next attempt is waited for. */
+export const stateWord = (state: PathStatus['state']): string => (state === 'waiting' ? 'down' : state)
 
 function stateWords({ state, up_ms, retry_ms, connections }: PathStatus): string {
   switch (state) {
@@ -130,7 +155,10 @@ function serviceText(service: ServiceStatusRecord, paint: Paint): readonly strin
     `${paint('cyan', 'service')}: ${name}`,
     ...rows('  ', paint, [
       [kind, listening ?? target ?? 'what is asked for'],
-      ['streams', `${open} open, ${total} in all${refused === 0 ? '' : `, ${refused} refused`}`],
+      [
+        kind.startsWith('udp') ? 'flows' : 'streams',
+        `${open} open, ${total} in all${refused === 0 ? '' : `, ${refused} refused`}`,
+      ],
       ['transfer', `${formatBytes(service.sent_bytes)} there, ${formatBytes(service.received_bytes)} back`],
       counts(errors) === '' ? undefined : ['ended early', counts(errors)],
       counts(dropped) === '' ? undefined : ['dropped', counts(dropped)],

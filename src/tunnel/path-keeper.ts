@@ -13,11 +13,11 @@ import { aboutClear, isForgotten, retryAfter } from './path-errors.ts'
 
 /** A stalled path is given so long, in milliseconds, before another connection is tried beside it. */
 const REPLACE_AFTER = 500
-/** Once a path has been up, an attempt that is not through by then is given up for a new one: what was sent first may be lost. */
-const LEAST_ATTEMPT = 1500
+/** Once a path has been up, an address that is silent for so long is given up for a new attempt: what was sent first may be lost. */
+const LEAST_ANSWER = 1500
 const ROUND_TRIPS = 10
-/** No less than so many times as long as the last one took that came through: proxies may be slow. */
-const AS_BEFORE = 2
+/** All of an attempt may take so many times that, or what the last one took that came through: proxies may be slow. */
+const ROOM = 2
 /** One of so many has all the time that the configuration gives it: what was quick may have become slow. */
 const WHOLE_EVERY = 4
 /** A path that is there and silent is tried again no later: it may speak again at any time. */
@@ -225,9 +225,9 @@ export class PathKeeper {
   #limits(): Pick<DialLimits, 'timeout' | 'answerWithin'> {
     const { connectTimeout } = this.config
     if (this.#rtt === 0) return { timeout: connectTimeout }
-    const answerWithin = Math.max(LEAST_ATTEMPT, ROUND_TRIPS * milliseconds(this.#rtt))
+    const answerWithin = Math.max(LEAST_ANSWER, ROUND_TRIPS * milliseconds(this.#rtt))
     const isWhole = this.#failures % WHOLE_EVERY === WHOLE_EVERY - 1
-    const timeout = isWhole ? connectTimeout : Math.max(answerWithin, AS_BEFORE * this.#took)
+    const timeout = isWhole ? connectTimeout : ROOM * Math.max(answerWithin, this.#took)
     return { answerWithin, timeout: Math.min(connectTimeout, timeout) }
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLab, type Lab, type LabHost, labUnavailable } from '../real/netns.ts'
-import { type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
+import { pathOf, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
 import { type EchoServer, Exchange, echoed, echoServer } from './tunnel-traffic.ts'
 
 const LIMIT = { timeout: 150_000 }
@@ -124,6 +124,14 @@ services: [{ name: web, type: tcp, listen: "unix:${at}" }]
     const began = performance.now()
     await client.untilPath('interface', ({ state }) => state === 'up')
     t.diagnostic(`up again after ${Math.round(performance.now() - began)} ms`)
+    const { sent_bytes } = pathOf(await client.status(), 'interface')
+    const carries = (): Promise<boolean> =>
+      client.status().then((status) => pathOf(status, 'interface').sent_bytes > sent_bytes + 65_536)
+    while (!(await carries())) {
+      for (const each of all) each.send(50_000)
+      await Promise.all(all.map((each) => each.until(each.sent)))
+    }
+    t.diagnostic(`carries again after ${Math.round(performance.now() - began)} ms`)
     for (const each of all) assert.ok(await each.end())
   })
 

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-const open = (at: At): Socket =>
+/** Connects; whoever has it may end half of it. */
+export const open = (at: At): Socket =>
   connect(
     typeof at === 'string' ? { path: at, allowHalfOpen: true } : { port: at, host: '127.0.0.1', allowHalfOpen: true },
   )

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { seededRng } from '../../src/base/rng.ts'
 import type { SessionOptions } from '../../src/session/session-types.ts'
 import { MBIT, SessionPair } from './pair.ts'
-import { type Drained, drain, fill } from './traffic.ts'
+import type { Drained } from './traffic.ts'
+import { Transfer } from './transfer.ts'
 
 const MIB = 1_048_576
 
@@ -16,28 +17,15 @@ interface Outcome {
 }
 
 /** Carries `octets` over the lines; the rate from the first octet to the last acknowledgement. */
-function transfer(lines: readonly Line[], octets: number, options: Partial<SessionOptions>): Outcome {
+function carry(lines: readonly Line[], octets: number, options: Partial<SessionOptions>): Outcome {
   const pair = new SessionPair({ client: options, server: options })
   lines.forEach(([mbit, rtt, loss = 0], i) => {
     pair.addPath({ rate: mbit * MBIT, delay: rtt * 500, loss, rng: seededRng(i + 1) })
   })
-  let got: Drained | undefined
-  let doneAt = 0
-  pair.server.onStream = (stream) => {
-    got = drain(stream, () => pair.now)
-    stream.end()
-  }
-  const stream = pair.client.openStream({ service: 'bulk', target: '', source: '' })
-  stream.events = {
-    onClosed: () => {
-      doneAt = pair.now
-    },
-  }
-  fill(stream, octets)
-  for (let seconds = 1; doneAt === 0 && seconds < 120; seconds++) pair.run(seconds)
-  assert.ok(got?.isSound, 'every octet is the right one')
-  assert.equal(got.octets, octets)
-  return { mbit: (octets * 8) / doneAt, got }
+  const transfer = new Transfer(pair, octets)
+  for (let seconds = 1; !transfer.isDone && seconds < 120; seconds++) pair.run(seconds)
+  transfer.assertWhole()
+  return { mbit: (octets * 8) / transfer.doneAt!, got: transfer.got! }
 }
 
 const large = { window: 8 * MIB, streamWindow: 8 * MIB }
@@ -110,7 +98,7 @@ describe('aggregate, with a window of 8 MiB, reaches of the sum of the lines', (
       const sum = lines.reduce((total, [mbit]) => total + mbit, 0)
       // Slow and far lines take their time to be found out.
       const seconds = lines.some(([, rtt]) => rtt > 50) ? 1.2 : 0.7
-      const { mbit } = transfer(lines, sum * seconds * MIB, large)
+      const { mbit } = carry(lines, sum * seconds * MIB, large)
       assert.ok(mbit >= share * sum, `${mbit.toFixed(1)} of ${sum} Mbit/s`)
     })
   }
@@ -134,8 +122,8 @@ describe('aggregate, with a window of 1 MiB, is not below the best line alone', 
   for (const lines of cells) {
     it(lines.map(([mbit, rtt]) => `${mbit} Mbit/s ${rtt} ms`).join(' + '), () => {
       const octets = lines[0]![0] * 1.2 * MIB
-      const both = transfer(lines, octets, small)
-      const alone = transfer(lines.slice(0, 1), octets, small)
+      const both = carry(lines, octets, small)
+      const alone = carry(lines.slice(0, 1), octets, small)
       // Before a slow line is known, what it was given may hold the others up for once.
       assert.ok(both.mbit >= 0.98 * alone.mbit, `${both.mbit.toFixed(1)} against ${alone.mbit.toFixed(1)} Mbit/s`)
     })
@@ -148,7 +136,7 @@ describe('two runs', () => {
       [50, 20, 0.01],
       [10, 200],
     ]
-    const [first, second] = [transfer(lines, 8 * MIB, large), transfer(lines, 8 * MIB, large)]
+    const [first, second] = [carry(lines, 8 * MIB, large), carry(lines, 8 * MIB, large)]
     assert.deepEqual(first, second)
   })
 })

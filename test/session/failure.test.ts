@@ -1,28 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MBIT, SessionPair } from './pair.ts'
-import { type Drained, drain, fill, pattern } from './traffic.ts'
+import { type Drained, drain, pattern } from './traffic.ts'
+import { Transfer } from './transfer.ts'
 
 const LINE = { rate: 50 * MBIT, delay: 10_000 }
 
 /** A transfer over two equal lines, on which a test does what it wants. */
-function transfer(octets: number, options: ConstructorParameters<typeof SessionPair>[0] = {}) {
+function overTwo(octets: number, options: ConstructorParameters<typeof SessionPair>[0] = {}) {
   const pair = new SessionPair(options)
   pair.addPath(LINE)
   pair.addPath(LINE)
-  const state: { got: Drained | undefined; isClosed: boolean } = { got: undefined, isClosed: false }
-  pair.server.onStream = (stream) => {
-    state.got = drain(stream, () => pair.now)
-    stream.end()
-  }
-  const stream = pair.client.openStream({ service: 'bulk', target: '', source: '' })
-  stream.events = {
-    onClosed: () => {
-      state.isClosed = true
-    },
-  }
-  fill(stream, octets)
-  return { pair, state }
+  return { pair, transfer: new Transfer(pair, octets) }
 }
 
 const silence = (pair: SessionPair, index: number): void => {
@@ -32,17 +21,15 @@ const silence = (pair: SessionPair, index: number): void => {
 
 describe('a path that falls silent under bulk', () => {
   it('leaves no gap of more than 300 ms, and nothing lost or doubled', () => {
-    const { pair, state } = transfer(40_000_000)
+    const { pair, transfer } = overTwo(40_000_000)
     pair.at(2, () => silence(pair, 0))
     pair.run(15)
-    assert.ok(state.isClosed)
-    assert.ok(state.got!.isSound)
-    assert.equal(state.got!.octets, 40_000_000)
-    assert.ok(state.got!.longestGap <= 300_000, `${state.got!.longestGap} µs`)
+    transfer.assertWhole()
+    assert.ok(transfer.got!.longestGap <= 300_000, `${transfer.got!.longestGap} µs`)
   })
 
   it('carries again when it is back', () => {
-    const { pair, state } = transfer(60_000_000)
+    const { pair, transfer } = overTwo(60_000_000)
     pair.at(1, () => silence(pair, 0))
     let before = 0
     pair.at(4, (now) => {
@@ -54,14 +41,14 @@ describe('a path that falls silent under bulk', () => {
     assert.equal(pair.paths[0]!.client.state, 'open')
     assert.ok(pair.paths[0]!.client.counters.octetsOut > before + 1_000_000)
     pair.run(20)
-    assert.ok(state.isClosed && state.got!.isSound)
+    transfer.assertWhole()
   })
 
   it('is left when only one direction is silent', () => {
-    const { pair, state } = transfer(40_000_000)
+    const { pair, transfer } = overTwo(40_000_000)
     pair.at(2, () => pair.paths[0]!.back.silence())
     pair.run(20)
-    assert.ok(state.isClosed && state.got!.isSound)
+    transfer.assertWhole()
   })
 })
 
@@ -94,15 +81,15 @@ describe('a path that is late', () => {
       [1_048_576, 0.3],
     ] as const) {
       const options = { window: 1_048_576, streamWindow: window }
-      const { pair, state } = transfer(15_000_000, { client: options, server: options })
+      const { pair, transfer } = overTwo(15_000_000, { client: options, server: options })
       pair.at(1, () => {
-        state.got!.longestGap = 0
+        transfer.got!.longestGap = 0
         pair.paths[1]!.there.silence()
       })
       pair.at(1 + quiet, (now) => pair.paths[1]!.there.resume(now))
       pair.run(5)
-      assert.ok(state.isClosed && state.got!.isSound)
-      assert.ok(state.got!.longestGap <= 100_000, `${state.got!.longestGap} µs`)
+      transfer.assertWhole()
+      assert.ok(transfer.got!.longestGap <= 100_000, `${transfer.got!.longestGap} µs`)
       const { reinjected } = pair.paths[0]!.client.counters
       assert.ok(reinjected > 0 && reinjected <= 262_144 + 0.03 * 15_000_000, `${reinjected} octets`)
     }
@@ -112,21 +99,21 @@ describe('a path that is late', () => {
 describe('redundant', () => {
   it('shows no gap of more than 30 ms when a path falls silent', () => {
     const redundant = { scheduler: 'redundant' } as const
-    const { pair, state } = transfer(12_000_000, { client: redundant, server: redundant })
+    const { pair, transfer } = overTwo(12_000_000, { client: redundant, server: redundant })
     pair.at(1, () => {
       // What came before is how windows open.
-      state.got!.longestGap = 0
+      transfer.got!.longestGap = 0
       silence(pair, 0)
     })
     pair.run(10)
-    assert.ok(state.isClosed && state.got!.isSound)
-    assert.ok(state.got!.longestGap <= 30_000, `${state.got!.longestGap} µs`)
+    transfer.assertWhole()
+    assert.ok(transfer.got!.longestGap <= 30_000, `${transfer.got!.longestGap} µs`)
   })
 })
 
 describe('all paths gone', () => {
   it('freezes streams, which go on when a new path comes', () => {
-    const { pair, state } = transfer(30_000_000)
+    const { pair, transfer } = overTwo(30_000_000)
     pair.at(1, () => {
       for (const { client, server } of pair.paths) {
         pair.client.dropPath(client, 'cut')
@@ -134,11 +121,10 @@ describe('all paths gone', () => {
       }
     })
     pair.run(31)
-    const { octets } = state.got!
+    const { octets } = transfer.got!
     assert.ok(octets > 0 && octets < 30_000_000)
     pair.addPath(LINE)
     pair.run(40)
-    assert.ok(state.isClosed && state.got!.isSound)
-    assert.equal(state.got!.octets, 30_000_000)
+    transfer.assertWhole()
   })
 })

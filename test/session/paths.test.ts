@@ -7,36 +7,30 @@ import { ResetCode } from '../../src/session/stream-types.ts'
 import { assertAtRest } from './at-rest.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { RawPeer } from './raw-peer.ts'
-import { type Drained, drain, fill } from './traffic.ts'
+import { drain, fill } from './traffic.ts'
+import { OPENING, Transfer } from './transfer.ts'
 
-const OPENING = { service: 'bulk', target: '', source: '' }
 const LINE = { rate: 20 * MBIT, delay: 10_000 }
 
 /** Octets from client to server over paths that a test adds. */
-function transfer(octets: number) {
+function overPaths(octets: number) {
   const pair = new SessionPair()
-  const state: { got: Drained | undefined } = { got: undefined }
-  pair.server.onStream = (stream) => {
-    state.got = drain(stream, () => pair.now)
-    stream.end()
-  }
+  let transfer: Transfer | undefined
   const begin = (): void => {
-    const stream = pair.client.openStream(OPENING)
-    drain(stream, () => pair.now)
-    fill(stream, octets)
+    transfer = new Transfer(pair, octets)
   }
   const assertDone = (): void => {
-    assert.ok(state.got?.isSound && state.got.isEnded && state.got.isClosed)
-    assert.equal(state.got.octets, octets)
+    assert.ok(transfer !== undefined)
+    transfer.assertWhole()
     assertAtRest(pair)
   }
   const out = (index: number): number => pair.paths[index]!.client.counters.octetsOut
-  return { pair, state, begin, assertDone, out }
+  return { pair, begin, assertDone, out }
 }
 
 describe('roles', () => {
   it('keep a backup path for when no other is there', () => {
-    const { pair, begin, assertDone, out } = transfer(5_000_000)
+    const { pair, begin, assertDone, out } = overPaths(5_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE, { role: 'backup' })
     pair.addPath(LINE, { role: 'never' })
@@ -51,7 +45,7 @@ describe('roles', () => {
   })
 
   it('use a secondary path for what the primary ones have no room for', () => {
-    const { pair, begin, assertDone, out } = transfer(5_000_000)
+    const { pair, begin, assertDone, out } = overPaths(5_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE, { role: 'secondary' })
     begin()
@@ -61,7 +55,7 @@ describe('roles', () => {
   })
 
   it('change while it runs, on both sides', () => {
-    const { pair, begin, assertDone, out } = transfer(4_000_000)
+    const { pair, begin, assertDone, out } = overPaths(4_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE)
     begin()
@@ -91,7 +85,7 @@ describe('roles', () => {
 describe('a path that is removed', () => {
   for (const side of ['client', 'server'] as const) {
     it(`by the ${side} ends when all on it has arrived, and nothing is sent twice`, () => {
-      const { pair, begin, assertDone, out } = transfer(6_000_000)
+      const { pair, begin, assertDone, out } = overPaths(6_000_000)
       pair.addPath(LINE)
       pair.addPath({ rate: 10 * MBIT, delay: 60_000 })
       const events: string[] = []
@@ -115,7 +109,7 @@ describe('a path that is removed', () => {
   }
 
   it('although it is the last leaves streams to wait for the next', () => {
-    const { pair, begin, assertDone } = transfer(3_000_000)
+    const { pair, begin, assertDone } = overPaths(3_000_000)
     pair.addPath(LINE)
     begin()
     pair.at(0.5, () => pair.client.removePath(pair.paths[0]!.client))
@@ -127,7 +121,7 @@ describe('a path that is removed', () => {
   })
 
   it('by both sides at once is gone', () => {
-    const { pair, begin, assertDone } = transfer(3_000_000)
+    const { pair, begin, assertDone } = overPaths(3_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE)
     begin()
@@ -142,7 +136,7 @@ describe('a path that is removed', () => {
   })
 
   it('and does not answer is given up, and what it had goes another way', () => {
-    const { pair, begin, assertDone } = transfer(6_000_000)
+    const { pair, begin, assertDone } = overPaths(6_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE)
     begin()
@@ -159,7 +153,7 @@ describe('a path that is removed', () => {
   })
 
   it('and is stalled is gone at once', () => {
-    const { pair, begin } = transfer(6_000_000)
+    const { pair, begin } = overPaths(6_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE)
     begin()
@@ -252,7 +246,7 @@ describe('a session that ends', () => {
 
 describe('a path with nothing to carry', () => {
   it('is not taken for slow', () => {
-    const { pair, begin, assertDone, out } = transfer(5_000_000)
+    const { pair, begin, assertDone, out } = overPaths(5_000_000)
     pair.addPath(LINE)
     pair.addPath(LINE)
     pair.run(40)
@@ -278,7 +272,7 @@ describe('a path with nothing to carry', () => {
   })
 
   it('that has become silent is found out, and used again when it speaks', () => {
-    const { pair, begin, assertDone } = transfer(1_000_000)
+    const { pair, begin, assertDone } = overPaths(1_000_000)
     pair.addPath(LINE)
     pair.run(1)
     pair.paths[0]!.there.silence()

@@ -2,32 +2,19 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MBIT, SessionPair } from './pair.ts'
 import { RawPeer } from './raw-peer.ts'
-import { type Drained, drain, fill } from './traffic.ts'
+import { Transfer } from './transfer.ts'
 
 const LINE = { rate: 100 * MBIT, delay: 5_000 }
 const OCTETS = 6_000_000
 
 /** Mbit/s of a transfer, from the moment on when what may go at once has gone. */
 function rateOf(pair: SessionPair): number {
-  let got: Drained | undefined
-  let doneAt = 0
-  pair.server.onStream = (stream) => {
-    got = drain(stream, () => pair.now)
-    stream.end()
-  }
-  const stream = pair.client.openStream({ service: 'bulk', target: '', source: '' })
-  stream.events = {
-    onClosed: () => {
-      doneAt = pair.now
-    },
-  }
-  fill(stream, OCTETS)
+  const transfer = new Transfer(pair, OCTETS)
   pair.run(1)
-  const { octets } = got!
-  for (let seconds = 2; doneAt === 0 && seconds < 60; seconds++) pair.run(seconds)
-  assert.ok(got?.isSound)
-  assert.equal(got.octets, OCTETS)
-  return ((OCTETS - octets) * 8) / (doneAt - 1_000_000)
+  const { octets } = transfer.got!
+  for (let seconds = 2; !transfer.isDone && seconds < 60; seconds++) pair.run(seconds)
+  transfer.assertWhole()
+  return ((OCTETS - octets) * 8) / (transfer.doneAt! - 1_000_000)
 }
 
 const near = (mbit: number, wanted: number): void =>

@@ -86,11 +86,17 @@ export function userOptions({
   }
 }
 
-const most = ({ maxStreams }: { readonly maxStreams: number | undefined }) =>
-  maxStreams === undefined ? {} : { maxConnections: maxStreams }
+type Limits = Pick<ServerService, 'maxStreams' | 'rate'>
 
-const mostFlows = ({ maxStreams }: { readonly maxStreams: number | undefined }) =>
-  maxStreams === undefined ? {} : { maxFlows: maxStreams }
+const most = ({ maxStreams, rate }: Limits) => ({
+  ...(maxStreams === undefined ? {} : { maxConnections: maxStreams }),
+  ...(rate === undefined ? {} : { rate }),
+})
+
+const mostFlows = ({ maxStreams, rate }: Limits) => ({
+  ...(maxStreams === undefined ? {} : { maxFlows: maxStreams }),
+  ...(rate === undefined ? {} : { rate }),
+})
 
 /** Milliseconds there, seconds here; 0 is never. */
 const poolOf = ({ count, keepalive }: { readonly count: number; readonly keepalive: number }) =>

@@ -118,7 +118,7 @@ function buildPaths(values: PathValues, index: number, reading: Reading): readon
 
 function buildService(service: ServiceValues, path: readonly PropertyKey[], reading: Reading): ClientService {
   const { name } = service
-  const common = { name, service: service.service ?? name, maxStreams: service['max-streams'] }
+  const common = { name, service: service.service ?? name, maxStreams: service['max-streams'], rate: service.rate }
   switch (service.type) {
     case 'tcp': {
       const listen = buildEndpoint(service.listen, [...path, 'listen'], reading)

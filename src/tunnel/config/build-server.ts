@@ -123,7 +123,8 @@ function readUsers(name: string | undefined, reading: Reading): readonly UserCon
 }
 
 function buildService(service: ServiceValues, path: readonly PropertyKey[], reading: Reading): ServerService {
-  const common = { name: service.name, maxStreams: service['max-streams'] }
+  const rate = 'rate' in service ? service.rate : undefined
+  const common = { name: service.name, maxStreams: service['max-streams'], rate }
   switch (service.type) {
     case 'tcp': {
       const { type, connect, pool } = service

@@ -106,6 +106,7 @@ const UDP = mapping({
   target: target('Where it is to lead, if the service allows it (`allow`).'),
   idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
   'max-streams': optional(integer(1, 1_000_000), '1024', 'Flows at once; the one that was silent longest gives way.'),
+  rate: SERVICE_LIMITS.rate,
 })
 
 const proxyListener = (type: 'socks5' | 'http') =>

@@ -1,7 +1,7 @@
 import { SCHEDULER_NAMES } from '../../session/schedulers/by-name.ts'
 import type { HostPort } from '../../transport/host-port.ts'
 import { defaulted, described, type Kind, mapping, mappingOr, optional } from './key.ts'
-import { bytes, choice, FILE, integer, listen, NAME, time } from './kinds.ts'
+import { bytes, choice, FILE, integer, listen, NAME, RATE, time } from './kinds.ts'
 import { LOG_LEVELS } from './types.ts'
 
 const LEVEL = choice(...LOG_LEVELS)
@@ -81,5 +81,10 @@ export const SERVICE_LIMITS = {
     integer(1, 1_000_000),
     'as many as the sessions may have',
     'Streams (or flows of datagrams) of this service at once.',
+  ),
+  rate: optional(
+    RATE,
+    'unlimited',
+    'Bits per second of all its streams and flows together, each way. Streams wait their turn; datagrams beyond are dropped.',
   ),
 }

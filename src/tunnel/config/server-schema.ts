@@ -93,6 +93,7 @@ const UDP = mapping({
   deny,
   idle: defaulted(time('1s', '1d'), '60s', 'How long a flow may be silent.'),
   'max-streams': optional(integer(1, 1_000_000), '4096', 'Flows at once, of all users; more are refused.'),
+  rate: SERVICE_LIMITS.rate,
 })
 
 const PROXY = mapping({
@@ -110,7 +111,7 @@ const PROXY = mapping({
 const BENCH = mapping({
   name: SERVICE_NAME,
   type: word('bench', 'The kind of service: it leads nowhere, and lets `gotcp tunnel bench` measure.'),
-  ...SERVICE_LIMITS,
+  'max-streams': SERVICE_LIMITS['max-streams'],
 })
 
 /** The kinds of services of a server by type. */

@@ -120,6 +120,8 @@ interface Service {
   readonly name: string
   /** Streams or flows of this service at once, of all users; undefined is: as many as the sessions may have. */
   readonly maxStreams: number | undefined
+  /** Bits per second of all of them together, each way. */
+  readonly rate: number | undefined
 }
 
 export interface TcpConnectService extends Service {

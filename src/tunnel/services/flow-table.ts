@@ -1,5 +1,6 @@
 import { ResetCode, type SessionFlow } from '../../session/stream-types.ts'
 import { type Aged, AgingList } from './aging.ts'
+import { passes, type RateLimits } from './rate-limit.ts'
 import type { Tally } from './tally.ts'
 
 export interface FlowLimits {
@@ -29,12 +30,15 @@ export class OwnFlow implements Aged {
 /** Flows that we opened, by what they are for: the one that was not used for longest gives way to a new one. */
 export class FlowTable {
   readonly #tally: Tally
+  readonly #limits: RateLimits | undefined
   readonly #most: number
   readonly #flows = new Map<string, OwnFlow>()
   readonly #ages: AgingList<OwnFlow>
 
-  constructor(tally: Tally, { idle = DEFAULT_IDLE, maxFlows = DEFAULT_MAX_FLOWS }: FlowLimits) {
+  constructor(tally: Tally, limits: RateLimits | undefined, options: FlowLimits) {
+    const { idle = DEFAULT_IDLE, maxFlows = DEFAULT_MAX_FLOWS } = options
     this.#tally = tally
+    this.#limits = limits
     this.#most = maxFlows
     this.#ages = new AgingList(idle, (own) => this.#close(own, undefined))
   }
@@ -60,6 +64,7 @@ export class FlowTable {
         if (this.#flows.get(key) !== own) return
         this.#ages.touch(own)
         tally.ages.note(age)
+        if (!passes(this.#limits?.out, bytes.length, tally.dropped)) return
         tally.out.octets += bytes.length
         deliver(bytes)
       },
@@ -69,9 +74,10 @@ export class FlowTable {
     return own
   }
 
-  /** Sends on a flow; what is too long is dropped. */
+  /** Sends on a flow; what is too long, or more than the rate allows, is dropped. */
   send(own: OwnFlow, bytes: Uint8Array): void {
     this.#ages.touch(own)
+    if (!passes(this.#limits?.in, bytes.length, this.#tally.dropped)) return
     this.#tally.in.octets += bytes.length
     if (!own.flow.send(bytes)) this.#tally.dropped.count('too-long')
   }

@@ -1,25 +1,35 @@
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
-import type { Open, OpenSet } from './open-set.ts'
+import { type Open, OpenSet } from './open-set.ts'
+import { type RateLimits, rateLimits } from './rate-limit.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import { abort, type Connection, Splice } from './splice.ts'
-import type { Tally } from './tally.ts'
+import { Tally } from './tally.ts'
 
 /** What a service keeps of its streams. */
 export interface Ledger {
   readonly tally: Tally
   readonly open: OpenSet
+  readonly limits: RateLimits | undefined
 }
+
+/** That of a service that begins. @param rate bits per second each way */
+export const newLedger = (rate: number | undefined): Ledger => ({
+  tally: new Tally(),
+  open: new OpenSet(),
+  limits: rateLimits(rate),
+})
 
 /** Joins a connection that came to us with the stream that was opened for it; the tally has begun it. */
 export function joinAsking(
   connection: Connection,
   stream: SessionStream,
-  { tally, open }: Ledger,
+  { tally, open, limits }: Ledger,
   isAccepted = false,
 ): void {
   const splice: Splice = new Splice(connection, stream, {
     fromSocket: tally.in,
     fromStream: tally.out,
+    limits: limits && { fromSocket: limits.in, fromStream: limits.out },
     onEnd: (code) => {
       open.delete(splice)
       tally.end(code, isAccepted || splice.isAccepted)
@@ -29,10 +39,11 @@ export function joinAsking(
 }
 
 /** Joins a stream that the other side opened with the connection it led to; the tally has begun it. */
-function joinAnswering(connection: Connection, stream: SessionStream, { tally, open }: Ledger): Splice {
+function joinAnswering(connection: Connection, stream: SessionStream, { tally, open, limits }: Ledger): Splice {
   const splice: Splice = new Splice(connection, stream, {
     fromSocket: tally.out,
     fromStream: tally.in,
+    limits: limits && { fromSocket: limits.out, fromStream: limits.in },
     onEnd: (code) => {
       open.delete(splice)
       tally.end(code)

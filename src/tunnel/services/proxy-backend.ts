@@ -1,10 +1,9 @@
 import { ResetCode, type SessionFlow, type SessionStream } from '../../session/stream-types.ts'
 import { cannotReach, connectToAny, DEFAULT_TIMEOUT, type Resolve, systemResolve, withDeadline } from './dial.ts'
-import { answer, refuse } from './join.ts'
-import { OpenSet } from './open-set.ts'
+import { answer, type Ledger, newLedger, refuse } from './join.ts'
 import type { AnsweringService, CloseOptions, ServiceStatus } from './service.ts'
 import type { Connection } from './splice.ts'
-import { addTallies, Tally } from './tally.ts'
+import { addTallies } from './tally.ts'
 import { TargetRules, type TargetRulesOptions } from './target-rules.ts'
 import { DEFAULT_MAX_CONNECTIONS } from './tcp-forward.ts'
 import { UdpBackend, type UdpBackendOptions } from './udp-backend.ts'
@@ -17,6 +16,8 @@ export interface ProxyBackendOptions
   readonly timeout?: number
   /** Streams at once; those above are refused. Default 10,000. */
   readonly maxConnections?: number
+  /** Bits per second of all its streams and flows together, each way. Default: no limit. */
+  readonly rate?: number
   /** Default: the system's resolver. */
   readonly resolve?: Resolve
   /** Hears why a target was not reached. */
@@ -32,7 +33,7 @@ export class ProxyBackend implements AnsweringService {
   readonly #options: ProxyBackendOptions
   readonly #rules: TargetRules
   readonly #datagrams: UdpBackend
-  readonly #ledger = { tally: new Tally(), open: new OpenSet() }
+  readonly #ledger: Ledger
   #isClosing = false
 
   /** @throws {NetError} EINVAL when a rule is none. */
@@ -40,7 +41,8 @@ export class ProxyBackend implements AnsweringService {
     this.name = options.name
     this.#options = options
     this.#rules = new TargetRules(options)
-    this.#datagrams = new UdpBackend(options)
+    this.#ledger = newLedger(options.rate)
+    this.#datagrams = new UdpBackend(options, this.#ledger.limits)
   }
 
   status(): ServiceStatus {

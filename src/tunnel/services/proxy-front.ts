@@ -2,12 +2,11 @@ import type { Socket } from 'node:net'
 import { ResetCode, type SessionFlow, type SessionStream } from '../../session/stream-types.ts'
 import { Asking, Farewell, type Words } from './asking.ts'
 import { parseEndpoint } from './endpoint.ts'
-import type { Ledger } from './join.ts'
+import { type Ledger, newLedger } from './join.ts'
 import { Listener } from './listener.ts'
-import { type Open, OpenSet } from './open-set.ts'
+import type { Open } from './open-set.ts'
 import type { CloseOptions, HostSource, Service, ServiceKind, ServiceStatus } from './service.ts'
 import { abort } from './splice.ts'
-import { Tally } from './tally.ts'
 import { DEFAULT_MAX_CONNECTIONS, sourceOf } from './tcp-forward.ts'
 
 /** What a client's first words come to. */
@@ -36,6 +35,8 @@ export interface ProxyFrontOptions {
   readonly maxConnections?: number
   /** Milliseconds that a client may take to say what it wants. Default 10,000. */
   readonly handshakeTimeout?: number
+  /** Bits per second of all its streams and flows together, each way. Default: no limit. */
+  readonly rate?: number
   /** Hears what goes wrong while it listens. */
   readonly onProblem?: (error: Error) => void
 }
@@ -94,12 +95,13 @@ export class ProxyFront<Wish> implements Service {
   readonly #options: ProxyFrontOptions
   readonly #manners: ProxyManners<Wish>
   readonly #host: HostSource
-  readonly #ledger = { tally: new Tally(), open: new OpenSet() }
+  readonly #ledger: Ledger
   #listener!: Listener
 
   private constructor(options: ProxyFrontOptions, manners: ProxyManners<Wish>, host: HostSource) {
     this.name = options.name
     this.#options = options
+    this.#ledger = newLedger(options.rate)
     this.#manners = manners
     this.#host = host
   }

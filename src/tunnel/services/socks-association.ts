@@ -28,7 +28,7 @@ export class SocksAssociation implements Open {
     this.#options = options
     this.#from = remoteAddress
     this.#port = expected.port
-    this.#flows = new FlowTable(ledger.tally, options)
+    this.#flows = new FlowTable(ledger.tally, ledger.limits, options)
     this.#socket = makeUdpSocket(localAddress)
     this.#sender = new UdpSender(this.#socket, ledger.tally.dropped, options)
     ledger.open.add(this)

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { NetError } from '../../base/errors.ts'
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
 import { checkEnd } from './hidden-reset.ts'
+import type { RateLimit } from './rate-limit.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import type { Octets } from './tally.ts'
 
@@ -22,6 +23,8 @@ export interface SpliceOptions {
   readonly fromSocket: Octets
   /** Counts what goes from the stream into the socket. */
   readonly fromStream: Octets
+  /** Holds back what goes from the socket into the stream, and the other way. Default: nothing does. */
+  readonly limits?: { readonly fromSocket: RateLimit; readonly fromStream: RateLimit } | undefined
   /** Both are gone; `code` when that was before their time, whoever began it. Called once. */
   readonly onEnd: (code: number | undefined) => void
 }
@@ -48,6 +51,9 @@ export class Splice implements StreamEvents {
   /** The other side reads no more: what the socket says is thrown away. */
   #isStopped = false
   #isAccepted = false
+  /** The stream has enough for now; the rate lets nothing more out of the socket for now. */
+  #isFull = false
+  #isHeld = false
   #hasEndedSocket = false
   #isSocketGone = false
   #isStreamGone = false
@@ -89,8 +95,24 @@ export class Splice implements StreamEvents {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isStopped) return
-    this.#options.fromSocket.octets += chunk.length
-    if (!this.#stream.write(chunk)) this.#socket.pause()
+    const { fromSocket, limits } = this.#options
+    fromSocket.octets += chunk.length
+    limits?.fromSocket.take(chunk.length)
+    this.#isFull = !this.#stream.write(chunk)
+    if (limits?.fromSocket.isOpen === false) {
+      this.#isHeld = true
+      limits.fromSocket.wait(this.#onSocketTurn)
+    }
+    if (this.#isFull || this.#isHeld) this.#socket.pause()
+  }
+
+  readonly #onSocketTurn = (): void => {
+    this.#isHeld = false
+    if (!this.#isFull) this.#socket.resume()
+  }
+
+  readonly #onStreamTurn = (): void => {
+    if (!this.#socket.writableNeedDrain) this.#handOn(true)
   }
 
   readonly #onEnd = (): void => {
@@ -107,21 +129,28 @@ export class Splice implements StreamEvents {
   }
 
   onWritable(): void {
-    this.#socket.resume()
+    this.#isFull = false
+    if (!this.#isHeld) this.#socket.resume()
   }
 
   onReadable(): void {
     if (!this.#socket.writableNeedDrain) this.#pump()
   }
 
-  /** Hands on what has come, as much as the socket takes at once, in one system call. */
-  readonly #pump = (): void => {
+  readonly #pump = (): void => this.#handOn(false)
+
+  /** Hands on what has come, as much as the socket takes at once, in one system call; one piece at least where it `isTurn`. */
+  #handOn(isTurn: boolean): void {
     const socket = this.#socket
     const stream = this.#stream
     if (this.#isOver || this.#hasEndedSocket) return
+    const { fromStream, limits } = this.#options
     socket.cork()
-    for (let chunk = stream.read(); chunk !== undefined; chunk = stream.read()) {
-      this.#options.fromStream.octets += chunk.length
+    for (let mayGo = isTurn || this.#mayGo(); mayGo; mayGo = this.#mayGo()) {
+      const chunk = stream.read()
+      if (chunk === undefined) break
+      fromStream.octets += chunk.length
+      limits?.fromStream.take(chunk.length)
       if (!socket.write(chunk)) break
     }
     socket.uncork()
@@ -129,6 +158,14 @@ export class Splice implements StreamEvents {
     this.#hasEndedSocket = true
     socket.end()
     if (this.#isStopped) this.abort(ResetCode.CANCELLED)
+  }
+
+  /** What the stream has waits in it otherwise, and holds up its sender. */
+  #mayGo(): boolean {
+    const limit = this.#options.limits?.fromStream
+    if (limit === undefined || limit.isOpen) return true
+    limit.wait(this.#onStreamTurn)
+    return false
   }
 
   onReset(code: number): void {
@@ -174,7 +211,10 @@ export class Splice implements StreamEvents {
   #finish(code: number | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#options.onEnd(code)
+    const { limits, onEnd } = this.#options
+    limits?.fromSocket.forget(this.#onSocketTurn)
+    limits?.fromStream.forget(this.#onStreamTurn)
+    onEnd(code)
   }
 }
 

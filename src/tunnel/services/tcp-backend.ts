@@ -4,13 +4,11 @@ import { formatEndpoint } from '../../transport/endpoint.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import { Dialer, type DialOptions } from './dial.ts'
 import { parseEndpoint } from './endpoint.ts'
-import { answer, refuse, type Waiting } from './join.ts'
-import { OpenSet } from './open-set.ts'
+import { answer, type Ledger, newLedger, refuse, type Waiting } from './join.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 import { type ProxyVersion, proxyHeader } from './proxy-header.ts'
 import type { AnsweringService, CloseOptions, ServiceStatus } from './service.ts'
 import type { Connection } from './splice.ts'
-import { Tally } from './tally.ts'
 import { DEFAULT_MAX_CONNECTIONS } from './tcp-forward.ts'
 import { tryOut } from './try-out.ts'
 
@@ -26,6 +24,8 @@ export interface TcpBackendOptions extends DialOptions {
   readonly proxyProtocol?: ProxyVersion
   /** Where the connection was taken, `address:port`, as the PROXY protocol tells it. Default: the target's address. */
   readonly listener?: string
+  /** Bits per second of all its streams together, each way. Default: no limit. */
+  readonly rate?: number
   /** Hears why a target could not be reached. */
   readonly onProblem?: (error: Error) => void
 }
@@ -37,7 +37,7 @@ export class TcpBackend implements AnsweringService {
   readonly #options: TcpBackendOptions
   readonly #dialer: Dialer
   readonly #pool: Pool | undefined
-  readonly #ledger = { tally: new Tally(), open: new OpenSet() }
+  readonly #ledger: Ledger
   #isClosing = false
 
   /** @throws {NetError} EINVAL when a target is none. */
@@ -47,6 +47,7 @@ export class TcpBackend implements AnsweringService {
     const targets = given.map((text) => parseEndpoint(text, `"connect" of the service "${this.name}"`))
     this.#target = targets.map(formatEndpoint).join(', ')
     this.#options = options
+    this.#ledger = newLedger(options.rate)
     this.#dialer = new Dialer(targets, options)
     const { pool } = options
     this.#pool = pool && pool.count > 0 ? new Pool(new Dialer(targets, { ...options, retries: 0 }), pool) : undefined

@@ -2,12 +2,10 @@ import type { Socket } from 'node:net'
 import { ResetCode } from '../../session/stream-types.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import { parseEndpoint } from './endpoint.ts'
-import { joinAsking } from './join.ts'
+import { joinAsking, type Ledger, newLedger } from './join.ts'
 import { Listener } from './listener.ts'
-import { OpenSet } from './open-set.ts'
 import type { CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
 import { abort } from './splice.ts'
-import { Tally } from './tally.ts'
 
 export interface TcpForwardOptions {
   readonly name: string
@@ -19,6 +17,8 @@ export interface TcpForwardOptions {
   readonly target?: string
   /** Connections at once; those above are reset. Default 10,000. */
   readonly maxConnections?: number
+  /** Bits per second of all its streams together, each way. Default: no limit. */
+  readonly rate?: number
   /** Hears what goes wrong while it listens. */
   readonly onProblem?: (error: Error) => void
 }
@@ -40,13 +40,14 @@ export class TcpForward implements Service {
   readonly #host: HostSource
   readonly #most: number
   readonly #wish: { readonly service: string; readonly target: string }
-  readonly #ledger = { tally: new Tally(), open: new OpenSet() }
+  readonly #ledger: Ledger
   #listener!: Listener
 
   private constructor(options: TcpForwardOptions, host: HostSource) {
     this.name = options.name
     this.#host = host
     this.#wish = { service: options.service ?? options.name, target: options.target ?? '' }
+    this.#ledger = newLedger(options.rate)
     this.#most = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
   }
 

@@ -6,6 +6,7 @@ import { parseHostPort } from '../../transport/host-port.ts'
 import { type Aged, AgingList } from './aging.ts'
 import { type Resolve, systemResolve } from './dial.ts'
 import { DEFAULT_IDLE, type FlowLimits } from './flow-table.ts'
+import { passes, type RateLimits, rateLimits } from './rate-limit.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import type { AnsweringService, ServiceStatus } from './service.ts'
 import { Tally } from './tally.ts'
@@ -16,6 +17,8 @@ export interface UdpBackendOptions extends FlowLimits, UdpSocketOptions, Partial
   readonly name: string
   /** Where the datagrams go, `host:port`; without it `allow` says which targets the other side may name. */
   readonly connect?: string
+  /** Bits per second of all its flows together, each way; datagrams beyond are dropped, and counted. Default: no limit. */
+  readonly rate?: number
   /** Default: the system's resolver, asked for each flow. */
   readonly resolve?: Resolve
   /** Hears why a target could not be reached. */
@@ -40,12 +43,17 @@ export class UdpBackend implements AnsweringService {
   readonly #options: UdpBackendOptions
   readonly #find: (flow: SessionFlow) => Promise<Place>
   readonly #tally = new Tally()
+  readonly #limits: RateLimits | undefined
   readonly #flows = new Set<AnsweredFlow>()
   readonly #ages: AgingList<AnsweredFlow>
   #isClosing = false
 
-  /** @throws {NetError} EINVAL when the target is none, or a rule is none. */
-  constructor(options: UdpBackendOptions) {
+  /**
+   * @param limits those of a service that this one is a part of, in place of its own
+   * @throws {NetError} EINVAL when the target is none, or a rule is none.
+   */
+  constructor(options: UdpBackendOptions, limits = rateLimits(options.rate)) {
+    this.#limits = limits
     this.name = options.name
     this.#options = options
     const { connect, allow = [], deny = [], resolve = systemResolve } = options
@@ -67,7 +75,9 @@ export class UdpBackend implements AnsweringService {
       flow.close(code)
       return
     }
-    const answered = new AnsweredFlow(flow, this.#options, this.#tally, {
+    const answered = new AnsweredFlow(flow, this.#options, {
+      tally: this.#tally,
+      limits: this.#limits,
       onUse: () => this.#ages.touch(answered),
       onEnd: () => {
         this.#flows.delete(answered)
@@ -116,7 +126,10 @@ function connected(socket: Socket, port: number, address: string): Promise<void>
   })
 }
 
-interface FlowHooks {
+/** What a flow has of its service. */
+interface FlowOwner {
+  readonly tally: Tally
+  readonly limits: RateLimits | undefined
   readonly onUse: () => void
   readonly onEnd: () => void
 }
@@ -128,19 +141,17 @@ class AnsweredFlow implements Aged, FlowEvents {
   newer: Aged | undefined = undefined
   readonly #flow: SessionFlow
   readonly #options: UdpBackendOptions
-  readonly #tally: Tally
-  readonly #hooks: FlowHooks
+  readonly #owner: FlowOwner
   #waiting: Uint8Array[] = []
   #socket: Socket | undefined = undefined
   #sender: UdpSender | undefined = undefined
   #isOver = false
 
-  constructor(flow: SessionFlow, options: UdpBackendOptions, tally: Tally, hooks: FlowHooks) {
+  constructor(flow: SessionFlow, options: UdpBackendOptions, owner: FlowOwner) {
     this.#flow = flow
     this.#options = options
-    this.#tally = tally
-    this.#hooks = hooks
-    tally.begin()
+    this.#owner = owner
+    owner.tally.begin()
     flow.events = this
   }
 
@@ -154,8 +165,8 @@ class AnsweredFlow implements Aged, FlowEvents {
   }
 
   onDatagram(bytes: Uint8Array, age: number): void {
-    this.#hooks.onUse()
-    this.#tally.ages.note(age)
+    this.#owner.onUse()
+    this.#owner.tally.ages.note(age)
     if (this.#sender !== undefined) {
       this.#send(this.#sender, bytes)
       return
@@ -163,7 +174,7 @@ class AnsweredFlow implements Aged, FlowEvents {
     this.#waiting.push(bytes)
     if (this.#waiting.length <= MAX_WAITING) return
     this.#waiting.shift()
-    this.#tally.dropped.count('waiting-too-long')
+    this.#owner.tally.dropped.count('waiting-too-long')
   }
 
   onClosed(code: number): void {
@@ -177,7 +188,9 @@ class AnsweredFlow implements Aged, FlowEvents {
   }
 
   #send(sender: UdpSender, bytes: Uint8Array): void {
-    this.#tally.in.octets += bytes.length
+    const { tally, limits } = this.#owner
+    if (!passes(limits?.in, bytes.length, tally.dropped)) return
+    tally.in.octets += bytes.length
     sender.send(bytes)
   }
 
@@ -189,7 +202,7 @@ class AnsweredFlow implements Aged, FlowEvents {
     await connected(socket, port, address)
     if (this.#isOver) return
     enlargeReceiveBuffer(socket, this.#options)
-    const sender = new UdpSender(socket, this.#tally.dropped, this.#options)
+    const sender = new UdpSender(socket, this.#owner.tally.dropped, this.#options)
     sender.onRefused = onFailure
     this.#sender = sender
     socket.on('message', this.#onAnswer)
@@ -199,9 +212,11 @@ class AnsweredFlow implements Aged, FlowEvents {
 
   readonly #onAnswer = (bytes: Buffer): void => {
     if (this.#isOver) return
-    this.#hooks.onUse()
-    this.#tally.out.octets += bytes.length
-    if (!this.#flow.send(bytes)) this.#tally.dropped.count('too-long')
+    const { tally, limits, onUse } = this.#owner
+    onUse()
+    if (!passes(limits?.out, bytes.length, tally.dropped)) return
+    tally.out.octets += bytes.length
+    if (!this.#flow.send(bytes)) tally.dropped.count('too-long')
   }
 
   #fail(error: Error): void {
@@ -215,8 +230,8 @@ class AnsweredFlow implements Aged, FlowEvents {
     this.#isOver = true
     this.#waiting = []
     this.#socket?.close()
-    this.#hooks.onEnd()
+    this.#owner.onEnd()
     // A flow has no end but this one; only what made it come early is an error.
-    this.#tally.end(code === ResetCode.CANCELLED ? undefined : code, this.#sender !== undefined)
+    this.#owner.tally.end(code === ResetCode.CANCELLED ? undefined : code, this.#sender !== undefined)
   }
 }

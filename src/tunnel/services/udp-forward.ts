@@ -5,6 +5,7 @@ import { formatHostPort, type HostPort, parseHostPort } from '../../transport/ho
 import { systemResolve } from './dial.ts'
 import { type FlowLimits, FlowTable } from './flow-table.ts'
 import { cannotListen } from './listener.ts'
+import { rateLimits } from './rate-limit.ts'
 import type { HostSource, Service, ServiceStatus } from './service.ts'
 import { Tally } from './tally.ts'
 import { enlargeReceiveBuffer, makeUdpSocket, UdpSender, type UdpSocketOptions } from './udp-socket.ts'
@@ -17,6 +18,8 @@ export interface UdpForwardOptions extends FlowLimits, UdpSocketOptions {
   readonly service?: string
   /** Where the other side is to send, `host:port`, if its service lets us choose. Default: where that service leads. */
   readonly target?: string
+  /** Bits per second of all its flows together, each way; datagrams beyond are dropped, and counted. Default: no limit. */
+  readonly rate?: number
   /** Hears what goes wrong while it listens. */
   readonly onProblem?: (error: Error) => void
 }
@@ -39,7 +42,7 @@ export class UdpForward implements Service {
     this.name = options.name
     this.#options = options
     this.#host = host
-    this.#flows = new FlowTable(this.#tally, options)
+    this.#flows = new FlowTable(this.#tally, rateLimits(options.rate), options)
   }
 
   /** @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen. */

@@ -71,6 +71,7 @@ describe('parseConfig() of a server', () => {
           pool: undefined,
           proxyProtocol: undefined,
           maxStreams: undefined,
+          rate: undefined,
         },
       ],
       warnings: [],
@@ -88,7 +89,7 @@ users:
 allow: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]
 services:
   - { name: web, type: tcp, connect: unix:run/web.sock, pool: { count: 4, keepalive: 10 }, proxy-protocol: v2 }
-  - { name: dns, type: udp, connect: "127.0.0.1:53", idle: 5s }
+  - { name: dns, type: udp, connect: "127.0.0.1:53", idle: 5s, rate: 2M }
   - { name: any, type: proxy, allow: ["*.Example.org:443", "10.0.0.0/8:*", "db:5432-5440"], deny: 192.168.0.0/16, max-streams: 7 }
 limits: { half-open: 9, handshake-timeout: 1500ms }
 log: { level: debug, file: tunnel.log, format: json }
@@ -107,6 +108,10 @@ state: kept
     ])
     assert.deepEqual(config.allow, ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7'])
     assert.deepEqual([config.users[0]?.services, config.users[0]?.targets], [['w*'], ['*:443']])
+    assert.deepEqual(
+      config.services.map(({ rate }) => rate),
+      [undefined, 2_000_000, undefined],
+    )
     assert.equal(config.users[0]?.rate, 100_000_000)
     assert.match(JSON.stringify(config.users[1]?.secret), /SCRAM-SHA-256/)
     const [web, dns, any] = config.services

@@ -41,6 +41,28 @@ export function tcpCases(makePair: MakePair): void {
     )
 
     it(
+      'keeps with the others of its service to the rate, each way, whichever end has one',
+      run(async (world) => {
+        // A million octets a second.
+        const rate = 8_000_000
+        const backend = await world.backend(echo)
+        for (const [asks, answers] of [
+          [{ rate }, {}],
+          [{}, { rate }],
+        ]) {
+          await world.open([{ ...LISTEN, ...asks }], [{ ...backendAt(backend.address), ...answers }])
+          const bytes = someBytes(250_000)
+          const began = performance.now()
+          const both = [world.connect(), world.connect()].map((socket) => exchange(socket, bytes))
+          for (const heard of await Promise.all(both)) assertSame(heard, bytes)
+          // All but what was saved up at first, and what is owed at the end: 64 KiB each.
+          assert.ok(performance.now() - began >= (500_000 - 2 * 65_536) / 1000)
+          await Promise.all([world.asking.close(), world.answering.close()])
+        }
+      }),
+    )
+
+    it(
       'ends towards the backend first, which still answers',
       run(async (world) => {
         const answer = someBytes(MEBI)

@@ -75,6 +75,22 @@ export function udpCases(makePair: MakePair): void {
       }),
     )
 
+    it(
+      'that are more than the rate allows are dropped, and counted',
+      run(async (world) => {
+        await world.open([{ ...LISTEN, rate: 8000 }], [backendAt(await echoing(world))])
+        const socket = await bound(world)
+        const [, address, port] = /^(.*):(\d+)$/.exec(listening(world))!
+        const began = performance.now()
+        const again = setInterval(() => socket.send(Buffer.alloc(2000), Number(port), address), 1)
+        world.onEnd(() => clearInterval(again))
+        const status = () => world.asking.status()[0]!
+        await until(() => (status().dropped['rate'] ?? 0) > 10)
+        // A thousand octets a second; 64 KiB are saved up at first, and the last one may be owed.
+        assert.ok(status().bytesIn <= 65_536 + 2000 + performance.now() - began, `${status().bytesIn}`)
+      }),
+    )
+
     const hasIpv6 = Object.values(networkInterfaces()).some((all) => all!.some(({ address }) => address === '::1'))
     it(
       'that are longer are dropped, and counted',

@@ -36,6 +36,7 @@ export function loadConfig(path: string, options: Omit<ParseOptions, 'file'> = {
   } catch (error) {
     throw new NetError('ERR_CONFIG', cannotRead(path, error))
   }
+  if (text.includes('\0')) throw new NetError('ERR_CONFIG', `${path} is no text in UTF-8; write it as YAML or JSON`)
   const config = parseConfig(text, { ...options, file: path })
   return isOpenToOthers(path) && holdsSecret(new Source(path, text).value)
     ? freezeDeep({ ...config, warnings: [openToOthers(path), ...config.warnings] })

@@ -1,4 +1,15 @@
-import { type Document, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
 import { formatKey, type Problem } from './problem.ts'
 
 /** Environment variables by name. */
@@ -31,11 +42,11 @@ export class Source {
     // What follows a mistake in the syntax is mostly its consequence.
     const broken = errors.find(({ code }) => code !== 'DUPLICATE_KEY')
     for (const { code, message, pos } of broken === undefined ? [...errors, ...warnings] : [broken]) {
-      this.problems.push(this.#at(pos[0], '', yamlProblem(code, message, text.slice(pos[0] - 1, pos[0] + 1) === '${')))
+      this.problems.push(this.#at(pos[0], '', yamlProblem(code, message, around(text, pos[0]))))
     }
     if (broken !== undefined) return
     if (env !== undefined) this.#interpolate(env)
-    if (this.#hasAnchors()) this.value = this.#toPlain()
+    if (this.#isPlain()) this.value = this.#toPlain()
   }
 
   /** A problem with the value at a path; where there is none, with the nearest thing that holds it. */
@@ -98,17 +109,22 @@ export class Source {
     })
   }
 
-  /** Whether every alias stands for something; notes those that do not. */
-  #hasAnchors(): boolean {
-    let isWhole = true
+  /** Whether every alias stands for something, and every key is a word; notes those that are not. */
+  #isPlain(): boolean {
+    let isPlain = true
+    const note = (node: Node, text: string): void => {
+      isPlain = false
+      this.problems.push(this.#at(node.range?.[0] ?? 0, '', text))
+    }
     visit(this.#document, {
       Alias: (_key, node) => {
-        if (node.resolve(this.#document) !== undefined) return
-        isWhole = false
-        this.problems.push(this.#at(node.range?.[0] ?? 0, '', UNQUOTED))
+        if (node.resolve(this.#document) === undefined) note(node, UNQUOTED)
+      },
+      Pair: (_key, { key }) => {
+        if (isCollection(key)) note(key, BRACKET)
       },
     })
-    return isWhole
+    return isPlain
   }
 
   #toPlain(): unknown {
@@ -126,6 +142,7 @@ const missingVariable = (whole: string, name: string): string =>
     ? `the environment has no variable ${name}; set it, or write $\${ for a plain \${`
     : `${whole} names no variable; write $\${ for a plain \${`
 
+const BRACKET = 'an address that begins with a bracket wants quotes around it: "[::1]:7000"'
 const UNQUOTED = 'a value that begins with one of * & ! | > % @ ` wants quotes around it'
 
 const YAML_PROBLEMS: ReadonlyMap<string, string> = new Map([
@@ -140,8 +157,15 @@ const YAML_PROBLEMS: ReadonlyMap<string, string> = new Map([
   ],
 ])
 
+/** What stands around a mistake, as far as it tells which one it is. */
+function around(text: string, offset: number): 'variable' | 'bracket' | undefined {
+  if (text.slice(offset - 1, offset + 1) === '${') return 'variable'
+  return /\[[\w:.%]*\]$/.test(text.slice(0, offset)) ? 'bracket' : undefined
+}
+
 /** What a YAML error means here. The text at its place, which may be a password, is not repeated. */
-function yamlProblem(code: string, message: string, isVariable: boolean): string {
-  if (isVariable) return 'not YAML; between { } and [ ] put a variable in quotes: "${NAME}"'
+function yamlProblem(code: string, message: string, place: ReturnType<typeof around>): string {
+  if (place === 'variable') return 'not YAML; between { } and [ ] put a variable in quotes: "${NAME}"'
+  if (place === 'bracket') return `not YAML; ${BRACKET}`
   return YAML_PROBLEMS.get(code) ?? `not YAML: ${message.split(/[:\n]/)[0]!.replace(/\.$/, '')}`
 }

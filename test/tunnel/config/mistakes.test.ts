@@ -152,6 +152,14 @@ describe('a mistake is named by line, column, key, what is there, what is expect
       client().replace('secret', '"hunt"er2"'),
       '3:17: not YAML: something stands here that does not belong; a value with quotes in it wants others around it',
     ],
+    'an IPv6 address without quotes': [
+      server().replace(/listen: .*/, 'listen: [::]:7000'),
+      '2:13: not YAML; an address that begins with a bracket wants quotes around it: "[::1]:7000"',
+    ],
+    'the same in a list': [
+      server().replace(/listen: .*/, 'listen: [ [::]:7000 ]'),
+      '2:11: an address that begins with a bracket wants quotes around it: "[::1]:7000"',
+    ],
     'a space that is missing': [
       server().replace('password: secret', 'password:hunter2'),
       '3:22: users[0]: a space is missing behind "password:"',

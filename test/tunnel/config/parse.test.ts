@@ -287,6 +287,17 @@ describe('secrets', () => {
     assert.equal(warned(client().replace('secret', '"${P}"'), 0o644), 0)
   })
 
+  it('is refused with a word when it is no text', () => {
+    for (const [name, bytes] of [
+      ['binary', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 0, 0])],
+      ['utf16.yaml', Buffer.from(server(), 'utf16le')],
+    ] as const) {
+      const path = join(folder, name)
+      writeFileSync(path, bytes)
+      assert.throws(() => loadConfig(path, { env: ENV }), { code: 'ERR_CONFIG', message: /is no text in UTF-8/ })
+    }
+  })
+
   it('may stand in a users-file, whose mistakes carry its name', () => {
     write('users.yaml', '- { name: bob, password: "b" }\n- { name: eve, passwort: x }\n')
     const path = write('server.yaml', server('users-file: users.yaml'))

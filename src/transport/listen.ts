@@ -181,5 +181,6 @@ function cannotListen(error: NodeJS.ErrnoException, address: HostPort): NetError
 const WORDS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program does; `ss -ltnp` says which',
   EADDRNOTAVAIL: 'the address is none of this machine',
+  ENOTFOUND: 'the name is not known; to listen on an interface, give its address',
   EPERM: 'the system does not permit it; ports below 1024 are for root',
 }

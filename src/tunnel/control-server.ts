@@ -130,5 +130,7 @@ function cannotListen(error: unknown, path: string): Error {
   const { code, message } = error as NodeJS.ErrnoException
   const why = code === 'EACCES' ? 'permission denied' : message
   const ours = code === 'EACCES' || code === 'EPERM' ? 'EPERM' : code === 'EADDRINUSE' ? 'EADDRINUSE' : 'EINVAL'
-  return new NetError(ours, `Cannot listen on ${path}: ${why}. "control" names another path`, { syscall: 'listen' })
+  return new NetError(ours, `Cannot listen on ${path}: ${why}. "control" names another path, "state" another folder`, {
+    syscall: 'listen',
+  })
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
@@ -90,6 +90,7 @@ async function isStale(path: string): Promise<boolean> {
 /** By the system's code: ours, and what to do. */
 const LISTEN_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EADDRINUSE: ['EADDRINUSE', 'something listens there already. Stop it, or choose another'],
+  NO_SOCKET: ['EINVAL', 'there is something that is no socket. Remove it, or choose another'],
   EADDRNOTAVAIL: ['EADDRNOTAVAIL', 'no interface of this machine has that address'],
   ENOTFOUND: ['EADDRNOTAVAIL', 'the name is not known'],
   EACCES: ['EPERM', 'permission denied. Ports below 1024 and foreign directories need root'],
@@ -99,12 +100,18 @@ const LISTEN_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EMFILE: ['ENOBUFS', 'this process has too many open files'],
 }
 
+/** Whether a path is taken by what nobody can listen on. */
+const isNoSocket = (code: string, endpoint: Endpoint): boolean =>
+  code === 'EADDRINUSE' &&
+  'path' in endpoint &&
+  lstatSync(endpoint.path, { throwIfNoEntry: false })?.isSocket() === false
+
 /** Words why a service does not listen. */
 export function cannotListen(error: unknown, endpoint: Endpoint): NetError {
   const { code: said = '', message } = error as NodeJS.ErrnoException
   // libuv says EACCES of a Unix socket whose directory does not exist.
   const code = 'path' in endpoint && said === 'EACCES' && !existsSync(dirname(endpoint.path)) ? 'ENOENT' : said
-  const [ours, why] = LISTEN_ERRORS[code] ?? ['EINVAL', message]
+  const [ours, why] = LISTEN_ERRORS[isNoSocket(code, endpoint) ? 'NO_SOCKET' : code] ?? ['EINVAL', message]
   const where = 'path' in endpoint ? {} : { address: endpoint.host, port: endpoint.port }
   return new NetError(ours, `Cannot listen on ${formatEndpoint(endpoint)}: ${why}`, { syscall: 'listen', ...where })
 }

@@ -2,7 +2,7 @@ import { NetError } from '../../base/errors.ts'
 import { parseAddress } from '../../transport/address.ts'
 import { type AddressRange, isInRange, isWithin, parseRange } from '../../transport/address-range.ts'
 import { isMeant, parseTarget, type Target, type TargetRule, targetRule } from '../target-rule.ts'
-import type { Resolve } from './dial.ts'
+import { cannotReach, type Resolve } from './dial.ts'
 
 export interface TargetRulesOptions {
   /** Targets that may be asked for, as `targetRule` reads them; what a name leads to must be open, too. */
@@ -75,7 +75,9 @@ export class TargetRules {
       if (!this.#isOpen(host, target)) throw forbidden(text, 'no rule allows it')
       return { host, port, addresses: [host] }
     }
-    const found = await resolve(host)
+    const found = await resolve(host).catch((error: unknown) => {
+      throw cannotReach(error, { host, port })
+    })
     if (found.length === 0) throw new NetError('EHOSTUNREACH', `${host} has no address`)
     const addresses = found.filter((address) => this.#isOpen(address, target))
     if (addresses.length === 0) throw forbidden(text, `it leads to ${found.join(', ')}, which no rule opens`)

@@ -308,7 +308,13 @@ export function tcpCases(makePair: MakePair): void {
         )
         const file = join(world.directory(), 'file')
         writeFileSync(file, 'x')
-        await assert.rejects(TcpForward.open({ name: 'x', listen: `unix:${file}` }, () => undefined))
+        await assert.rejects(
+          TcpForward.open({ name: 'x', listen: `unix:${file}` }, () => undefined),
+          {
+            code: 'EINVAL',
+            message: /there is something that is no socket/,
+          },
+        )
         assert.ok(existsSync(file))
       }),
     )

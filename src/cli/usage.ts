@@ -51,12 +51,31 @@ export function synopsis(path: string, command: Command): string {
   return ['gotcp', path, '[flags]', ...words].join(' ')
 }
 
+const WIDTH = 100
+
+/** Paragraphs in lines of one width, however the source breaks them; one with an indented line stays as it is. */
+const folded = (text: string): string =>
+  text
+    .split('\n\n')
+    .map((paragraph) => (/^\s/m.test(paragraph) ? paragraph : foldedLines(paragraph.split(/\s+/))))
+    .join('\n\n')
+
+function foldedLines(words: readonly string[]): string {
+  const lines: string[] = []
+  for (const word of words) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`
+    if (lines.length > 0 && longer.length <= WIDTH) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines.join('\n')
+}
+
 /** The help of one command: examples first. */
 export function commandHelp(path: string, command: Command): string {
   const lines = [`gotcp ${path} - ${command.summary}`, '', 'Examples']
   for (const { command: example, says } of command.examples) lines.push(`  $ ${example}`, `      ${says}`)
   lines.push('', 'Usage', `  ${synopsis(path, command)}`)
-  if (command.description !== undefined) lines.push('', command.description)
+  if (command.description !== undefined) lines.push('', folded(command.description))
   if (command.subcommands !== undefined) {
     lines.push('', 'Commands', ...columns(command.subcommands.map((sub) => [sub.name, sub.summary])))
   }

@@ -137,6 +137,10 @@ ${extra}`,
     const added = await run('paths', 'add', 'three', '--remote', `127.0.0.1:${serverPort}`, ...control, '--json')
     assert.deepEqual(records(added)[0]!['added'], ['three'])
     await client.until(/path is up path=three/)
+    const limited = ['--connections', '2', '--rate', '10M', '--quota', '1G/day', '--role', 'never', '--json']
+    const more = await run('paths', 'add', 'more', '--remote', `127.0.0.1:${serverPort}`, ...limited, ...control)
+    assert.deepEqual(records(more)[0]!['added'], ['more-1', 'more-2'])
+    for (const name of ['more-1', 'more-2']) assert.equal((await run('paths', 'remove', name, ...control)).code, 0)
     assert.equal((await run('paths', 'remove', 'one', ...control)).code, 0)
     assert.equal((await run('paths', 'set', 'three', '--role', 'never', ...control)).code, 0)
     const listed = (await run('paths', 'list', ...control)).stdout.toString()

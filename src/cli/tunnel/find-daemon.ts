@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { NetError } from '../../base/errors.ts'
 import type { TunnelStatus } from '../../tunnel/status.ts'
 import { type Flags, type Values, value } from '../command.ts'
 import { UsageError } from '../exit.ts'
@@ -56,7 +57,7 @@ async function theOnlyOne({ env }: Io): Promise<string> {
   if (alive.length === 1) return alive[0]!
   const hint = 'say which: -c FILE or --control PATH'
   if (alive.length > 1) throw new UsageError(`${alive.length} daemons run: ${alive.join(', ')}`, hint)
-  throw new UsageError(`no daemon runs that has its socket in ${folder}`, hint)
+  throw new NetError('ECONNREFUSED', `No daemon runs that has its socket in ${folder}; ${hint}`)
 }
 
 function socketsIn(folder: string): readonly string[] {

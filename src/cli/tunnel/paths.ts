@@ -3,7 +3,7 @@ import type { PathStatus } from '../../tunnel/status.ts'
 import { type Args, defineCommand, type Flags, value } from '../command.ts'
 import { Exit, UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
-import { choice, INTERFACE, type Kind, TEXT } from '../kind.ts'
+import { choice, INTERFACE, integer, type Kind, TEXT } from '../kind.ts'
 import { formatMs, formatRate } from '../units.ts'
 import { DAEMON_FLAGS, findDaemon } from './find-daemon.ts'
 import { formatShare, stateWord } from './status-text.ts'
@@ -29,6 +29,15 @@ const ADD = {
   proxy: value(
     { ...TEXT, placeholder: 'URL' },
     { summary: 'what to go through: socks5://, http://, https://, tcp://' },
+  ),
+  connections: value(integer('N', 1, 16), { summary: 'connections side by side, NAME-1, NAME-2 …' }),
+  rate: value(
+    { ...TEXT, placeholder: 'RATE' },
+    { summary: 'bits per second that are sent on it at most, such as 10M' },
+  ),
+  quota: value(
+    { ...TEXT, placeholder: 'AMOUNT' },
+    { summary: 'what it may carry, such as 10G/month; then it is a backup' },
   ),
   local: value({ ...TEXT, placeholder: 'ADDR' }, { summary: 'the address to connect from' }),
   interface: value(INTERFACE, { short: 'i', summary: 'the interface to connect through' }),
@@ -85,9 +94,10 @@ const add = defineCommand({
   flags: ADD,
   positionals: [{ ...NAME, summary: 'what to call it' }],
   async run(args, io) {
-    const { role, weight, remote, proxy, local, interface: device } = args
+    const { remote, role, weight, proxy, connections, rate, quota, local, interface: device } = args
     if (remote === undefined) throw new UsageError('--remote is missing: where the server listens')
-    const path = { name: args._[0], remote, role, weight, proxy, local, interface: device }
+    const way = { proxy, connections, rate, quota, local, interface: device }
+    const path = { name: args._[0], remote, role, weight, ...way }
     const daemon = await findDaemon(args, io)
     const { added } = await daemon.ask<{ added: readonly string[] }>('paths-add', { path })
     io.output.note(`${added.join(', ')} added; gotcp tunnel status says how it goes`)

@@ -1,6 +1,7 @@
 import { NetError } from '../base/errors.ts'
 import { formatEndpoint } from '../transport/endpoint.ts'
 import { ClientSide } from './client-side.ts'
+import { letGarbageWait } from './collector.ts'
 import { diffConfig } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
 import { ControlServer } from './control-server.ts'
@@ -60,6 +61,7 @@ export class Daemon {
 
   /** Runs what a configuration says. @throws {NetError} when something of it cannot be had; nothing is left then. */
   static async start(config: TunnelConfig, options: DaemonOptions): Promise<Daemon> {
+    letGarbageWait()
     const daemon = new Daemon(config, options.load, options.log ?? (await openLog(config.log)))
     try {
       await daemon.#start()

@@ -15,8 +15,9 @@ export interface Taken {
   readonly gapAt: number
   /** Blocks that were not the ones that had to come. */
   readonly wrong: number
-  /** Mbit/s in each half second. */
-  readonly halves: readonly number[]
+  /** When the first octet came, Unix time in milliseconds, and Mbit/s in each tenth of a second from then on. */
+  readonly firstAt: number
+  readonly tenths: readonly number[]
 }
 
 function take(port: number): void {
@@ -28,7 +29,7 @@ function take(port: number): void {
 /** Counts what comes until the end. */
 function watch(socket: Socket): void {
   let [octets, wrong, first, last, gap, gapAt] = [0, 0, 0, 0, 0, 0]
-  const halves: number[] = []
+  const tenths: number[] = []
   let held: Buffer = Buffer.alloc(0)
   let next = 0
   const check = (bytes: Buffer): void => {
@@ -44,22 +45,32 @@ function watch(socket: Socket): void {
     }
     last = now
     octets += bytes.length
-    const half = Math.floor((now - first) / 500)
-    halves[half] = (halves[half] ?? 0) + (bytes.length * 8) / 5e5
+    const tenth = Math.floor((now - first) / 100)
+    tenths[tenth] = (tenths[tenth] ?? 0) + (bytes.length * 8) / 1e5
     check(bytes)
   })
   const end = (): never => {
     const mbps = (octets * 8) / (last - first) / 1000
-    const rounded = Array.from(halves, (mbit = 0) => Math.round(mbit))
-    const taken: Taken = { octets, mbps, gap, gapAt, wrong, halves: rounded }
+    const rounded = Array.from(tenths, (mbit = 0) => Math.round(mbit))
+    const taken: Taken = { octets, mbps, gap, gapAt, wrong, firstAt: performance.timeOrigin + first, tenths: rounded }
     console.log(JSON.stringify(taken))
     process.exit()
   }
   socket.on('end', end).on('error', end)
 }
 
-/** Sends blocks for a time, as fast as they are taken or at a rate in Mbit/s. */
-function pour(host: string, port: number, ms: number, mbit: number): void {
+/** What is sent, for so long or so many octets: as fast as they are taken, or at a rate. */
+interface Pour {
+  readonly host: string
+  readonly port: number
+  readonly ms: number
+  /** 0: no end of them. */
+  readonly octets: number
+  /** 0: as fast as can be. */
+  readonly mbit: number
+}
+
+function pour({ host, port, ms, octets, mbit }: Pour): void {
   const socket = connect({ host, port, noDelay: true })
   let next = 0
   const block = (): Buffer => {
@@ -68,20 +79,21 @@ function pour(host: string, port: number, ms: number, mbit: number): void {
     return bytes
   }
   const stopAt = performance.now() + ms
+  const isOver = (): boolean => performance.now() >= stopAt || (octets > 0 && next * BLOCK >= octets)
   const stop = (): void => {
     socket.end()
     socket.on('close', () => process.exit())
   }
   const fill = (): void => {
     let goesOn = true
-    while (goesOn && performance.now() < stopAt) goesOn = socket.write(block())
+    while (goesOn && !isOver()) goesOn = socket.write(block())
     if (goesOn) stop()
     else socket.once('drain', fill)
   }
   const tick = (began: number): void => {
     const due = ((performance.now() - began) * mbit * 125) / BLOCK
     while (next < due) socket.write(block())
-    if (performance.now() > stopAt) stop()
+    if (isOver()) stop()
     else setTimeout(tick, TICK, began)
   }
   socket.once('connect', () => (mbit === 0 ? fill() : tick(performance.now())))
@@ -89,4 +101,4 @@ function pour(host: string, port: number, ms: number, mbit: number): void {
 
 const [role, ...args] = process.argv.slice(2)
 if (role === 'take') take(Number(args[0]))
-else pour(args[0]!, Number(args[1]), Number(args[2]), Number(args[3] ?? 0))
+else pour(JSON.parse(args[0]!) as Pour)

@@ -24,13 +24,19 @@ export interface LineSettings {
   readonly at?: string
 }
 
-/** What is sent: for so long, as fast as can be (0) or at a rate in Mbit/s. */
+/** What is sent: for so long or so many octets (0: no end), as fast as can be (0) or at a rate in Mbit/s. */
 export interface Load {
   readonly ms: number
+  readonly octets: number
   readonly mbit: number
   /** Octets that may be under way: of the kernel's buffers, and of the tunnel's windows. */
   readonly window: number
   readonly scheduler?: string
+}
+
+/** What a taker saw, and when the lines had come up: Unix time in milliseconds. */
+export interface Measured extends Taken {
+  readonly linesAt: number
 }
 
 const address = (line: number, end: 1 | 2): string => `10.7.${line}.${end}`
@@ -47,9 +53,8 @@ export class Ways {
   readonly #state = mkdtempSync(join(tmpdir(), 'gotcp-bench-'))
   readonly #client: LabHost
   readonly #server: LabHost
-
-  /** In a lab that has `HOSTS`. */
-  constructor(lab: Lab) {
+  /** In a lab that has `HOSTS`; the kernel's connections have this congestion control, or the machine's default. */
+  constructor(lab: Lab, congestion?: string) {
     this.#lab = lab
     process.once('exit', () => rmSync(this.#state, { recursive: true, force: true }))
     this.#client = lab.host('client')
@@ -60,20 +65,22 @@ export class Ways {
     }
     for (const host of [this.#client, this.#server]) {
       host.sysctl('ipv4.tcp_no_metrics_save', 1)
+      if (congestion !== undefined) host.sysctl('ipv4.tcp_congestion_control', congestion)
       host.run('ip', 'mptcp', 'limits', 'set', 'subflow', '8', 'add_addr_accepted', '8')
     }
   }
 
   /** Does `work` while the lines are up. */
-  async over<T>(lines: readonly LineSettings[], window: number, work: () => Promise<T>): Promise<T> {
+  async over(lines: readonly LineSettings[], window: number, work: () => Promise<Taken>): Promise<Measured> {
     for (const host of [this.#client, this.#server]) {
       host.sysctl('ipv4.tcp_rmem', `"4096 131072 ${window}"`)
       host.sysctl('ipv4.tcp_wmem', `"4096 16384 ${window}"`)
     }
     const up = lines.map((line, i) => this.#lay(line, i))
     await Promise.all(up.map(firstLine))
+    const linesAt = Date.now()
     try {
-      return await work()
+      return { ...(await work()), linesAt }
     } finally {
       await Promise.all(
         up.map(async (line) => {
@@ -85,9 +92,9 @@ export class Ways {
     }
   }
 
-  /** One line, and TCP on it. */
-  async alone(line: number, load: Load): Promise<Taken> {
-    return await this.#flow(load, address(line, 2), PORT, [])
+  /** TCP on the first line. */
+  async alone(load: Load): Promise<Taken> {
+    return await this.#flow(load, address(0, 2), PORT, [])
   }
 
   /** All lines by the kernel's Multipath TCP. */
@@ -132,11 +139,11 @@ export class Ways {
   }
 
   /** From the client to the server's port, by way of an address and a port of the client's. */
-  async #flow({ ms, mbit }: Load, host: string, port: number, prefix: readonly string[]): Promise<Taken> {
+  async #flow(load: Load, host: string, port: number, prefix: readonly string[]): Promise<Taken> {
     const node = [...prefix, process.execPath]
     const taker = this.#server.spawn(node[0]!, ...node.slice(1), FLOW, 'take', `${PORT}`)
     await firstLine(taker)
-    const pourer = this.#client.spawn(node[0]!, ...node.slice(1), FLOW, 'pour', host, `${port}`, `${ms}`, `${mbit}`)
+    const pourer = this.#client.spawn(node[0]!, ...node.slice(1), FLOW, 'pour', JSON.stringify({ ...load, host, port }))
     const said = await outputOf(taker)
     pourer.kill('SIGKILL')
     return JSON.parse(said.trim().split('\n').at(-1)!) as Taken

@@ -77,7 +77,7 @@ export const ACK_EVERY = 65_536
 
 /** Before anything is known of a path. RFC 6298 would wait a second; here a wrong guess costs a few octets sent twice. */
 export const FIRST_RTT = 100_000
-export const FIRST_CAP = 65_536
+export const FIRST_CAP = 32_768
 /** A path is stalled when nothing of it was acknowledged for `max(2 srtt + 4 rttvar, this)`. */
 export const LEAST_STALL = 120_000
 /** A stalled path is asked so soon, then half as often each time. */

@@ -24,6 +24,15 @@ export async function readIdentity(certificateFile: string, keyFile: string): Pr
   return checked({ certificate, key }, certificateFile, keyFile)
 }
 
+/** An authority's certificates, PEM. @throws {NetError} EINVAL that names the file, and what is wrong with it. */
+export async function readAuthority(file: string): Promise<string> {
+  const text = await readPem('authority', file)
+  const all = text.match(CERTIFICATES) ?? []
+  const isSound = all.length > 0 && all.every((each) => attempt(() => new X509Certificate(each)) !== undefined)
+  if (!isSound) throw new NetError('EINVAL', `Cannot use "${file}": it holds no certificate in PEM`)
+  return all.join('\n')
+}
+
 /**
  * The server's own: made at the first call, signed by itself (ECDSA P-256, ten years), and kept in `directory` from then
  * on, for its owner's eyes only. Two processes that begin at once end up with the same one.

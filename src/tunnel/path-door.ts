@@ -1,10 +1,12 @@
-import { mkdir } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
-import { fingerprintOf, type Identity, ownIdentity, readIdentity } from '../transport/certificate.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { fingerprintOf, ownIdentity, readAuthority, readIdentity } from '../transport/certificate.ts'
 import { formatHostPort } from '../transport/host-port.ts'
 import { type ListenCounts, PathListener } from '../transport/listen.ts'
+import type { SecureServerOptions } from '../transport/tls.ts'
 import type { Lease } from './auth/guard.ts'
-import type { ListenerConfig, ListenerTls, ServerConfig } from './config/types.ts'
+import type { ListenerConfig, ServerConfig } from './config/types.ts'
+import type { Change } from './reload.ts'
 
 /** What stands behind the door. */
 export interface Doorkeeper {
@@ -15,9 +17,10 @@ export interface Doorkeeper {
 }
 
 interface Open {
+  readonly place: ListenerConfig
   readonly listener: PathListener<Lease>
-  /** Of the certificate that it shows. */
-  readonly fingerprint: string | undefined
+  /** What it shows, and whose certificates it wants to see; undefined where nothing is encrypted. */
+  tls: SecureServerOptions | undefined
 }
 
 /** Where paths come in: one listener for each address of the configuration. */
@@ -48,8 +51,8 @@ export class PathDoor {
 
   /** SHA-256 of the certificates that are shown. */
   get fingerprints(): readonly string[] {
-    const all = [...this.#open.values()].flatMap(({ fingerprint }) => fingerprint ?? [])
-    return [...new Set(all)]
+    const all = [...this.#open.values()].flatMap(({ tls }) => tls ?? [])
+    return [...new Set(all.map(({ identity }) => fingerprintOf(identity.certificate)))]
   }
 
   /** Connections that were let in or turned away before the handshake, by reason. */
@@ -69,20 +72,36 @@ export class PathDoor {
 
   /** Lets paths in at one address more. @throws {NetError} when it cannot be listened on, or a certificate not be read. */
   async add(place: ListenerConfig, { state, limits, allow }: ServerConfig): Promise<void> {
-    const { host, port, tls } = place
-    const identity = tls === false ? undefined : await ownOrGiven(tls, state)
+    const { host, port } = place
+    const tls = await readTls(place, state)
     const listener = await PathListener.open(
       {
         addresses: [{ host, port }],
-        tls: identity === undefined || tls === false ? undefined : { identity, clientCa: tls.clientCa },
+        tls,
         allow,
         admit: (address) => this.#keeper.admit(address),
         timeout: limits.handshakeTimeout,
       },
       (socket, _, lease) => this.#keeper.onGuest(socket, lease),
     )
-    const fingerprint = identity === undefined ? undefined : fingerprintOf(identity.certificate)
-    this.#open.set(formatHostPort(place), { listener, fingerprint })
+    this.#open.set(formatHostPort(place), { place, listener, tls })
+  }
+
+  /** Reads all certificates again, and shows what is new from now on; one that cannot be used any more stays as it was. */
+  async renew(state: string): Promise<readonly Change[]> {
+    const changes: Change[] = []
+    for (const [name, open] of this.#open) {
+      try {
+        const tls = await readTls(open.place, state)
+        if (tls === undefined || isDeepStrictEqual(tls, open.tls)) continue
+        open.listener.setTls(tls)
+        open.tls = tls
+        changes.push({ kind: 'certificate', name, change: 'changed' })
+      } catch (error) {
+        changes.push({ kind: 'certificate', name, change: 'failed', why: (error as Error).message })
+      }
+    }
+    return changes
   }
 
   /** Lets nobody in there any more; who is in stays. */
@@ -93,8 +112,11 @@ export class PathDoor {
   }
 }
 
-async function ownOrGiven({ certificate }: ListenerTls, state: string): Promise<Identity> {
-  if (certificate !== undefined) return await readIdentity(certificate.certificate, certificate.key)
-  await mkdir(state, { recursive: true, mode: 0o700 })
-  return await ownIdentity(state)
+/** @throws {NetError} EINVAL when a file cannot be read, or is none. */
+async function readTls({ tls }: ListenerConfig, state: string): Promise<SecureServerOptions | undefined> {
+  if (tls === false) return undefined
+  const { certificate, clientCa } = tls
+  const identity =
+    certificate === undefined ? await ownIdentity(state) : await readIdentity(certificate.certificate, certificate.key)
+  return { identity, clientCa: clientCa === undefined ? undefined : await readAuthority(clientCa) }
 }

@@ -3,7 +3,7 @@ import type { Services } from './services/services.ts'
 
 /** One thing that a reload has done, or could not do. */
 export interface Change {
-  readonly kind: 'service' | 'path' | 'listener' | 'user' | 'setting'
+  readonly kind: 'service' | 'path' | 'listener' | 'user' | 'setting' | 'certificate'
   readonly name: string
   readonly change: 'added' | 'removed' | 'changed' | 'failed'
   /** Why it failed; what it is now is as if it were not in the file. */

@@ -91,6 +91,7 @@ export class ServerSide implements Side {
         add: (listener) => server.addListener(listener),
         remove: (listener) => server.removeListener(listener),
       })),
+      ...(await server.renewCertificates()),
       ...(await applyServices(server.services, changes.services, {
         add: (service) => server.services.add(serverDefinition(service)),
         drain: config.drain,

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { NetError } from '../base/errors.ts'
 import { clock } from '../driver/clock.ts'
 import { Budget } from '../session/budget.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
@@ -24,6 +26,7 @@ import type { SessionSecret } from './handshake/session-secret.ts'
 import { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import { PathDoor } from './path-door.ts'
+import type { Change } from './reload.ts'
 import { pingTimes, serverDefinition, userOptions } from './service-definitions.ts'
 import { type Refusals, Services } from './services/services.ts'
 
@@ -77,10 +80,14 @@ export class TunnelServer {
   #config: ServerConfig
   #door!: PathDoor
   #watch: NodeJS.Timeout | undefined = undefined
+  /** Ends handshakes that are going on. */
+  readonly #stopped = new AbortController()
 
   constructor(config: ServerConfig, log: Log) {
     this.#config = config
     this.#log = log
+    // Each handshake listens.
+    setMaxListeners(0, this.#stopped.signal)
     this.budget = new Budget(config.budget)
     const { limits } = config
     this.guard = new Guard({
@@ -161,6 +168,11 @@ export class TunnelServer {
     return this.#door.add(listener, this.#config)
   }
 
+  /** Certificates are renewed while daemons run: shows those that are in the files now. */
+  renewCertificates(): Promise<readonly Change[]> {
+    return this.#door.renew(this.#config.state)
+  }
+
   removeListener(listener: ListenerConfig): void {
     this.#door.remove(listener)
   }
@@ -174,6 +186,7 @@ export class TunnelServer {
   /** Lets nobody in, lets what is open end for `drain` milliseconds, and ends. */
   async stop(drain: number): Promise<void> {
     this.#door.close()
+    this.#stopped.abort(new NetError('ERR_CLOSED', 'The server ends'))
     await this.services.close({ drain })
     clearInterval(this.#watch)
     for (const { registered } of [...this.sessions.values()]) this.registry.end(registered)
@@ -194,9 +207,10 @@ export class TunnelServer {
   #onSocket(socket: Duplex, lease: Lease): void {
     const { users, registry: sessions } = this
     const { address } = lease
+    const { signal } = this.#stopped
     const binding = channelBinding(socket)
     const timeout = this.#config.limits.handshakeTimeout
-    performServerHandshake(socket, { users, sessions, lease, binding, timeout, limits: this.#limits }).then(
+    performServerHandshake(socket, { users, sessions, lease, binding, timeout, signal, limits: this.#limits }).then(
       ({ rest, result }) => this.#enter(socket, rest, result, address),
       (error: Error) => this.#log.info('somebody was not let in', { address, why: error.message }),
     )
@@ -204,6 +218,11 @@ export class TunnelServer {
 
   #enter(socket: Duplex, rest: Uint8Array, result: ServerHandshakeResult, address: string): void {
     const { session: registered, pathId, kind } = result
+    if (this.registry.find(registered.id) !== registered) {
+      // It has ended since it was proven: its user is gone, or the server is.
+      socket.destroy()
+      return
+    }
     const served = this.sessions.get(registered) ?? this.#begin(registered)
     const path = served.live.addPath(socket, rest, { id: pathId, name: address })
     served.addresses.set(path, address)

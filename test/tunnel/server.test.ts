@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { fingerprintOf, type Identity } from '../../src/transport/certificate.ts'
 import { dialPath } from '../../src/transport/dial.ts'
-import { channelBinding, secureClient } from '../../src/transport/tls.ts'
+import { channelBinding, peerFingerprint, secureClient } from '../../src/transport/tls.ts'
 import { passwordCredentials } from '../../src/tunnel/auth/credentials.ts'
 import { parseConfig } from '../../src/tunnel/config/parse.ts'
 import type { ServerConfig } from '../../src/tunnel/config/types.ts'
 import { performClientHandshake } from '../../src/tunnel/handshake/perform.ts'
 import { silent } from '../../src/tunnel/log.ts'
 import { TunnelServer } from '../../src/tunnel/server.ts'
+import { testCertificate } from '../transport/certificate.ts'
+import { temporaryFolder } from '../transport/temporary.ts'
 import { until } from './world.ts'
 
 const LIMIT = { timeout: 60_000 }
@@ -82,4 +86,87 @@ describe('TunnelServer', () => {
       rmSync(state, { recursive: true, force: true })
     }
   })
+
+  it(
+    'wants certificates of its authority where it is told to, and shows a new one of its own after a reload',
+    LIMIT,
+    () =>
+      temporaryFolder(async (state) => {
+        const file = (name: string, text: string): string => {
+          writeFileSync(join(state, name), text)
+          return join(state, name)
+        }
+        const [theirs, first, second] = [await testCertificate(), await testCertificate(), await testCertificate()]
+        const config = parseConfig(
+          `{ mode: server, listen: ["127.0.0.1:0"], state: "${state}", services: [], users: [{ name: ada, password: a-password }],
+           tls: { client-ca: "${file('ca.pem', theirs.cert)}",
+                  certificate: "${file('cert.pem', first.cert)}", key: "${file('key.pem', first.key)}" } }`,
+          { file: join(state, 'server.yaml') },
+        ) as ServerConfig
+        const server = new TunnelServer(config, silent)
+        await server.start()
+        const port = Number(/:(\d+)$/.exec(server.addresses[0]!)![1])
+        /** The certificate that the server shows to whoever shows this one; or why he does not come in. */
+        const shown = async (identity: Identity | undefined): Promise<string> => {
+          const trust = { channel: true } as const
+          const socket = await secureClient(await dialPath({ host: '127.0.0.1', port }), {
+            trust,
+            peer: 'it',
+            identity,
+          })
+          const fingerprint = peerFingerprint(socket)!
+          const credentials = passwordCredentials('ada', 'a-password')
+          const wish = { kind: 'authenticate', credentials, instance: Buffer.alloc(16), credit: 65_536 } as const
+          try {
+            await performClientHandshake(socket, { wish, binding: channelBinding(socket) })
+            return fingerprint
+          } catch (error) {
+            return (error as Error).message
+          } finally {
+            socket.destroy()
+          }
+        }
+        try {
+          const known = { certificate: theirs.cert, key: theirs.key }
+          assert.equal(await shown(known), fingerprintOf(first.cert))
+          assert.match(await shown(undefined), /the server wants a certificate: say which in `certificate`/)
+          const stranger = { certificate: second.cert, key: second.key }
+          assert.match(await shown(stranger), /ended in the middle of the handshake/)
+          assert.deepEqual(await server.renewCertificates(), [])
+          file('cert.pem', second.cert)
+          const name = '127.0.0.1:0'
+          const [failed] = await server.renewCertificates()
+          assert.deepEqual([failed?.kind, failed?.name, failed?.change], ['certificate', name, 'failed'])
+          assert.match(failed!.why!, /it is not the key of/)
+          assert.equal(await shown(known), fingerprintOf(first.cert))
+          file('key.pem', second.key)
+          assert.deepEqual(await server.renewCertificates(), [{ kind: 'certificate', name, change: 'changed' }])
+          assert.equal(await shown(known), fingerprintOf(second.cert))
+          assert.deepEqual(server.fingerprints, [fingerprintOf(second.cert)])
+        } finally {
+          await server.stop(0)
+        }
+      }),
+  )
+
+  it('tells those that are shaking hands that it ends', LIMIT, () =>
+    temporaryFolder(async (state) => {
+      const config = parseConfig(
+        `{ mode: server, listen: ["127.0.0.1:0"], state: "${state}", services: [], users: [{ name: ada, password: a-password }] }`,
+        { file: join(state, 'server.yaml') },
+      ) as ServerConfig
+      const server = new TunnelServer(config, silent)
+      await server.start()
+      const port = Number(/:(\d+)$/.exec(server.addresses[0]!)![1])
+      const trust = { channel: true } as const
+      const socket = await secureClient(await dialPath({ host: '127.0.0.1', port }), { trust, peer: 'it' })
+      await once(socket, 'readable')
+      await server.stop(0)
+      const credentials = passwordCredentials('ada', 'a-password')
+      const wish = { kind: 'authenticate', credentials, instance: Buffer.alloc(16), credit: 65_536 } as const
+      await assert.rejects(performClientHandshake(socket, { wish, binding: channelBinding(socket) }), {
+        failure: 'closing',
+      })
+    }),
+  )
 })

@@ -108,9 +108,9 @@ export class ClientHandshake {
     }
   }
 
-  /** The connection has ended. */
-  closed(): void {
-    this.#fail(new HandshakeError('closed'))
+  /** The connection has ended; `why` is for people. */
+  closed(why?: string): void {
+    this.#fail(new HandshakeError('closed', why === undefined ? {} : { detail: why }))
   }
 
   /** The time is over. */

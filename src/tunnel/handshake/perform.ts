@@ -65,7 +65,7 @@ export function performServerHandshake<Socket extends Duplex>(
 
 interface Machine {
   receive(bytes: Uint8Array): void
-  closed(): void
+  closed(why?: string): void
   expire(): void
   abort(): void
 }
@@ -79,7 +79,11 @@ function perform<Socket extends Duplex, Result>(
   const { signal, timeout = HANDSHAKE_TIMEOUT, schedule = realSchedule } = options
   return new Promise((resolve, reject) => {
     let isOver = false
-    socket.on('error', ignore)
+    let broken: Error | undefined
+    // TLS tells of alerts without ending the socket; what comes after the handshake is swallowed.
+    socket.on('error', (error) => {
+      broken = error
+    })
     const stop = (): void => {
       isOver = true
       cancel()
@@ -105,7 +109,7 @@ function perform<Socket extends Duplex, Result>(
         machine.receive(chunk)
       }
     }
-    const onClosed = (): void => machine.closed()
+    const onClosed = (): void => machine.closed(whyClosed(broken))
     const onAbort = (): void => {
       reject(signal?.reason)
       machine.abort()
@@ -117,6 +121,13 @@ function perform<Socket extends Duplex, Result>(
     else if (socket.destroyed || socket.readableEnded) onClosed()
     else onReadable()
   })
+}
+
+/** In TLS 1.3 a client is ready before the server has looked at its certificate: what the server says of it comes here. */
+function whyClosed(error: Error | undefined): string | undefined {
+  const { code = '', reason } = (error ?? {}) as { readonly code?: string; readonly reason?: string }
+  if (!code.startsWith('ERR_SSL_')) return undefined
+  return code.endsWith('CERTIFICATE_REQUIRED') ? 'the server wants a certificate: say which in `certificate`' : reason
 }
 
 /** Ends the socket once what was written has left; what still comes is nobody's. */
@@ -133,5 +144,3 @@ function realSchedule(callback: () => void, delay: number): () => void {
   const timer = setTimeout(callback, delay)
   return () => clearTimeout(timer)
 }
-
-const ignore = (): void => undefined

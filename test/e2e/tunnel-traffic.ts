@@ -38,15 +38,22 @@ export class Exchange {
   readonly #received = createHash('sha256')
   sent = 0
   received = 0
-  #onReceived: (() => void) | undefined
+  #isClosed = false
+  #onChange: (() => void) | undefined
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (bytes: Buffer) => {
       this.#received.update(bytes)
       this.received += bytes.length
-      this.#onReceived?.()
+      this.#onChange?.()
     })
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        this.#isClosed = true
+        this.#onChange?.()
+      })
   }
 
   static begin(at: At): Promise<Exchange> {
@@ -68,9 +75,9 @@ export class Exchange {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         if (this.received >= size) resolve()
+        else if (this.#isClosed) reject(new Error(`closed after ${this.received} of ${size} octets`))
       }
-      this.#onReceived = look
-      this.#socket.once('close', () => reject(new Error(`closed after ${this.received} of ${size} octets`)))
+      this.#onChange = look
       look()
     })
   }

@@ -14,7 +14,7 @@ import { QuotaBook } from './quota.ts'
 import { applyList, applyServices, type Change } from './reload.ts'
 import { clientDefinition } from './service-definitions.ts'
 import type { LivePath, Side } from './side.ts'
-import { errorStatus, type PathStatus, type SessionStatus, withShares } from './status.ts'
+import { errorStatus, type PathStatus, type SessionStatus, sessionState, withShares } from './status.ts'
 
 /** A client, as the daemon sees it. */
 export class ClientSide implements Side {
@@ -144,7 +144,7 @@ export class ClientSide implements Side {
       {
         user: client.config.user,
         peer: [...new Set(paths.map(({ endpoint }) => endpoint))].join(', ') || 'nowhere',
-        state: session === undefined ? 'down' : session.paths.length === 0 ? 'frozen' : 'up',
+        state: session === undefined ? 'down' : sessionState(session.paths),
         since: client.link.live?.since ?? null,
         open: session?.openCount ?? 0,
         sent_bytes: paths.reduce((all, { sent_bytes }) => all + sent_bytes, this.#gone.sent),

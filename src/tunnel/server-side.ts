@@ -9,7 +9,7 @@ import { applyList, applyServices, type Change } from './reload.ts'
 import { type Served, TunnelServer } from './server.ts'
 import { serverDefinition } from './service-definitions.ts'
 import type { LivePath, Side } from './side.ts'
-import { type PathState, type PathStatus, type SessionStatus, withShares } from './status.ts'
+import { type PathState, type PathStatus, type SessionStatus, sessionState, withShares } from './status.ts'
 
 /** What the paths of one session carry, and what those carried that are gone. */
 interface SessionMeters {
@@ -155,7 +155,7 @@ export class ServerSide implements Side {
     return {
       user: registered.user,
       peer: [...new Set(addresses.values())].join(', ') || 'nowhere',
-      state: paths.length === 0 ? 'frozen' : 'up',
+      state: sessionState(paths),
       since,
       open: openCount,
       sent_bytes: sum(statuses, 'sent_bytes') + meters.gone.sent,

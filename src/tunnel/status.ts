@@ -1,4 +1,5 @@
 import type { PathRole } from '../session/frame.ts'
+import type { Path } from '../session/path.ts'
 import type { TallyRecord } from './services/tally.ts'
 
 /**
@@ -38,7 +39,7 @@ export interface SessionStatus {
   readonly user: string
   /** The other side: the addresses of a client's paths, or of the server. */
   readonly peer: string
-  /** `frozen`: all its paths are gone, and its streams wait. `down`: there is none yet, or not any more. */
+  /** `frozen`: all its paths are gone or silent, and its streams wait. `down`: there is none yet, or not any more. */
   readonly state: 'up' | 'frozen' | 'down'
   /** When it began, Unix time. */
   readonly since: number | null
@@ -141,6 +142,10 @@ export function withShares(paths: readonly PathStatus[]): readonly PathStatus[] 
   const all = paths.reduce((sum, path) => sum + measure(path), 0)
   return paths.map((path) => ({ ...path, share: all === 0 ? 0 : measure(path) / all }))
 }
+
+/** Whether anything carries a session that there is. */
+export const sessionState = (paths: readonly Pick<Path, 'state'>[]): 'up' | 'frozen' =>
+  paths.some(({ state }) => state === 'open') ? 'up' : 'frozen'
 
 export const errorStatus = (error: Error | undefined): ErrorStatus | null =>
   error === undefined ? null : { code: (error as NodeJS.ErrnoException).code ?? null, message: error.message }

@@ -69,7 +69,7 @@ function refusals({ refusals: { unknown, forbidden } }: TunnelStatus, paint: Pai
 
 function sessionText(session: SessionStatus, { scheduler }: TunnelStatus, paint: Paint): readonly string[] {
   const { user, peer, state, since, open } = session
-  const states = { up: 'up', frozen: 'frozen: no path is left, its streams wait', down: 'down' }
+  const states = { up: 'up', frozen: 'frozen: no path carries anything, its streams wait', down: 'down' }
   return [
     `${paint('green', 'session')}: ${user}, ${peer}`,
     ...rows('  ', paint, [

@@ -82,7 +82,9 @@ export class Attempt {
 
   #late(): NetError {
     const { code, what } = this.#waits
-    return new NetError(code, `${what} within ${this.#timeout / 1000} s`, { syscall: 'connect' })
+    return new NetError(code, `${what} within ${Number((this.#timeout / 1000).toPrecision(2))} s`, {
+      syscall: 'connect',
+    })
   }
 
   #stop(reason: unknown): void {

@@ -1,8 +1,10 @@
 import { networkInterfaces } from 'node:os'
 import type { NetError } from '../base/errors.ts'
+import { clock } from '../driver/clock.ts'
 import { Budget } from '../session/budget.ts'
 import { ClientLink } from './client-link.ts'
 import type { ClientConfig, PathConfig } from './config/types.ts'
+import { FreezeWatch } from './freeze-watch.ts'
 import { KnownServers } from './known-servers.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
@@ -11,7 +13,7 @@ import { PathKeeper } from './path-keeper.ts'
 import { clientDefinition, pingTimes } from './service-definitions.ts'
 import { Services } from './services/services.ts'
 
-/** How often it is looked whether an interface came or went, in milliseconds. */
+/** How often it is looked whether an interface came or went, and the session still has a path, in milliseconds. */
 const LOOK = 1000
 
 /** The client's side of a tunnel: services that listen, and paths that are kept alive. */
@@ -29,6 +31,7 @@ export class TunnelClient {
   readonly #keepers = new Map<string, PathKeeper>()
   #watch: NodeJS.Timeout | undefined = undefined
   #isEnding = false
+  readonly #freezeWatch = new FreezeWatch()
   #addresses = ''
 
   /** @throws {NetError} EINVAL when user or password cannot be used. */
@@ -136,8 +139,21 @@ export class TunnelClient {
     for (const keeper of this.#keepers.values()) if (keeper.live === live) keeper.onSessionEnd(this.#isEnding)
   }
 
-  /** An interface that came is a way that was not there. */
   #look(): void {
+    this.#lookAtSession()
+    this.#lookAtInterfaces()
+  }
+
+  /** Whoever waits for a session that nothing carries must hear of it some time. */
+  #lookAtSession(): void {
+    const { freeze } = this.#config
+    if (this.#freezeWatch.isOver(this.link.live, clock(), freeze)) {
+      this.link.close(`no path has carried it for longer than "freeze" (${freeze / 1000} s) allows`)
+    }
+  }
+
+  /** An interface that came is a way that was not there. */
+  #lookAtInterfaces(): void {
     const now = addresses()
     if (now === this.#addresses) return
     this.#addresses = now

@@ -13,6 +13,12 @@ export function aboutClear(error: unknown): unknown {
 /** The server is there, and has forgotten the session. */
 export const isForgotten = (error: Error): boolean => error instanceof HandshakeError && error.failure === 'session'
 
+/** Whether an error says what another said, but for how long it was waited. */
+export const isSameFailure = (error: Error, other: Error | undefined): boolean =>
+  other !== undefined && withoutTimes(error.message) === withoutTimes(other.message)
+
+const withoutTimes = (text: string): string => text.replaceAll(/within [\d.]+ s/g, 'in time')
+
 /** What is so until somebody changes it; asking often only makes a server or a proxy turn us away for longer. */
 const LASTING: ReadonlySet<string> = new Set(['ERR_AUTH', 'ERR_CERTIFICATE', 'ERR_PROXY_AUTH'])
 const LASTING_PAUSE = 10_000

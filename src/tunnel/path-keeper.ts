@@ -9,7 +9,7 @@ import type { PathConfig } from './config/types.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import type { DialLimits, PathDialer } from './path-dialer.ts'
-import { aboutClear, isForgotten, retryAfter } from './path-errors.ts'
+import { aboutClear, isForgotten, isSameFailure, retryAfter } from './path-errors.ts'
 
 /** A stalled path is given so long, in milliseconds, before another connection is tried beside it. */
 const REPLACE_AFTER = 500
@@ -264,7 +264,7 @@ export class PathKeeper {
       this.#afterAbort()
       return
     }
-    const isNews = error.message !== this.lastError?.message
+    const isNews = !isSameFailure(error, this.lastError)
     this.lastError = error
     this.#failures++
     this.#rtt = this.path?.estimator.srtt ?? this.#rtt

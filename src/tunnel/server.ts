@@ -20,6 +20,7 @@ import {
 } from './auth/session-registry.ts'
 import { UserStore } from './auth/users.ts'
 import type { ListenerConfig, ServerConfig, ServerLimits, UserConfig } from './config/types.ts'
+import { SILENCE } from './freeze-watch.ts'
 import { performServerHandshake } from './handshake/perform.ts'
 import type { ServerHandshakeResult } from './handshake/server.ts'
 import type { SessionSecret } from './handshake/session-secret.ts'
@@ -30,8 +31,6 @@ import type { Change } from './reload.ts'
 import { pingTimes, serverDefinition, userOptions } from './service-definitions.ts'
 import { type Refusals, Services } from './services/services.ts'
 
-/** A path that is silent for so long, in milliseconds, is let go; its client has another by then, or comes again. */
-const SILENCE = 15_000
 /** What salts are made of, in the folder of what is to outlive the process. */
 const SECRET_FILE = 'salt.secret'
 const SECRET_OCTETS = 32
@@ -297,6 +296,7 @@ export class TunnelServer {
     const now = clock()
     for (const { live } of this.sessions.values()) {
       for (const path of live.session.paths) {
+        // Its client has another by then, or comes again.
         if (path.state === 'stalled' && now - path.stalledAt > SILENCE * 1000) live.session.dropPath(path, 'silent')
       }
     }

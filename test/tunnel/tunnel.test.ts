@@ -119,6 +119,25 @@ describe('a tunnel', () => {
       await until(() => client.path('p1')!.state === 'up')
     }))
 
+  it('ends a session that nothing has carried for as long as freeze says, and begins another', () =>
+    withWorld(
+      2,
+      async ({ port, client, server, relays }) => {
+        const socket = connect({ port, host: '127.0.0.1' })
+        const closed = new Promise((resolve) => socket.on('close', resolve).on('error', () => undefined))
+        socket.write('is there anybody?')
+        for (const relay of relays) relay.silence(true)
+        for (const relay of relays) relay.cut()
+        await closed
+        assert.equal(client.link.live, undefined)
+        for (const relay of relays) relay.silence(false)
+        await until(() => client.link.live !== undefined)
+        assert.equal((await roundTrip(port, Buffer.from('hello'))).toString(), 'hello')
+        assert.equal(server.sessions.size, 1)
+      },
+      { extra: 'freeze: 100ms,' },
+    ))
+
   it('leaves a silent path for another, and takes it again when it speaks', () =>
     withWorld(2, async ({ port, client, relays }) => {
       const bytes = randomBytes(1_000_000)

@@ -33,7 +33,7 @@ export interface SentRecord {
   readonly deliveredAt: Micros
   readonly firstSentAt: Micros
   /** There was less to send than the path could take: the sample says little about the path. */
-  isIdle: boolean
+  isAppLimited: boolean
   readonly items: readonly Carried[]
   /** Its items were told that they may be lost. */
   isGivenUp: boolean

@@ -32,7 +32,7 @@ export class PathEstimator {
   /** When the newest record of what has arrived was sent. */
   firstSentAt: Micros = 0 as Micros
   /** Until so much has arrived, there was less to send than the path could take. */
-  #restedUntil = 0
+  #limitedUntil = 0
   #hasRtt = false
   #minAt = 0
   #drainUntil = 0
@@ -98,9 +98,10 @@ export class PathEstimator {
     return Math.max(onTheWay, (inFlight * MEGA) / speed) + (octets * MEGA) / speed
   }
 
-  /** RFC 6298 §2, of an acknowledgement that came on the path itself. */
-  onRtt(sample: number, now: Micros): void {
-    const rtt = Math.max(1, sample)
+  /** RFC 6298 §2, of an acknowledgement that came on the path itself, and that the peer says was held back by `delay`. */
+  onRtt(sample: number, delay: number, now: Micros): void {
+    // Not below what was seen without the peer's word (RFC 9002 §5.3).
+    const rtt = Math.max(1, sample - delay, Math.min(sample, this.#hasRtt ? this.minRtt : sample))
     if (!this.#hasRtt) {
       this.#hasRtt = true
       this.srtt = rtt
@@ -122,7 +123,7 @@ export class PathEstimator {
     // Acknowledgements come in bunches: no rate is believed over less than it took to send, nor than a round trip.
     const took = Math.max(now - newest.deliveredAt, newest.sentAt - newest.firstSentAt, this.minRtt)
     const sample = ((this.delivered - newest.delivered) * MEGA) / took
-    if (!newest.isIdle || sample > this.rate) this.#onRate(sample, now)
+    if (!newest.isAppLimited || sample > this.rate) this.#onRate(sample, now)
     if (this.#isStarting) this.#onStartingAck(octets, newest)
   }
 
@@ -133,12 +134,13 @@ export class PathEstimator {
   }
 
   /** There is nothing more for it, although it has room, with so much in flight. */
-  rest(inFlight: number): void {
-    this.#restedUntil = this.delivered + inFlight + 1
+  limit(inFlight: number): void {
+    this.#limitedUntil = this.delivered + inFlight + 1
   }
 
-  get isIdle(): boolean {
-    return this.delivered < this.#restedUntil
+  /** What it carries is limited by what there is to carry, not by what it can. */
+  get isAppLimited(): boolean {
+    return this.delivered < this.#limitedUntil
   }
 
   /** The path was silent and is back: what was known of it is believed no more. */
@@ -179,10 +181,10 @@ export class PathEstimator {
 
   /** Doubles in a round trip, until that brings nothing. */
   #onStartingAck(octets: number, newest: SentRecord): void {
-    if (!newest.isIdle) this.#startCap += octets
+    if (!newest.isAppLimited) this.#startCap += octets
     if (newest.delivered < this.#roundEnd) return
     this.#roundEnd = this.delivered
-    if (newest.isIdle) return
+    if (newest.isAppLimited) return
     if (this.rate >= this.#fullRate * GROWTH) {
       this.#fullRate = this.rate
       this.#flatRounds = 0

@@ -92,7 +92,7 @@ export class Output {
     this.#sendAcks(now)
     this.#releaseAt = this.#nextRelease(now)
     for (const path of this.#paths) {
-      path.rest(now)
+      path.limit(now)
       path.flush()
     }
   }

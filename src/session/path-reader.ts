@@ -39,7 +39,6 @@ export class PathReader implements FrameHandler {
     const { inbox } = path
     if (inbox.length === 0) return undefined
     path.inbox = []
-    path.heardAt = this.#sink.now
     for (const bytes of inbox) {
       path.counters.octetsIn += bytes.length
       const fault = this.#reader.feed(bytes)

@@ -2,16 +2,15 @@ import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { type Carried, lose, type SentRecord } from './carried.ts'
 import { PathEstimator } from './estimator.ts'
 import type { PathRole } from './frame.ts'
-import { ACK_DELAY, ACK_EVERY, CLOSING_TIME, FIRST_PROBE, LAST_PROBE, MAX_BEHIND, SMALLEST_RECORD } from './limits.ts'
+import { CLOSING_TIME, FIRST_PROBE, LAST_PROBE, MAX_BEHIND, SMALLEST_RECORD } from './limits.ts'
 import type { PathInput, Pipe } from './pipe.ts'
+import { ReceivedRecords } from './received-records.ts'
 import { RecordWriter } from './record-writer.ts'
+import { SentRecords } from './sent-records.ts'
 import { Throttle } from './throttle.ts'
 
 /** Copies that wait before those that are not needed any more are thrown away. */
 const MANY_COPIES = 512
-/** Records whose times are remembered. */
-const SENT_TIMES = 1024
-
 /** `stalled`: nothing was acknowledged for too long, and others carry what it had. `closing`: it will be ended. */
 export type PathState = 'open' | 'stalled' | 'closing' | 'closed'
 
@@ -66,14 +65,12 @@ export class Path implements PathInput {
   isCloseHeard = false
   /** Why it ended. */
   reason = ''
-  /** Octets of records that ask for acknowledgement and have none. */
-  inFlight = 0
   /** The pipe takes more. */
   isWritable = true
   /** Octets that came and were not looked at. */
   inbox: Uint8Array[] = []
   /** Who wants to know how long the next record's answer takes. */
-  asked: OnTrip[] = []
+  tripWishes: OnTrip[] = []
   /** Whose answer has not come: to the record of that number. */
   #trips: { readonly number: number; readonly sentAt: Micros; readonly onTrip: OnTrip }[] = []
   /** What another path is late with, or carries too. */
@@ -83,30 +80,13 @@ export class Path implements PathInput {
   /** Of the weighted scheduler. */
   debt = 0
   stalledAt: Micros = NEVER
-  heardAt: Micros
   /** When its round trip was last asked for or told; NEVER before the first time. */
   pingedAt: Micros = NEVER
   readonly #onWork: (path: Path) => void
-  readonly #sent: SentRecord[] = []
-  /** When each of the last records was sent, and up to which of them round trips were measured. */
-  readonly #sentTimes = new Float64Array(SENT_TIMES)
-  #timed = 0
-  #head = 0
+  readonly #sent = new SentRecords()
+  readonly #received = new ReceivedRecords()
   /** When the peer last acknowledged something, or something went out with nothing before it. */
   #progressAt: Micros
-  /** Records that came, octets of them since the last acknowledgement, and when that is due. */
-  #received = 0
-  /** Up to the last of them that asks for one. */
-  #asked = 0
-  #receivedAt: Micros = 0 as Micros
-  #unackedOctets = 0
-  /** The record that is coming wants its acknowledgement at once. */
-  #isUrgent = false
-  #ackAt: Micros = NEVER
-  /** What was last said on any path, and on this one. */
-  #acked = 0
-  #ackedHere = 0
-  #ackedHereAt: Micros = 0 as Micros
   #probeAt: Micros = NEVER
   #probeGap = FIRST_PROBE
 
@@ -118,7 +98,6 @@ export class Path implements PathInput {
     this.weight = options.weight ?? 1
     if (options.rate !== undefined) this.throttles.push(new Throttle(options.rate, now))
     this.estimator.begin(now)
-    this.heardAt = now
     this.#progressAt = now
     this.#onWork = onWork
   }
@@ -167,18 +146,14 @@ export class Path implements PathInput {
     return at
   }
 
-  /** Records that were sent. */
-  get sentCount(): number {
-    return this.counters.recordsOut
+  /** Octets of records that ask for acknowledgement and have none. */
+  get inFlight(): number {
+    return this.#sent.octets
   }
 
   /** The first record of which this is true, of those that have no acknowledgement and were not given up. */
   findSent(test: (record: SentRecord) => boolean): SentRecord | undefined {
-    for (let i = this.#head; i < this.#sent.length; i++) {
-      const record = this.#sent[i]!
-      if (!record.isGivenUp && test(record)) return record
-    }
-    return undefined
+    return this.#sent.find(test)
   }
 
   /** It carries this as well, as soon as it has room. */
@@ -205,8 +180,8 @@ export class Path implements PathInput {
 
   /** Hands the record that the writer has just finished to memory; it goes with the next `flush`. */
   onSent(octets: number, items: readonly Carried[], isAsking: boolean, now: Micros): void {
-    const number = this.counters.recordsOut++
-    this.#sentTimes[number % SENT_TIMES] = now
+    const number = this.#sent.next(now)
+    this.counters.recordsOut++
     this.counters.octetsOut += octets
     for (const throttle of this.throttles) throttle.take(octets)
     if (!isAsking) return
@@ -215,21 +190,18 @@ export class Path implements PathInput {
       this.#progressAt = now
       estimator.begin(now)
     }
-    this.inFlight += octets
-    for (const item of items) item.copies++
     const { delivered, deliveredAt, firstSentAt } = estimator
     // A question alone says nothing of how much the path can take.
-    const isIdle = estimator.isIdle || items.length === 0
-    const sent = { number, octets, sentAt: now, delivered, deliveredAt, firstSentAt, isIdle, items, isGivenUp: false }
-    this.#sent.push(sent)
+    const isAppLimited = estimator.isAppLimited || items.length === 0
+    const measured = { sentAt: now, delivered, deliveredAt, firstSentAt, isAppLimited }
+    this.#sent.push({ number, octets, items, isGivenUp: false, ...measured })
   }
 
   /** All that could be sent was, and little of it is here: what is measured now is not the most it can. */
-  rest(now: Micros): void {
+  limit(now: Micros): void {
     if (!this.isUsable || this.inFlight > this.estimator.cap(now) / 2) return
-    this.estimator.rest(this.inFlight)
-    const sent = this.#sent
-    for (let i = sent.length - 1; i >= this.#head && sent[i]!.sentAt === now; i--) sent[i]!.isIdle = true
+    this.estimator.limit(this.inFlight)
+    this.#sent.limit(now)
   }
 
   /** Gives the pipe what was written. */
@@ -242,72 +214,46 @@ export class Path implements PathInput {
 
   /** The peer has `count` of our records; false when we never sent so many. */
   onAck(count: number, delay: number, isHere: boolean, now: Micros): boolean {
-    if (count > this.counters.recordsOut) return false
+    if (count > this.#sent.count) return false
     if (isHere) this.#onOwnAck(count, delay, now)
-    let newest: SentRecord | undefined
-    let octets = 0
-    while (this.#head < this.#sent.length && this.#sent[this.#head]!.number < count) {
-      newest = this.#sent[this.#head]!
-      this.#sent[this.#head++] = NONE
-      octets += newest.octets
-      for (const item of newest.items) item.onAcked()
-    }
+    const before = this.inFlight
+    const newest = this.#sent.acknowledge(count)
     if (newest === undefined) return true
-    this.#compact()
-    this.inFlight -= octets
     this.#progressAt = now
-    this.estimator.onDelivered(octets, newest, now)
+    this.estimator.onDelivered(before - this.inFlight, newest, now)
     if (this.state === 'stalled') this.#recover()
     return true
   }
 
   /** A record came. */
   onRecord(octets: number, isAsking: boolean, now: Micros): void {
-    this.#received++
     this.counters.recordsIn++
-    this.#receivedAt = now
-    if (!isAsking) return
-    this.#asked = this.#received
-    this.#unackedOctets += octets
-    if (this.#isUrgent) this.#ackedHereAt = 0 as Micros
-    if (this.#isUrgent || this.#unackedOctets >= ACK_EVERY) this.#ackAt = now
-    else if (this.#ackAt === NEVER) this.#ackAt = addMicros(now, ACK_DELAY)
-    this.#isUrgent = false
+    this.#received.onRecord(octets, isAsking, now)
   }
 
   /** The peer wants to know at once, of the record that is coming. */
   askAck(): void {
-    this.#isUrgent = true
+    this.#received.askAck()
   }
 
   /** When an acknowledgement of what came here is due, on whatever path. */
   get ackAt(): Micros {
-    return this.#ackAt
+    return this.#received.ackAt
   }
 
-  /** When one should go on this very path: once in half a round trip, so that nobody takes it for dead for another's sake. */
+  /** When one should go on this very path. */
   get ackHereAt(): Micros {
-    if (this.#asked <= this.#ackedHere || this.state === 'closed') return NEVER
-    return addMicros(this.#ackedHereAt, Math.ceil(this.estimator.srtt / 2))
+    return this.state === 'closed' ? NEVER : this.#received.ackHereAt(this.estimator.srtt)
   }
 
   /** Puts the acknowledgement of what came on this path in a record of `carrier`, when there is news. */
   writeAck(carrier: Path, now: Micros): void {
-    const isHere = carrier === this
-    if (this.#asked <= (isHere ? this.#ackedHere : this.#acked)) return
-    carrier.writer.ack(this.id, this.#received, now - this.#receivedAt)
-    this.#acked = this.#received
-    this.#unackedOctets = 0
-    this.#ackAt = NEVER
-    if (isHere) {
-      this.#ackedHere = this.#received
-      this.#ackedHereAt = now
-    }
+    this.#received.writeAck(carrier.writer, this.id, carrier === this, now)
   }
 
   /** Records that came, to be told when the path is gone. */
   get received(): number {
-    return this.#received
+    return this.#received.count
   }
 
   /** When silence with something in flight becomes a stall, or a stalled path is asked again. */
@@ -322,6 +268,7 @@ export class Path implements PathInput {
   close(now: Micros): void {
     this.state = 'closing'
     this.#progressAt = now
+    this.#loseCopies()
   }
 
   /** It was silent for too long: it carries nothing more, until it speaks again. */
@@ -342,19 +289,14 @@ export class Path implements PathInput {
 
   /** All that is on its way here may be lost. */
   giveUp(): void {
-    for (let i = this.#head; i < this.#sent.length; i++) {
-      const record = this.#sent[i]!
-      if (record.isGivenUp) continue
-      record.isGivenUp = true
-      for (const item of record.items) lose(item)
-    }
-    for (const item of this.#copies.splice(0)) lose(item)
+    this.#sent.giveUp()
+    this.#loseCopies()
   }
 
   /** The next record is the question of all who asked. */
   expectTrip(now: Micros): void {
-    for (const onTrip of this.asked) this.#trips.push({ number: this.counters.recordsOut, sentAt: now, onTrip })
-    this.asked = []
+    for (const onTrip of this.tripWishes) this.#trips.push({ number: this.#sent.count, sentAt: now, onTrip })
+    this.tripWishes = []
   }
 
   /** Only what came back on the path itself tells its round trip; most is acknowledged sooner, on a faster one. */
@@ -363,10 +305,15 @@ export class Path implements PathInput {
       const { sentAt, onTrip } = this.#trips.shift()!
       onTrip(now - sentAt)
     }
-    if (count <= this.#timed || this.counters.recordsOut - count >= SENT_TIMES) return
-    this.#timed = count
-    this.estimator.onRtt(now - this.#sentTimes[(count - 1) % SENT_TIMES]! - delay, now)
+    const roundTrip = this.#sent.roundTrip(count, now)
+    if (roundTrip === undefined) return
+    this.estimator.onRtt(roundTrip, delay, now)
     this.pingedAt = now
+  }
+
+  /** What waits to be carried as well is not. */
+  #loseCopies(): void {
+    for (const item of this.#copies.splice(0)) lose(item)
   }
 
   #recover(): void {
@@ -375,28 +322,6 @@ export class Path implements PathInput {
     this.#probeAt = NEVER
     this.estimator.restart(10 * SMALLEST_RECORD)
   }
-
-  #compact(): void {
-    if (this.#head === this.#sent.length) {
-      this.#sent.length = 0
-      this.#head = 0
-    } else if (this.#head > 256) {
-      this.#sent.splice(0, this.#head)
-      this.#head = 0
-    }
-  }
 }
 
 const latest = (a: Micros, b: Micros): Micros => (a > b ? a : b)
-
-const NONE: SentRecord = {
-  number: 0,
-  octets: 0,
-  sentAt: 0 as Micros,
-  delivered: 0,
-  deliveredAt: 0 as Micros,
-  firstSentAt: 0 as Micros,
-  isIdle: true,
-  items: [],
-  isGivenUp: true,
-}

@@ -157,7 +157,7 @@ export class Session implements StreamHost, Pollable {
 
   /** Asks the other side for an answer on that very path; `onTrip` hears how long it took, if one ever comes. */
   ping(path: Path, onTrip: OnTrip): void {
-    path.asked.push(onTrip)
+    path.tripWishes.push(onTrip)
     this.#work(false)
   }
 
@@ -229,7 +229,7 @@ export class Session implements StreamHost, Pollable {
     if (this.#isClosed) return NEVER
     let at = earliest(this.#output.pollAt(), this.#input.renewAt)
     for (const path of this.#book.open) {
-      if (path.inbox.length > 0 || path.asked.length > 0 || path.state === 'closed') return this.#now
+      if (path.inbox.length > 0 || path.tripWishes.length > 0 || path.state === 'closed') return this.#now
       at = earliest(at, earliest(path.watchAt, this.#pingAt(path)))
     }
     return at
@@ -321,7 +321,7 @@ export class Session implements StreamHost, Pollable {
   /** Who is silent for too long, who is to be asked, and who is to go. */
   #watchPaths(now: Micros): void {
     for (const path of this.#book.open) {
-      if (path.asked.length > 0) {
+      if (path.tripWishes.length > 0) {
         path.expectTrip(now)
         this.#output.say(path, ping, now)
       }

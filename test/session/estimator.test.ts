@@ -23,10 +23,10 @@ class Bench {
     this.estimator.begin(this.now)
   }
 
-  run(seconds: number, isIdle = false): void {
+  run(seconds: number, isLimited = false): void {
     const until = this.now + seconds * MEGA
     while (this.now < until) {
-      this.#fill(isIdle)
+      this.#fill(isLimited)
       const first = this.#flying.shift()
       if (first === undefined) {
         this.now = micros(until)
@@ -34,33 +34,33 @@ class Bench {
       }
       this.now = micros(Math.max(this.now, first.doneAt))
       this.#inFlight -= first.record.octets
-      this.estimator.onRtt(this.now - first.record.sentAt, this.now)
+      this.estimator.onRtt(this.now - first.record.sentAt, 0, this.now)
       this.estimator.onDelivered(first.record.octets, first.record, this.now)
     }
   }
 
-  #fill(isIdle: boolean): void {
+  #fill(isLimited: boolean): void {
     const { estimator, now } = this
-    while (isIdle ? this.#inFlight === 0 : this.#inFlight < estimator.cap(now)) {
-      const octets = isIdle ? 1000 : estimator.recordSize()
+    while (isLimited ? this.#inFlight === 0 : this.#inFlight < estimator.cap(now)) {
+      const octets = isLimited ? 1000 : estimator.recordSize()
       if (this.#inFlight === 0) estimator.begin(now)
       this.#busyUntil = Math.max(this.#busyUntil, now) + (octets * MEGA) / this.rate
       const { delivered, deliveredAt, firstSentAt } = estimator
-      const measured = { sentAt: now, delivered, deliveredAt, firstSentAt, isIdle: estimator.isIdle }
+      const measured = { sentAt: now, delivered, deliveredAt, firstSentAt, isAppLimited: estimator.isAppLimited }
       const record = { number: 0, octets, items: [], isGivenUp: false, ...measured }
       this.#inFlight += octets
       this.#flying.push({ record, doneAt: Math.ceil(this.#busyUntil + this.rtt) })
     }
-    if (isIdle) estimator.rest(this.#inFlight)
+    if (isLimited) estimator.limit(this.#inFlight)
   }
 }
 
 describe('PathEstimator', () => {
   it('takes the first round trip as it is, and smooths the others (RFC 6298)', () => {
     const estimator = new PathEstimator()
-    estimator.onRtt(80_000, micros(0))
+    estimator.onRtt(80_000, 0, micros(0))
     assert.deepEqual([estimator.srtt, estimator.rttvar, estimator.minRtt], [80_000, 40_000, 80_000])
-    estimator.onRtt(40_000, micros(1))
+    estimator.onRtt(40_000, 0, micros(1))
     assert.equal(estimator.srtt, 75_000)
     assert.equal(estimator.rttvar, 40_000)
     assert.equal(estimator.minRtt, 40_000)
@@ -111,8 +111,8 @@ describe('PathEstimator', () => {
   it('waits longer where round trips vary, and never less than the least', () => {
     const [steady, unsteady] = [new PathEstimator(), new PathEstimator()]
     for (let i = 0; i < 200; i++) {
-      steady.onRtt(20_000, micros(i * 1000))
-      unsteady.onRtt(i % 2 === 0 ? 20_000 : 220_000, micros(i * 1000))
+      steady.onRtt(20_000, 0, micros(i * 1000))
+      unsteady.onRtt(i % 2 === 0 ? 20_000 : 220_000, 0, micros(i * 1000))
     }
     assert.equal(steady.stallTime, LEAST_STALL)
     assert.ok(unsteady.stallTime > 400_000)
@@ -137,7 +137,7 @@ describe('PathEstimator', () => {
 
   it('stays sound with delays that nobody can have', () => {
     const estimator = new PathEstimator()
-    for (const sample of [-1e15, 0, 1, 1e15, 5]) estimator.onRtt(sample, micros(1))
+    for (const sample of [-1e15, 0, 1, 1e15, 5]) estimator.onRtt(sample, 0, micros(1))
     for (const value of [estimator.srtt, estimator.rttvar, estimator.minRtt, estimator.stallTime]) {
       assert.ok(Number.isFinite(value) && value >= 0)
     }

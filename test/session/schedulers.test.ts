@@ -33,7 +33,7 @@ function path(id: number, { rtt = 20, rate = 50, inFlight = 0, isFull = false, w
   estimator.minRtt = 1000 * rtt
   Object.defineProperty(estimator, 'speed', { value: rate * 125_000 })
   Object.defineProperty(estimator, 'cap', { value: () => (isFull ? 0 : 10 * MEGA), configurable: true })
-  made.inFlight = inFlight
+  Object.defineProperty(made, 'inFlight', { value: inFlight })
   return made
 }
 

@@ -1,13 +1,15 @@
-import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
-import type { Carried, SentRecord } from './carried.ts'
+import { earliest, type Micros, NEVER } from '../base/types.ts'
+import type { Carried } from './carried.ts'
+import { Carriers } from './carriers.ts'
 import type { ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
-import { MAX_RECORD, QUANTUM, REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
+import { Hurry } from './hurry.ts'
+import { MAX_RECORD, QUANTUM } from './limits.ts'
 import type { Path } from './path.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 import type { SessionCounters } from './session-types.ts'
-import { type Stream, StreamSpan } from './stream.ts'
+import type { Stream, StreamSpan } from './stream.ts'
 
 /** A record with less room than this is full. */
 const LEAST_FRAME = 64
@@ -24,19 +26,18 @@ export class Output {
   /** They would send, if the other side let us send more over all streams. */
   readonly #held = new Set<Stream>()
   readonly #flows: Flow[] = []
-  #hurryAt: Micros = NEVER
+  readonly #hurry: Hurry
   /** When a limit of some path's rate lets more go. */
   #releaseAt: Micros = NEVER
-  /** Paths that may carry something now, by role. */
-  #primary: Path[] = []
-  #willing: Path[] = []
-  #hurried = 0
+  readonly #carriers: Carriers
 
   constructor(scheduler: Scheduler, control: ControlQueue, paths: ReadonlySet<Path>, counters: SessionCounters) {
     this.#scheduler = scheduler
     this.#control = control
     this.#paths = paths
     this.#counters = counters
+    this.#carriers = new Carriers(paths)
+    this.#hurry = new Hurry(this.#credit, counters)
   }
 
   /** Who decides where the next record goes, from now on. */
@@ -59,6 +60,11 @@ export class Output {
     this.#held.clear()
   }
 
+  /** It is gone. */
+  forget(stream: Stream): void {
+    this.#held.delete(stream)
+  }
+
   /** What the other side still lets us send. */
   get credit(): number {
     return this.#credit.limit - this.#credit.sent
@@ -72,8 +78,8 @@ export class Output {
 
   #nextRelease(now: Micros): Micros {
     let next: Micros = NEVER
-    const isWaiting = this.#waiting() > 0
-    for (const path of this.#willing) {
+    const isWaiting = this.#hasWork()
+    for (const path of this.#carriers.willing) {
       if (!isWaiting && !path.hasCopies) continue
       const at = path.releasedAt(now)
       if (at > now) next = earliest(next, at)
@@ -84,11 +90,12 @@ export class Output {
   /** Sends all that may go now, and gives it to the pipes. */
   run(now: Micros): void {
     for (const flow of this.#flows) flow.stamp(now)
-    this.#sortPaths()
+    this.#carriers.sort()
     this.#sendCopies(now)
     this.#sendData(now)
     if (!this.#control.isEmpty) this.#sendControl(now)
-    this.#hurry(now)
+    this.#hurry.run(this.#carriers.willing, now)
+    this.#sendCopies(now)
     this.#sendAcks(now)
     this.#releaseAt = this.#nextRelease(now)
     for (const path of this.#paths) {
@@ -109,50 +116,26 @@ export class Output {
     this.#sendAck(path, path, now)
   }
 
-  #sortPaths(): void {
-    const open = [...this.#paths].filter((path) => path.isUsable)
-    this.#primary = open.filter(({ role }) => role === 'primary')
-    const secondary = open.filter(({ role }) => role === 'secondary')
-    this.#willing = [...this.#primary, ...secondary]
-    if (this.#willing.length === 0) this.#willing = open.filter(({ role }) => role === 'backup')
-  }
-
-  /** The path for the next record: a secondary one only when no primary one has room. */
-  #pick(octets: number, now: Micros): Path | undefined {
-    const { limit, sent } = this.#credit
-    let flying = 0
-    for (const path of this.#willing) flying += path.inFlight
-    const window = Math.min(limit - sent + flying, this.#streamWindow())
-    if (this.#primary.length > 0) {
-      const path = this.#scheduler.pick({ paths: this.#primary, octets, window, now })
-      if (path !== undefined || this.#primary.some((p) => hasRoom(p, now))) return path
-    }
-    if (this.#willing.length === 0 || this.#willing.length === this.#primary.length) return undefined
-    return this.#scheduler.pick({ paths: this.#willing, octets, window, now })
-  }
-
-  /** The window of the stream that is next. */
-  #streamWindow(): number {
-    const stream = this.#streams[0]
-    return stream === undefined ? Number.POSITIVE_INFINITY : stream.credit - stream.send.acked
-  }
-
   #sendData(now: Micros): void {
-    for (;;) {
-      const octets = this.#waiting()
-      if (octets === 0) return
-      const path = this.#pick(octets, now)
+    while (this.#hasWork()) {
+      const path = this.#carriers.pick(this.#scheduler, this.#window(), now)
       if (path === undefined || !this.#compose(path, now)) return
     }
   }
 
-  /** Octets that could go at once, if there were room; a rough figure, 0 only when there are none. */
-  #waiting(): number {
+  /** Octets that the receiver lets be under way: of the session, and of the stream that is next. */
+  #window(): number {
+    const { limit, sent } = this.#credit
+    const stream = this.#streams[0]
+    const ofStream = stream === undefined ? Number.POSITIVE_INFINITY : stream.credit - stream.send.acked
+    return Math.min(limit - sent + this.#carriers.inFlight, ofStream)
+  }
+
+  /** Something could go at once, if there were room. */
+  #hasWork(): boolean {
     while (this.#flows.length > 0 && this.#flows[0]!.isEmpty) this.#flows.shift()!.isListed = false
     while (this.#streams.length > 0 && !this.#mayGo(this.#streams[0]!)) this.#unlist()
-    const stream = this.#streams[0]
-    const flow = this.#flows[0]
-    return (stream === undefined ? 0 : 1 + stream.send.unsent) + (flow === undefined ? 0 : 1 + flow.nextOctets)
+    return this.#streams.length + this.#flows.length > 0
   }
 
   /** The first stream has nothing that may go. */
@@ -253,7 +236,7 @@ export class Output {
 
   /** Frames that steer go at once, on the fastest path; no cap holds them. */
   #sendControl(now: Micros): void {
-    const path = this.#fastest()
+    const path = this.#carriers.fastest()
     if (path === undefined) return
     while (!this.#control.isEmpty) {
       const items: Carried[] = []
@@ -265,19 +248,10 @@ export class Output {
     }
   }
 
-  #fastest(): Path | undefined {
-    let best: Path | undefined
-    const usable = this.#willing.length > 0 ? this.#willing : [...this.#paths].filter((path) => path.isUsable)
-    for (const path of usable) {
-      if (!path.isChoked && (best === undefined || path.estimator.srtt < best.estimator.srtt)) best = path
-    }
-    return best
-  }
-
   /** What a record carries goes on the other paths as well. */
   #copy(path: Path, items: readonly Carried[]): void {
     let left = this.#scheduler.copies
-    for (const other of this.#willing) {
+    for (const other of this.#carriers.willing) {
       if (other === path || left-- <= 0) continue
       for (const item of items) other.addCopy(item)
     }
@@ -304,61 +278,6 @@ export class Output {
     this.#finish(path, items, items.length > 0, now)
   }
 
-  /**
-   * A stream that may not send because the receiver waits for octets that a slow path has: those go once more on a path
-   * that is sooner there, within a budget.
-   */
-  #hurry(now: Micros): void {
-    this.#hurryAt = NEVER
-    if (this.#willing.length < 2) return
-    for (const path of this.#willing) {
-      const { srtt, rttvar } = path.estimator
-      const patience = Math.ceil(1.5 * srtt + 4 * rttvar)
-      path.findSent((record) => this.#isAwaited(record, path, patience, now))
-    }
-    this.#sendCopies(now)
-  }
-
-  /** Sends a record's octets once more if a stream waits for them, and it is late; false when those behind it may be late, too. */
-  #isAwaited(record: SentRecord, path: Path, patience: number, now: Micros): boolean {
-    const at = addMicros(record.sentAt, patience)
-    const span = record.items.find((item) => item instanceof StreamSpan && this.#holdsUp(item))
-    if (span === undefined) return at > now
-    if (at > now) this.#hurryAt = earliest(this.#hurryAt, at)
-    else this.#hurryOn(span as StreamSpan, path, now - record.sentAt)
-    return true
-  }
-
-  #hurryOn(span: StreamSpan, path: Path, late: number): void {
-    if (this.#hurried + span.octets > this.#counters.octetsOut * REINJECT_SHARE + REINJECT_EXTRA) return
-    const other = this.#sooner(span, path, late)
-    if (other === undefined) return
-    span.isHurried = true
-    this.#hurried += span.octets
-    other.addCopy(span)
-  }
-
-  /** Everything else of its stream waits for this span. */
-  #holdsUp({ stream, from, to, isHurried }: StreamSpan): boolean {
-    const { send, credit } = stream
-    if (isHurried || stream.isOver || from > send.acked || to <= send.acked) return false
-    const isFull = send.sent - send.acked > (credit - send.acked) / 2
-    return isFull || this.#credit.sent >= this.#credit.limit
-  }
-
-  /** Who is late by so much may be as late again: the path on which it is there first, if that is sooner. */
-  #sooner({ octets }: StreamSpan, path: Path, late: number): Path | undefined {
-    let best: Path | undefined
-    let bestAt = late
-    for (const other of this.#willing) {
-      const at = other.estimator.arrival(other.inFlight, octets)
-      if (other === path || !other.isWritable || at >= bestAt) continue
-      best = other
-      bestAt = at
-    }
-    return best
-  }
-
   /** Acknowledgements that this record may carry: of its own path, and of paths that are slower. */
   #writeAcks(carrier: Path, now: Micros): void {
     for (const path of this.#paths) {
@@ -367,7 +286,7 @@ export class Output {
   }
 
   #sendAcks(now: Micros): void {
-    const fastest = this.#fastest()
+    const fastest = this.#carriers.fastest()
     for (const path of this.#paths) {
       const isDue = path.ackAt <= now
       const carrier = fastest ?? path
@@ -386,8 +305,8 @@ export class Output {
 
   /** When an acknowledgement is due, or something late is to be sent once more. */
   pollAt(): Micros {
-    let at = earliest(this.#hurryAt, this.#releaseAt)
-    const fastest = this.#fastest()
+    let at = earliest(this.#hurry.at, this.#releaseAt)
+    const fastest = this.#carriers.fastest()
     for (const path of this.#paths) {
       if (!(fastest ?? path).isChoked) at = earliest(at, path.ackAt)
       if (!path.isChoked) at = earliest(at, path.ackHereAt)

@@ -264,6 +264,7 @@ export class Session implements StreamHost, Pollable {
       onGone: (stream) => {
         this.counters.repeatedIn += stream.receive.repeated
         this.#table.forgetStream(stream)
+        this.#output.forget(stream)
       },
       onFlowTouched: (flow) => {
         this.#output.listFlow(flow)

@@ -128,6 +128,18 @@ describe('PathEstimator', () => {
     assert.ok(bench.estimator.rate > 0.9 * bench.rate)
   })
 
+  it('believes a peer that held its answer back, but not below what it has seen itself (RFC 9002 §5.3)', () => {
+    const estimator = new PathEstimator()
+    estimator.onRtt(30_000, 0, micros(0))
+    estimator.onRtt(60_000, 20_000, micros(1))
+    assert.equal(estimator.srtt, 30_000 + (40_000 - 30_000) / 8)
+    estimator.onRtt(60_000, 59_999, micros(2))
+    estimator.onRtt(60_000, 1e12, micros(3))
+    assert.equal(estimator.minRtt, 30_000)
+    estimator.onRtt(25_000, 24_000, micros(4))
+    assert.equal(estimator.minRtt, 25_000)
+  })
+
   it('knows nothing at first, and says so', () => {
     const estimator = new PathEstimator()
     assert.equal(estimator.rate, 0)

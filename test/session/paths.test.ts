@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { micros } from '../../src/base/types.ts'
 import { Budget } from '../../src/session/budget.ts'
 import type { Path } from '../../src/session/path.ts'
 import type { PathEvent } from '../../src/session/session-types.ts'
@@ -290,5 +291,17 @@ describe('a path with nothing to carry', () => {
     const path = peer.addPath()
     path.acknowledge()
     assert.ok(peer.session.pollAt() >= peer.now + 14_000_000)
+  })
+})
+
+describe('a path that is being ended', () => {
+  it('gives up what it was to carry as well: who has the original decides', () => {
+    const { path } = new RawPeer().addPath()
+    let lost = 0
+    const item = { octets: 100, isSettled: false, copies: 1, write() {}, onAcked() {}, onLost: () => void lost++ }
+    path.addCopy(item)
+    assert.equal(item.copies, 2)
+    path.close(micros(0))
+    assert.deepEqual([item.copies, lost, path.hasCopies], [1, 0, false])
   })
 })

@@ -39,7 +39,7 @@ function path(id: number, { rtt = 20, rate = 50, inFlight = 0, isFull = false, w
 
 function picks(name: SchedulerName, paths: readonly Path[], count = 1, window = 64 * MEGA): (number | undefined)[] {
   const scheduler = SCHEDULERS[name]()
-  return Array.from({ length: count }, () => scheduler.pick({ paths, octets: MEGA, window, now: NOW })?.id)
+  return Array.from({ length: count }, () => scheduler.pick({ paths, window, now: NOW })?.id)
 }
 
 describe('aggregate', () => {
@@ -75,7 +75,7 @@ describe('min-latency', () => {
   it('changes only for one that is better by 5 ms and 10 %', () => {
     const paths = [path(0, { rtt: 40 }), path(1, { rtt: 50 })]
     const scheduler = SCHEDULERS['min-latency']()
-    const pick = () => scheduler.pick({ paths, octets: 1, window: MEGA, now: NOW })?.id
+    const pick = () => scheduler.pick({ paths, window: MEGA, now: NOW })?.id
     assert.equal(pick(), 0)
     paths[1]!.estimator.srtt = 33_000
     assert.equal(pick(), 0)
@@ -105,7 +105,7 @@ describe('weighted', () => {
   it('does not make up for a long time without room', () => {
     const paths = [path(0, {}), path(1, {})]
     const scheduler = SCHEDULERS.weighted()
-    const pick = () => scheduler.pick({ paths, octets: 1, window: MEGA, now: NOW })?.id
+    const pick = () => scheduler.pick({ paths, window: MEGA, now: NOW })?.id
     Object.defineProperty(paths[1]!.estimator, 'cap', { value: () => 0, configurable: true })
     for (let i = 0; i < 1000; i++) assert.equal(pick(), 0)
     Object.defineProperty(paths[1]!.estimator, 'cap', { value: () => MEGA })

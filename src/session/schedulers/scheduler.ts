@@ -5,8 +5,6 @@ import type { Path } from '../path.ts'
 export interface Choice {
   /** Paths that may carry it, by their roles and state; some may have no room. At least one. */
   readonly paths: readonly Path[]
-  /** Octets that wait, those of the record among them. */
-  readonly octets: number
   /** Octets that the receiver lets be under way in all; those that wait for a late one fill it. */
   readonly window: number
   readonly now: Micros
@@ -14,7 +12,6 @@ export interface Choice {
 
 /** Decides which path carries the next record. It keeps little state, and is asked for every record. */
 export interface Scheduler {
-  readonly name: string
   /** On how many other paths the same frames go as well. */
   readonly copies: number
   /** A path with room, or undefined to wait: for room, or because waiting is faster than the path that has some. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_PATHS } from '../../session/limits.ts'
 import { COMMON, SERVICE_LIMITS } from './common-schema.ts'
 import { byType, defaulted, described, type Kind, listOf, mapping, mappingOr, optional, required, word } from './key.ts'
 import {
@@ -155,7 +156,7 @@ const LIMITS = mapping({
   'ban-for': defaulted(time('1s', '1h'), '10s', 'The first ban; each further one is twice as long, to an hour.'),
   'max-sessions': defaulted(integer(1, 1_000_000), 4096, 'Clients at once.'),
   'max-sessions-per-user': defaulted(integer(1, 1_000_000), 64, 'Clients of one name at once.'),
-  'max-paths': defaulted(integer(1, 64), 16, 'Paths of one session.'),
+  'max-paths': defaulted(integer(1, 64), MAX_PATHS, 'Paths of one session.'),
   'max-streams': defaulted(integer(1, 1_000_000), 10_000, 'Streams and flows of one session.'),
 })
 

@@ -1,0 +1,85 @@
+import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
+import type { SentRecord } from './carried.ts'
+import { REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
+import type { Path } from './path.ts'
+import type { SessionCounters } from './session-types.ts'
+import { StreamSpan } from './stream.ts'
+
+/** What the other side lets us send over all streams, and what was. */
+export interface SessionCredit {
+  limit: number
+  sent: number
+}
+
+/**
+ * A stream that may not send because the receiver waits for octets that a slow path has: those go once more on a path
+ * that is sooner there, within a budget.
+ */
+export class Hurry {
+  /** When something may be late. */
+  at: Micros = NEVER
+  readonly #credit: SessionCredit
+  readonly #counters: SessionCounters
+  #octets = 0
+
+  constructor(credit: SessionCredit, counters: SessionCounters) {
+    this.#credit = credit
+    this.#counters = counters
+  }
+
+  /** Looks for what is late, and gives it to other paths as a copy. */
+  run(paths: readonly Path[], now: Micros): void {
+    this.at = NEVER
+    if (paths.length < 2) return
+    for (const path of paths) {
+      const { srtt, rttvar } = path.estimator
+      const patience = Math.ceil(1.5 * srtt + 4 * rttvar)
+      path.findSent((record) => {
+        const at = addMicros(record.sentAt, patience)
+        const span = this.#awaited(record)
+        // Those behind it were sent later.
+        if (span === undefined) return at > now
+        if (at > now) this.at = earliest(this.at, at)
+        else this.#give(span, sooner(paths, path, span, now - record.sentAt))
+        return true
+      })
+    }
+  }
+
+  /** What it carries that everything else of its stream waits for. */
+  #awaited(record: SentRecord): StreamSpan | undefined {
+    for (const item of record.items) if (item instanceof StreamSpan && this.#holdsUp(item)) return item
+    return undefined
+  }
+
+  #holdsUp({ stream, from, to, isHurried }: StreamSpan): boolean {
+    const { send, credit } = stream
+    if (isHurried || stream.isOver || from > send.acked || to <= send.acked) return false
+    const isFull = send.sent - send.acked > (credit - send.acked) / 2
+    return isFull || this.#credit.sent >= this.#credit.limit
+  }
+
+  #give(span: StreamSpan, path: Path | undefined): void {
+    if (path === undefined || this.#octets + span.octets > this.#budget) return
+    span.isHurried = true
+    this.#octets += span.octets
+    path.addCopy(span)
+  }
+
+  get #budget(): number {
+    return this.#counters.octetsOut * REINJECT_SHARE + REINJECT_EXTRA
+  }
+}
+
+/** Who is late by so much may be as late again: the path on which it is there first, if that is sooner. */
+function sooner(paths: readonly Path[], slow: Path, { octets }: StreamSpan, late: number): Path | undefined {
+  let best: Path | undefined
+  let bestAt = late
+  for (const path of paths) {
+    const at = path.estimator.arrival(path.inFlight, octets)
+    if (path === slow || !path.isWritable || at >= bestAt) continue
+    best = path
+    bestAt = at
+  }
+  return best
+}

@@ -5,6 +5,7 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** Levels and names of socket options that Node has no call for (socket(7), tcp(7), udp(7)). */
 export const SocketOption = {
+  SO_ERROR: { level: 1, name: 4 },
   SO_BINDTODEVICE: { level: 1, name: 25 },
   SO_MAX_PACING_RATE: { level: 1, name: 47 },
   TCP_INFO: { level: 6, name: 11 },
@@ -12,6 +13,16 @@ export const SocketOption = {
   TCP_CONGESTION: { level: 6, name: 13 },
   UDP_SEGMENT: { level: 17, name: 103 },
 } as const
+
+/**
+ * The kernel's name for a socket of node:net or node:tls, which Node shows nowhere else; undefined once it is closed, and for
+ * sockets of our own stack, which have none. There is no use for it without the addon.
+ */
+export function descriptorOf(socket: object): number | undefined {
+  const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: number } | null }
+  const descriptor = handle?.fd
+  return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined
+}
 
 export interface SocketOptionName {
   readonly level: number

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { hasNative } from '../driver/native.ts'
-import { SocketOption, type SocketOptionName, setSocketOption } from '../driver/socket-option.ts'
+import { descriptorOf, SocketOption, type SocketOptionName, setSocketOption } from '../driver/socket-option.ts'
 import type { PathInput, Pipe } from '../session/pipe.ts'
 import { type PipeInfo, readTcpInfo } from './tcp-info.ts'
 
@@ -21,7 +21,6 @@ const MAX_PACE = 2 ** 31 - 1
 
 /** What node:net's sockets have, and others may. */
 interface SocketLike extends Duplex {
-  readonly _handle?: { readonly fd?: number } | null
   setNoDelay?(isOn: boolean): unknown
   setTimeout?(msecs: number, onTimeout: () => void): unknown
 }
@@ -158,9 +157,7 @@ export class SocketPipe implements Pipe {
     this.#socket.setTimeout?.(this.#linger, () => this.#socket.destroy())
   }
 
-  /** The kernel's name for the socket: Node shows it nowhere else, and our own stack's have none. */
   get #descriptor(): number | undefined {
-    const descriptor = this.#hasOptions ? this.#socket._handle?.fd : undefined
-    return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined
+    return this.#hasOptions ? descriptorOf(this.#socket) : undefined
   }
 }

@@ -44,9 +44,6 @@ const DEFAULT_PORTS: Readonly<Record<ProxyKind, number>> = { socks5: 1080, http:
 
 const CONTROLS = /[\0-\x1f\x7f]/
 
-/** What `parseProxy` takes, for people. */
-export const PROXY_FORMS = 'socks5://, http://, https:// or tcp://, then [user:password@]host[:port]'
-
 /** RFC 1929 §2: the lengths of name and password are one octet each. */
 const MAX_SOCKS_LOGIN = 255
 

@@ -33,7 +33,7 @@ export function serverDefinition(service: ServerService): ServiceDefinition {
         connect: formatEndpoint(service.connect),
         timeout: service.connectTimeout,
         ...most(service),
-        ...(service.pool === undefined ? {} : { pool: poolOf(service.pool) }),
+        ...(service.pool === undefined ? {} : { pool: service.pool }),
         ...(service.proxyProtocol === undefined ? {} : { proxyProtocol: service.proxyProtocol }),
       }
     case 'udp':
@@ -97,7 +97,3 @@ const mostFlows = ({ maxStreams, rate }: Limits) => ({
   ...(maxStreams === undefined ? {} : { maxFlows: maxStreams }),
   ...(rate === undefined ? {} : { rate }),
 })
-
-/** Milliseconds there, seconds here; 0 is never. */
-const poolOf = ({ count, keepalive }: { readonly count: number; readonly keepalive: number }) =>
-  keepalive === 0 ? { count } : { count, keepalive: keepalive / 1000 }

@@ -1,7 +1,7 @@
 import { type ErrorCode, NetError } from '../../base/errors.ts'
 
 /** Why a handshake failed; each is the name of its counter as well. */
-export const FAILURES = {
+const FAILURES = {
   version: { code: 'EPROTO', text: 'the two sides have no version of the protocol in common' },
   protocol: { code: 'EPROTO', text: 'what was said is not this protocol; is that a gotcp server, and that port?' },
   timeout: { code: 'ETIMEDOUT', text: 'the handshake was not complete in time' },

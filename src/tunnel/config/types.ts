@@ -3,6 +3,7 @@ import type { SchedulerName } from '../../session/schedulers/by-name.ts'
 import type { Endpoint } from '../../transport/endpoint.ts'
 import type { HostPort } from '../../transport/host-port.ts'
 import type { PathProxy } from '../../transport/proxy.ts'
+import type { Via } from '../../transport/via.ts'
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -201,14 +202,6 @@ export type TrustConfig =
   /** A certificate of this authority (PEM) for that name; undefined is the name it was called by. */
   | { readonly by: 'ca'; readonly ca: string; readonly name: string | undefined }
 
-/** Our own stack on an interface, instead of the kernel's. */
-export interface ViaConfig {
-  readonly interface: string
-  /** Our address there, with its prefix: `10.0.0.9/24`. */
-  readonly ip: string
-  readonly gateway: string | undefined
-}
-
 /** What a path may carry until the day or the month is over (UTC). */
 export interface QuotaConfig {
   readonly bytes: number
@@ -227,7 +220,8 @@ export interface PathConfig {
   readonly proxy: PathProxy | undefined
   /** Authorities (PEM) for the certificate of an HTTPS proxy; undefined is the system's. */
   readonly proxyCa: string | undefined
-  readonly via: ViaConfig | undefined
+  /** Our own stack on an interface, instead of the kernel's. */
+  readonly via: Via | undefined
   readonly tls: boolean
   readonly role: PathRole
   /** For `scheduler: weighted`. */

@@ -17,13 +17,13 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType]
 
 /** The only version there is so far. */
 export const VERSION = 1
-export const MAGIC = 'gotcp'
+const MAGIC = 'gotcp'
 /** Of a message, with its header. */
 export const MAX_MESSAGE = 4096
 export const HEADER_OCTETS = 3
 export const NONCE_OCTETS = 16
-export const PROOF_OCTETS = 32
-export const INSTANCE_OCTETS = 16
+const PROOF_OCTETS = 32
+const INSTANCE_OCTETS = 16
 
 /** Which mechanisms a server takes on this connection. */
 export const Mechanism = { SCRAM_SHA_256: 1, SCRAM_SHA_256_PLUS: 2 } as const

@@ -5,7 +5,7 @@ import type { HandshakeEvents } from './events.ts'
 import { ServerHandshake, type ServerHandshakeOptions, type ServerHandshakeResult } from './server.ts'
 
 /** Milliseconds for the whole handshake, from the connection (or its TLS) to the last proof. */
-export const HANDSHAKE_TIMEOUT = 5000
+const HANDSHAKE_TIMEOUT = 5000
 /** Milliseconds that a refusal may take to leave. */
 const LINGER = 1000
 

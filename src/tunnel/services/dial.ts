@@ -1,13 +1,10 @@
-import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, NetError } from '../../base/errors.ts'
 import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
+import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
 import { KEEP_ALIVE } from './listener.ts'
 import { SOCKET_BUFFER } from './splice.ts'
-
-/** The addresses of a name, the preferred one first. */
-export type Resolve = (host: string) => Promise<readonly string[]>
 
 export interface DialOptions {
   /** Milliseconds until it is given up, with all that is tried again. Default 10,000. */
@@ -24,9 +21,6 @@ const DEFAULT_RETRIES = 2
 /** Milliseconds. */
 const FIRST_PAUSE = 100
 
-/** Asks the system's resolver. */
-export const systemResolve: Resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address)
-
 /** Makes connections to one of several targets: the one that worked last is asked first, then the next ones in turn. */
 export class Dialer {
   readonly #targets: readonly Endpoint[]
@@ -39,7 +33,7 @@ export class Dialer {
     this.#targets = targets
     this.#timeout = options.timeout ?? DEFAULT_TIMEOUT
     this.#retries = options.retries ?? DEFAULT_RETRIES
-    this.#resolve = options.resolve ?? systemResolve
+    this.#resolve = options.resolve ?? resolveByMachine
   }
 
   /**

@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net'
 import { hasNative } from '../../driver/native.ts'
-import { getSocketOption } from '../../driver/socket-option.ts'
+import { descriptorOf, getSocketOption, SocketOption } from '../../driver/socket-option.ts'
 
-/** socket(7). */
-const SO_ERROR = { level: 1, name: 4 }
 const NOTHING = new Uint8Array(0)
 
 let isAddonThere: boolean | undefined
@@ -28,14 +26,8 @@ export function checkEnd(socket: Socket, onResult: (isReset: boolean) => void): 
 
 function hasError(descriptor: number): boolean {
   try {
-    return getSocketOption(descriptor, SO_ERROR).some((octet) => octet !== 0)
+    return getSocketOption(descriptor, SocketOption.SO_ERROR).some((octet) => octet !== 0)
   } catch {
     return false
   }
-}
-
-/** The kernel's name for a socket, which Node shows nowhere else. */
-function descriptorOf(socket: Socket): number | undefined {
-  const descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
-  return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined
 }

@@ -1,7 +1,7 @@
 import { ResetCode } from '../../session/stream-types.ts'
+import type { Login } from '../../transport/proxy.ts'
 import { BoundedStream } from './bounded-stream.ts'
 import { HttpRequestParser, type HttpWish, httpAnswer } from './http-request.ts'
-import type { Login } from './login.ts'
 import { type Client, ProxyFront, type ProxyFrontOptions } from './proxy-front.ts'
 import type { HostSource, Service } from './service.ts'
 

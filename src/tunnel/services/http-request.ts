@@ -1,6 +1,7 @@
 import { ResetCode } from '../../session/stream-types.ts'
 import { formatHostPort, type HostPort, isHost, parseHostPort } from '../../transport/host-port.ts'
-import { isLogin, type Login } from './login.ts'
+import type { Login } from '../../transport/proxy.ts'
+import { isLogin } from './login.ts'
 import type { Progress, WishParser } from './proxy-front.ts'
 
 export interface HttpWish {

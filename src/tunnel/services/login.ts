@@ -1,10 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-
-/** Who may use a listener. */
-export interface Login {
-  readonly user: string
-  readonly password: string
-}
+import type { Login } from '../../transport/proxy.ts'
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 

@@ -8,7 +8,7 @@ import type { Connection } from './splice.ts'
 export interface PoolOptions {
   /** Connections that wait, made before they are needed. */
   readonly count: number
-  /** Seconds after which one that was not needed is replaced by a new one. Default: never. */
+  /** Milliseconds after which one that was not needed is replaced by a new one. Default: never. */
   readonly keepalive?: number
 }
 
@@ -65,7 +65,7 @@ export class Pool {
   constructor(dialer: Dialer, { count, keepalive = 0 }: PoolOptions) {
     this.#dialer = dialer
     this.#count = count
-    this.#ages = keepalive > 0 ? new AgingList(keepalive * 1000, (one) => this.#discard(one)) : undefined
+    this.#ages = keepalive > 0 ? new AgingList(keepalive, (one) => this.#discard(one)) : undefined
     setMaxListeners(0, this.#controller.signal)
     this.#fill()
   }

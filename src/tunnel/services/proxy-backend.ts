@@ -1,5 +1,6 @@
 import { ResetCode, type SessionFlow, type SessionStream } from '../../session/stream-types.ts'
-import { cannotReach, connectToAny, DEFAULT_TIMEOUT, type Resolve, systemResolve, withDeadline } from './dial.ts'
+import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
+import { cannotReach, connectToAny, DEFAULT_TIMEOUT, withDeadline } from './dial.ts'
 import { answer, type Ledger, newLedger, refuse } from './join.ts'
 import type { AnsweringService, CloseOptions, ServiceStatus } from './service.ts'
 import type { Connection } from './splice.ts'
@@ -69,7 +70,7 @@ export class ProxyBackend implements AnsweringService {
   }
 
   async #reach(target: string, signal: AbortSignal): Promise<Connection> {
-    const { timeout = DEFAULT_TIMEOUT, resolve = systemResolve } = this.#options
+    const { timeout = DEFAULT_TIMEOUT, resolve = resolveByMachine } = this.#options
     const until = performance.now() + timeout
     const { host, port, addresses } = await withDeadline(this.#rules.find(target, resolve), until, signal)
     try {

@@ -135,26 +135,6 @@ export class Services {
   }
 }
 
-/**
- * Opens services for a session, or for sessions that are attached later.
- * @throws {NetError} as `Services.add`; then none is open.
- */
-export async function openServices(
-  host: StreamHost | undefined,
-  definitions: readonly ServiceDefinition[],
-  hooks: ServiceHooks = {},
-): Promise<Services> {
-  const services = new Services(hooks)
-  try {
-    for (const definition of definitions) await services.add(definition)
-  } catch (error) {
-    await services.close()
-    throw error
-  }
-  if (host !== undefined) services.attach(host)
-  return services
-}
-
 /** What a session would not take must not be found out by the first connection. */
 function checkOpening(definition: ServiceDefinition): void {
   const { name, service = name, target } = definition as Partial<TcpForwardOptions> & { readonly name: string }

@@ -17,7 +17,7 @@ export class SocksAssociation implements Open {
   readonly #socket: Socket
   readonly #sender: UdpSender
   readonly #from: string
-  /** Where the client sends from: what it said, or where its first datagram came from. */
+  /** Where the client sends from: what it said, or where the first datagram of its address came from. */
   #port: number
   #isOver = false
 
@@ -62,7 +62,7 @@ export class SocksAssociation implements Open {
   }
 
   readonly #onMessage = (bytes: Buffer, { address, port }: RemoteInfo): void => {
-    if (this.#port === 0) this.#port = port
+    if (this.#port === 0 && address === this.#from) this.#port = port
     const isClient = address === this.#from && port === this.#port
     const parsed = isClient ? parseUdp(bytes) : undefined
     const { dropped } = this.#client.ledger.tally

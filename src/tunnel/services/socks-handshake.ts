@@ -1,5 +1,6 @@
 import { ResetCode } from '../../session/stream-types.ts'
 import { type HostPort, isHost } from '../../transport/host-port.ts'
+import type { Login } from '../../transport/proxy.ts'
 import {
   addressLength,
   Command,
@@ -9,7 +10,7 @@ import {
   request,
   SOCKS5_VERSION,
 } from '../../transport/socks5-wire.ts'
-import { isLogin, type Login } from './login.ts'
+import { isLogin } from './login.ts'
 import type { Progress, WishParser } from './proxy-front.ts'
 
 /** RFC 1928 §6. */

@@ -1,8 +1,9 @@
 import { NetError } from '../../base/errors.ts'
 import { parseAddress } from '../../transport/address.ts'
 import { type AddressRange, isInRange, isWithin, parseRange } from '../../transport/address-range.ts'
+import type { Resolve } from '../../transport/resolve.ts'
 import { isMeant, parseTarget, type Target, type TargetRule, targetRule } from '../target-rule.ts'
-import { cannotReach, type Resolve } from './dial.ts'
+import { cannotReach } from './dial.ts'
 
 export interface TargetRulesOptions {
   /** Targets that may be asked for, as `targetRule` reads them; what a name leads to must be open, too. */

@@ -3,8 +3,8 @@ import { isIP } from 'node:net'
 import { NetError } from '../../base/errors.ts'
 import { type FlowEvents, ResetCode, type SessionFlow } from '../../session/stream-types.ts'
 import { parseHostPort } from '../../transport/host-port.ts'
+import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
 import { type Aged, AgingList } from './aging.ts'
-import { type Resolve, systemResolve } from './dial.ts'
 import { DEFAULT_IDLE, type FlowLimits } from './flow-table.ts'
 import { passes, type RateLimits, rateLimits } from './rate-limit.ts'
 import { resetCodeOf } from './reset-reason.ts'
@@ -56,7 +56,7 @@ export class UdpBackend implements AnsweringService {
     this.#limits = limits
     this.name = options.name
     this.#options = options
-    const { connect, allow = [], deny = [], resolve = systemResolve } = options
+    const { connect, allow = [], deny = [], resolve = resolveByMachine } = options
     this.#target = connect ?? allow.join(', ')
     this.#find = connect === undefined ? byRules({ allow, deny }, resolve) : fixed(this.name, connect, resolve)
     this.#ages = new AgingList(options.idle ?? DEFAULT_IDLE, (flow) => flow.close(ResetCode.CANCELLED))

@@ -2,7 +2,7 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import { isIP } from 'node:net'
 import { NetError } from '../../base/errors.ts'
 import { formatHostPort, type HostPort, parseHostPort } from '../../transport/host-port.ts'
-import { systemResolve } from './dial.ts'
+import { resolveByMachine } from '../../transport/resolve.ts'
 import { type FlowLimits, FlowTable } from './flow-table.ts'
 import { cannotListen } from './listener.ts'
 import { rateLimits } from './rate-limit.ts'
@@ -77,7 +77,7 @@ export class UdpForward implements Service {
   async #listen(endpoint: HostPort): Promise<void> {
     const { host, port } = endpoint
     try {
-      const [address = host] = isIP(host) ? [host] : await systemResolve(host)
+      const [address = host] = isIP(host) ? [host] : await resolveByMachine(host)
       const socket = makeUdpSocket(address)
       await new Promise<void>((resolve, reject) => socket.once('error', reject).bind(port, address, resolve))
       socket.removeAllListeners('error').on('error', (error) => this.#options.onProblem?.(error))

@@ -114,7 +114,7 @@ export function poolCases(makePair: MakePair): void {
       'replaces those that waited too long',
       run(async (world) => {
         const backend = await world.backend(echo)
-        await world.open([LISTEN], [pooled(backend.address, { pool: { count: 2, keepalive: 0.02 } })])
+        await world.open([LISTEN], [pooled(backend.address, { pool: { count: 2, keepalive: 20 } })])
         await until(() => backend.accepted >= 6)
         assert.equal((await exchange(world.connect(), 'x')).toString(), 'x')
       }),

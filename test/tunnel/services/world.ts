@@ -5,12 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  openServices,
-  type ServiceDefinition,
-  type ServiceHooks,
-  type Services,
-} from '../../../src/tunnel/services/services.ts'
+import type { StreamHost } from '../../../src/session/stream-types.ts'
+import { type ServiceDefinition, type ServiceHooks, Services } from '../../../src/tunnel/services/services.ts'
 import type { HostPair, MakePair } from './memory-session.ts'
 
 /** Waits until something is so; a test that waits in vain is ended by the runner. */
@@ -53,6 +49,23 @@ export class Backend {
     for (const socket of this.sockets) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
   }
+}
+
+/** All of them, or none: what it throws is why. */
+async function openServices(
+  host: StreamHost,
+  definitions: readonly ServiceDefinition[],
+  hooks: ServiceHooks,
+): Promise<Services> {
+  const services = new Services(hooks)
+  try {
+    for (const definition of definitions) await services.add(definition)
+  } catch (error) {
+    await services.close()
+    throw error
+  }
+  services.attach(host)
+  return services
 }
 
 export const echo = (socket: Socket): void => void socket.pipe(socket)

@@ -147,6 +147,7 @@ export class Daemon {
     await this.#serveMetrics(this.#config.metrics)
     await this.side.start()
     begun()
+    this.log.info('started', { mode: this.#config.mode, pid: process.pid })
     this.#notifier.ready(`${this.#config.mode} ${this.#config.name}`)
     this.#ticks = setInterval(() => this.side.tick(performance.now()), TICK)
   }

@@ -123,6 +123,14 @@ ${extra}`,
     assert.ok(!existsSync(join(folder, 'client.sock')) && !existsSync(join(folder, 'server.sock')))
   })
 
+  it('says more with -v', async () => {
+    const client = gotcp('client', '-v', '-c', clientFile(1))
+    // The same failure twice: the second time is worth no more than that.
+    await client.until(/ warn cannot connect a path path=one .*\n(.*\n)*?.* debug cannot connect a path path=one /)
+    client.child.kill('SIGTERM')
+    assert.equal((await client.ended).code, 0)
+  })
+
   it('is asked and told by commands', async () => {
     const { client, port, serverPort } = await pair()
     const control = ['--control', join(folder, 'client.sock')]

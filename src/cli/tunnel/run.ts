@@ -26,7 +26,10 @@ const fileOf = ({ config }: Values<typeof RUN_FLAGS>): string => {
 export async function runDaemon(mode: 'server' | 'client', args: RunArgs, io: Io): Promise<number> {
   const { loadConfig } = await import('../../tunnel/config/index.ts')
   const file = fileOf(args)
-  const load = () => loadConfig(file, { env: io.env })
+  const load = (): TunnelConfig => {
+    const loaded = loadConfig(file, { env: io.env })
+    return args.debug > 0 ? { ...loaded, log: { ...loaded.log, level: 'debug' } } : loaded
+  }
   const config = load()
   if (config.mode !== mode) {
     throw new UsageError(`${file} is a ${config.mode}'s configuration`, `gotcp tunnel ${config.mode} -c ${file}`)

@@ -1,8 +1,5 @@
-/** A piece held in a buffer this much larger than itself is copied, so that it does not keep the buffer alive. */
-const WASTE = 4
-/** Pieces that follow each other and are smaller than the first are copied together, up to the second: each piece costs. */
-const SMALL = 1024
-const JOINED = 4096
+import { EarlyPieces } from './early-pieces.ts'
+import { compact, JOINED, join, SMALL } from './small-pieces.ts'
 
 /** What arrived of a stream: octets in order wait for their reader, the others for what is missing before them. */
 export class Reassembly {
@@ -11,9 +8,8 @@ export class Reassembly {
   #readAt = 0
   /** Before this one, they are as few and as small as they will be. */
   #settledAt = 0
-  /** Beyond a gap: sorted, without overlap. */
-  readonly #early: Early[] = []
-  #earlyAt = 0
+  /** Beyond a gap. */
+  readonly #early = new EarlyPieces()
   /** All before it has arrived. */
   next = 0
   /** All before it has been read. */
@@ -39,7 +35,7 @@ export class Reassembly {
 
   /** Pieces that wait for what is missing before them. */
   get pieces(): number {
-    return this.#early.length - this.#earlyAt
+    return this.#early.count
   }
 
   get hasReady(): boolean {
@@ -48,7 +44,7 @@ export class Reassembly {
 
   /** Octets that wait for what is missing before them. */
   get isWaiting(): boolean {
-    return this.#earlyAt < this.#early.length
+    return this.#early.count > 0
   }
 
   /** Takes a piece; false when it contradicts what was said about the end. */
@@ -67,7 +63,7 @@ export class Reassembly {
     else if (offset <= this.next) {
       this.#append(offset, bytes)
       this.#join()
-    } else this.#keep(offset, bytes)
+    } else this.repeated += this.#early.keep(offset, bytes)
     return true
   }
 
@@ -108,8 +104,7 @@ export class Reassembly {
   /** Nothing more comes; the final length is known. */
   finish(end: number): void {
     if (this.end === undefined) this.#isCut = true
-    this.#early.length = 0
-    this.#earlyAt = 0
+    this.#early.clear()
     this.end = end
     this.highest = end
     this.next = end
@@ -138,76 +133,13 @@ export class Reassembly {
   /** Moves what is no longer beyond a gap. */
   #join(): void {
     const early = this.#early
-    while (this.#earlyAt < early.length && early[this.#earlyAt]!.from <= this.next) {
-      const { from, bytes } = early[this.#earlyAt]!
-      early[this.#earlyAt++] = NOTHING
+    while (early.count > 0 && early.first <= this.next) {
+      const from = early.first
+      const bytes = early.shift()
       if (from + bytes.length > this.next) this.#append(from, bytes)
       else this.repeated += bytes.length
     }
-    if (this.#earlyAt === early.length) {
-      early.length = 0
-      this.#earlyAt = 0
-    } else if (this.#earlyAt > 256) {
-      early.splice(0, this.#earlyAt)
-      this.#earlyAt = 0
-    }
   }
-
-  /** Files a piece beyond a gap, without what is there already. */
-  #keep(offset: number, bytes: Uint8Array): void {
-    const early = this.#early
-    let i = early.length
-    while (i > this.#earlyAt && early[i - 1]!.from > offset) i--
-    let from = offset
-    const to = offset + bytes.length
-    if (i > this.#earlyAt) from = this.#past(early[i - 1]!, from, to)
-    while (from < to) {
-      const after = early[i]
-      const stop = after === undefined ? to : Math.min(to, after.from)
-      if (from < stop) i = this.#file(i, from, bytes.subarray(from - offset, stop - offset))
-      if (after === undefined) return
-      from = this.#past(after, stop, to)
-      i++
-    }
-  }
-
-  /** Where `[from, to)` goes on behind a piece that is there. */
-  #past({ from: start, bytes }: Early, from: number, to: number): number {
-    const past = Math.max(from, Math.min(to, start + bytes.length))
-    this.repeated += past - from
-    return past
-  }
-
-  /** Puts a piece before the one at `i`, or at the end of the one before; where the next one stands. */
-  #file(i: number, from: number, bytes: Uint8Array): number {
-    const before = i > this.#earlyAt ? this.#early[i - 1]! : NOTHING
-    const octets = before.bytes.length + bytes.length
-    if (before.from + before.bytes.length === from && bytes.length < SMALL && octets <= JOINED) {
-      before.bytes = join([before.bytes, bytes], octets)
-      return i
-    }
-    this.#early.splice(i, 0, { from, bytes: compact(bytes) })
-    return i + 1
-  }
-}
-
-interface Early {
-  readonly from: number
-  bytes: Uint8Array
 }
 
 const NO_BYTES = new Uint8Array(0)
-const NOTHING: Early = { from: 0, bytes: NO_BYTES }
-
-const compact = (bytes: Uint8Array): Uint8Array =>
-  bytes.length * WASTE < bytes.buffer.byteLength ? bytes.slice() : bytes
-
-function join(pieces: readonly Uint8Array[], octets: number): Uint8Array {
-  const joined = new Uint8Array(octets)
-  let at = 0
-  for (const piece of pieces) {
-    joined.set(piece, at)
-    at += piece.length
-  }
-  return joined
-}

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { below, seededRng } from '../../src/base/rng.ts'
 import { Reassembly } from '../../src/session/reassembly.ts'
-import { check } from './property.ts'
+import { check, SEED } from './property.ts'
 
 const SPACE = 120
 const octet = (offset: number): number => (offset * 13 + 5) & 0xff
@@ -13,6 +14,31 @@ function readAll(reassembly: Reassembly): number[] {
   const octets: number[] = []
   for (let bytes = reassembly.take(); bytes !== undefined; bytes = reassembly.take()) octets.push(...bytes)
   return octets
+}
+
+/** A number that counts how often somebody looks at it, to compare it or to reckon with it. */
+function counted(value: number, work: { looks: number }): number {
+  const look = (): number => {
+    work.looks++
+    return value
+  }
+  return { valueOf: look } as unknown as number
+}
+
+/** Elements that arrays move to let others in or out. */
+function countMoves(act: () => void): number {
+  const { splice } = Array.prototype
+  let moves = 0
+  Array.prototype.splice = function (this: unknown[], at: number, ...rest: [number, ...unknown[]]) {
+    moves += this.length - at
+    return splice.call(this, at, ...rest)
+  }
+  try {
+    act()
+  } finally {
+    Array.prototype.splice = splice
+  }
+  return moves
 }
 
 const piece = fc.record({
@@ -49,6 +75,9 @@ describe('Reassembly', () => {
           while (held.has(next)) next++
           assert.deepEqual([reassembly.next, reassembly.highest, reassembly.end], [next, highest, end])
           assert.equal(reassembly.repeated, repeated, 'octets that came again')
+          let gaps = 0
+          for (let at = next + 1; at < highest; at++) if (held.has(at) && !held.has(at - 1)) gaps++
+          assert.equal(reassembly.pieces, gaps, 'what follows each other is one piece')
           if (isRead) got.push(...readAll(reassembly))
           else reassembly.settle()
         }
@@ -107,6 +136,66 @@ describe('Reassembly', () => {
     assert.ok(reassembly.pieces <= 5, `${reassembly.pieces} pieces`)
     reassembly.insert(0, new Uint8Array(1), false)
     assert.equal(readAll(reassembly).length, 20_001)
+  })
+
+  it('keeps few pieces beyond a gap in whatever order they come', () => {
+    const falling = Array.from({ length: 20_000 }, (_, i) => 20_000 - i)
+    // Every other one first, so that each of the others fills a hole.
+    const holes = [...falling.filter((at) => at % 2 === 0), ...falling.filter((at) => at % 2 === 1)]
+    for (const offsets of [falling, holes]) {
+      const reassembly = new Reassembly()
+      for (const at of offsets) reassembly.insert(at, bytesAt(at, at + 1), false)
+      assert.ok(reassembly.pieces <= 100, `${reassembly.pieces} pieces`)
+      reassembly.insert(0, bytesAt(0, 1), false)
+      assert.deepEqual(readAll(reassembly), [...bytesAt(0, 20_001)])
+    }
+  })
+
+  it('gives each octet once also when very many pieces wait', (t) => {
+    t.diagnostic(`GOTCP_SEED=${SEED}`)
+    const rng = seededRng(SEED)
+    const space = 20_000
+    const reassembly = new Reassembly()
+    const held = new Set<number>()
+    let repeated = 0
+    const insert = (from: number, to: number): void => {
+      reassembly.insert(from, bytesAt(from, to), false)
+      for (let at = from; at < to; at++) {
+        if (held.has(at)) repeated++
+        held.add(at)
+      }
+    }
+    for (let i = 0; i < 4000; i++) {
+      const from = 1 + below(rng, space)
+      insert(from, from + 1 + below(rng, 4))
+    }
+    assert.ok(reassembly.pieces > 2000, `${reassembly.pieces} pieces`)
+    insert(space / 4, space / 2)
+    insert(0, space + 5)
+    assert.equal(reassembly.repeated, repeated)
+    assert.equal(reassembly.pieces, 0)
+    assert.deepEqual(readAll(reassembly), [...bytesAt(0, space + 5)])
+  })
+
+  it('takes few steps for a piece, whatever order a peer chooses', () => {
+    const count = 16_384
+    const last = 2 * count
+    const orders: readonly [name: string, offset: (i: number) => number][] = [
+      ['rising', (i) => 2 * i + 1],
+      ['falling', (i) => last - 2 * i - 1],
+      ['from both ends', (i) => (i % 2 === 0 ? i + 1 : last - i)],
+      ['from the middle', (i) => (i % 2 === 0 ? count + i + 1 : count - i)],
+    ]
+    for (const [name, offset] of orders) {
+      const reassembly = new Reassembly()
+      const work = { looks: 0 }
+      const moves = countMoves(() => {
+        for (let i = 0; i < count; i++) reassembly.insert(counted(offset(i), work), new Uint8Array(1), false)
+      })
+      assert.equal(reassembly.pieces, count, name)
+      assert.ok(work.looks <= 50 * count, `${name}: ${work.looks} looks at offsets`)
+      assert.ok(moves <= 500 * count, `${name}: ${moves} pieces moved`)
+    }
   })
 
   it('keeps copies of small pieces beyond a gap, and not the buffers that they came in', () => {

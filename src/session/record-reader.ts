@@ -152,7 +152,7 @@ export class RecordReader {
     if (type > FrameType.ACK) this.#isAsking = true
     switch (type) {
       case FrameType.PADDING:
-        return 'done'
+        return this.#padding(stop)
       case FrameType.PING:
         this.#isAsking = true
         handler.onPing()
@@ -173,6 +173,15 @@ export class RecordReader {
       default:
         return this.#small(type, stop)
     }
+  }
+
+  /** All of them that follow each other: there may be as many as octets. */
+  #padding(stop: number): Step {
+    const bytes = this.#bytes
+    let at = this.#at
+    while (at < stop && bytes[at] === FrameType.PADDING) at++
+    this.#at = at
+    return 'done'
   }
 
   /** Frames of nothing but numbers. */

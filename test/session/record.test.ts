@@ -126,6 +126,24 @@ describe('a record', () => {
     assert.equal(views[1]!.length, 100)
   })
 
+  it('of padding is as long as a record may be, says nothing, and is read at every cut', () => {
+    const run = Uint8Array.from([2, 0, 0, ...new Uint8Array(MAX_RECORD), 0, 0, 1, 1])
+    const among = Uint8Array.from([0, 0, 8, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0x0e])
+    for (const lengths of [[1], [2], [3, 5], [4, 65_536], [1_000_000]]) {
+      const long = readInPieces(run, lengths)
+      assert.equal(long.fault, undefined)
+      assert.deepEqual(long.read.frames, [{ type: 'PING' }])
+      assert.deepEqual(long.read.records[0], { octets: MAX_RECORD + 3, isAsking: false })
+      const { read, fault } = readInPieces(among, lengths)
+      assert.equal(fault, undefined)
+      assert.deepEqual(read.frames, [{ type: 'PING' }, { type: 'PING' }, { type: 'PATH_CLOSE' }])
+      assert.deepEqual(
+        read.records.map(({ isAsking }) => isAsking),
+        [true, false, true],
+      )
+    }
+  })
+
   it('copies no payload of a stream', () => {
     const writer = new RecordWriter()
     const large = new Uint8Array(50_000)

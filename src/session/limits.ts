@@ -9,6 +9,8 @@ export const LARGEST_RECORD = 65_536
 export const SMALLEST_RECORD = 4096
 /** A record takes its path about so long, so that a slow path does not hold much of what others wait for. */
 export const RECORD_TIME = 4_000
+/** With so many of frames that steer a record is left to the others. */
+export const MAX_CONTROL = 16_384
 /** A stream gives way to the next after so much, when several have something to send. */
 export const QUANTUM = 16_384
 /** A payload this small is copied beside its header: one piece less costs more to send than to copy. */

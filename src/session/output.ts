@@ -4,14 +4,14 @@ import { Carriers } from './carriers.ts'
 import type { ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import { Hurry } from './hurry.ts'
-import { MAX_RECORD, QUANTUM } from './limits.ts'
+import { MAX_CONTROL, MAX_RECORD, QUANTUM } from './limits.ts'
 import type { Path } from './path.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 import type { SessionCounters } from './session-types.ts'
 import type { Stream, StreamSpan } from './stream.ts'
 
-/** A record with less room than this is full. */
+/** A record with less room than this is full: no frame's numbers are longer. */
 const LEAST_FRAME = 64
 
 /** What has something to send, and where it goes: composes records and gives each to a path. */
@@ -159,7 +159,8 @@ export class Output {
     this.#writeAcks(path, now)
     this.#takeControl(path, items)
     while (path.writer.body + LEAST_FRAME < most) {
-      const item = this.#nextDatagram(most, now) ?? this.#nextSpan(most - path.writer.body)
+      const left = MAX_RECORD - path.writer.body - LEAST_FRAME
+      const item = this.#nextDatagram(left, now) ?? this.#nextSpan(most - path.writer.body)
       if (item === undefined) break
       item.write(path.writer, now)
       items.push(item)
@@ -180,12 +181,14 @@ export class Output {
     return items.length > 0
   }
 
-  #nextDatagram(most: number, now: Micros): Carried | undefined {
+  /** The next datagram, if the record has room for it: one that is longer than others of this path still goes whole. */
+  #nextDatagram(left: number, now: Micros): Carried | undefined {
     while (this.#flows.length > 0) {
-      const flow = this.#flows.shift()!
+      const flow = this.#flows[0]!
+      const datagram = flow.next(left, now)
+      if (datagram === undefined && !flow.isEmpty) return undefined
+      this.#flows.shift()
       flow.isListed = false
-      // One that is longer than a record of this path still goes whole.
-      const datagram = flow.next(Math.max(most, flow.nextOctets), now)
       this.listFlow(flow)
       if (datagram === undefined) continue
       this.#counters.datagramsOut++
@@ -230,7 +233,7 @@ export class Output {
     for (let frame = this.#control.shift(); frame !== undefined; frame = this.#control.shift()) {
       frame.write(path.writer)
       items.push(frame)
-      if (path.writer.body > 16_384) return
+      if (path.writer.body > MAX_CONTROL) return
     }
   }
 
@@ -269,7 +272,7 @@ export class Output {
     this.#writeAcks(path, now)
     const size = path.estimator.recordSize()
     while (path.writer.body < size) {
-      const item = path.nextCopy(items.length === 0 ? MAX_RECORD : size - path.writer.body)
+      const item = path.nextCopy((items.length === 0 ? MAX_RECORD : size) - path.writer.body)
       if (item === undefined) break
       item.write(path.writer, now)
       items.push(item)

@@ -5,8 +5,8 @@ import { varintSize, writeVarint } from './varint.ts'
 const LENGTH_OCTETS = 3
 /** Headers of many records come out of one piece of memory; it is not used again, since a pipe may still hold parts of it. */
 const ARENA = 16_384
-/** No frame but those with texts or payload is longer, and those say how long they are. */
-const SMALL_FRAME = 32
+/** A frame's type and its numbers, of which none has more than four, are no longer than this. */
+export const LONGEST_NUMBERS = 1 + 4 * 8
 
 /**
  * Writes records, one after another, as pieces that a pipe takes in one call. Headers are written into memory that is
@@ -136,7 +136,7 @@ export class RecordWriter {
   }
 
   #numbers(type: FrameType, values: readonly number[]): void {
-    this.#room(SMALL_FRAME + 8)
+    this.#room(LONGEST_NUMBERS)
     const from = this.#at
     const arena = this.#arena
     arena[this.#at++] = type

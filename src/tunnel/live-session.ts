@@ -65,9 +65,10 @@ export class LiveSession {
   #trim(): void {
     for (const [path, pipe] of this.#pipes) {
       if (path.inFlight === 0) continue
-      const { speed, rate, isStarting } = path.estimator
+      const { speed, rate, isStarting, isAppLimited } = path.estimator
       pipe.limitUnsent(Math.round(Math.min(MOST_UNSENT, Math.max(LEAST_UNSENT, speed * UNSENT_TIME))))
-      pipe.pace(isStarting || rate > FASTEST_PACED ? undefined : PACE * rate)
+      // Of a path that could carry more than it was given, the rate says nothing.
+      pipe.pace(isStarting || isAppLimited || rate > FASTEST_PACED ? undefined : PACE * rate)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
+import type { BudgetLease } from './budget.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import type { PathRole } from './frame.ts'
@@ -7,7 +8,7 @@ import type { Output } from './output.ts'
 import type { Path } from './path.ts'
 import type { PathBook } from './path-book.ts'
 import type { FrameSink } from './path-reader.ts'
-import { type Allow, ReceiveWindow } from './receive-window.ts'
+import { ReceiveWindow } from './receive-window.ts'
 import type { SessionCounters, SessionLoad } from './session-types.ts'
 import type { Stream, StreamFault } from './stream.ts'
 import { type IdFault, isFlowId, type StreamTable } from './stream-table.ts'
@@ -46,6 +47,7 @@ export class Input implements FrameSink {
   readonly #parts: InputParts
   readonly #events: InputEvents
   readonly #window: ReceiveWindow
+  readonly #memory: BudgetLease
   /** Over all streams: octets up to the highest that came, up to the first that is missing, and read. */
   #highest = 0
   #inOrder = 0
@@ -63,13 +65,14 @@ export class Input implements FrameSink {
   constructor(
     parts: InputParts,
     events: InputEvents,
-    window: { first: number; most: number; allow: Allow; rate: number | undefined; now: Micros },
+    { memory, most, rate, now }: { memory: BudgetLease; most: number; rate: number | undefined; now: Micros },
   ) {
     this.#parts = parts
     this.#events = events
-    this.now = window.now
-    this.#window = new ReceiveWindow(window.first, window.most, window.allow)
-    this.#throttle = window.rate === undefined ? undefined : new Throttle(window.rate, window.now)
+    this.now = now
+    this.#memory = memory
+    this.#window = new ReceiveWindow({ size: memory.first, most, lease: memory, now })
+    this.#throttle = rate === undefined ? undefined : new Throttle(rate, now)
   }
 
   /** What was wrong with what came since the last call. */
@@ -98,6 +101,7 @@ export class Input implements FrameSink {
   /** The session has ended: whatever still comes means nothing. */
   end(): void {
     this.#isEnded = true
+    this.#window.release()
     this.opened = []
   }
 
@@ -123,9 +127,11 @@ export class Input implements FrameSink {
 
   /** What is in order makes room, whether it was read or not: a slow reader holds up its own stream and no other. */
   renew(rtt: number): void {
+    if (this.#isEnded) return
     const unread = this.#inOrder - this.#read
     this.#release(this.#inOrder - Math.max(0, unread - MAX_UNREAD))
-    if (!this.#window.onDone(this.#done, rtt, this.now)) return
+    this.#memory.giveBack(this.#window.lower(this.#memory.share, this.#done))
+    if (!this.#window.advance(this.#done, rtt, this.now)) return
     const { control } = this.#parts
     const { limit } = this.#window
     const isObsolete = (): boolean => this.#window.limit > limit

@@ -41,8 +41,13 @@ export const UNPROVEN_SHARE = 1 / 4
  * the pools and the first windows of a thousand streams amount to.
  */
 export const MAX_UNREAD = 144 * 1_048_576
-/** All windows of a process together. */
+/**
+ * All windows of a process together. A session's may have such a share of what is left and what it has itself, so `n` busy
+ * ones have `BUDGET / (n + 2)` each; and one always has the least, however many there are.
+ */
 export const BUDGET = 256 * 1_048_576
+export const BUDGET_SHARE = 1 / 3
+export const LEAST_WINDOW = 65_536
 
 /** What a stream's user may write ahead of what is sent, before `write` returns false; it grows while it runs dry. */
 export const WRITE_AHEAD = 65_536

@@ -1,4 +1,4 @@
-import type { Budget } from './budget.ts'
+import type { BudgetLease } from './budget.ts'
 import type { SchedulerName } from './schedulers/by-name.ts'
 
 export type SessionRole = 'client' | 'server'
@@ -9,8 +9,6 @@ export interface SessionOptions {
   readonly scheduler?: SchedulerName
   /** What may be under way to us in all, at most, octets. Default 64 MiB. */
   readonly window?: number
-  /** The same at the beginning, as the other side was told when the session began. Default 1 MiB. */
-  readonly firstWindow?: number
   /** What the other side told us then: octets that we may send before it says more. Default 1 MiB. */
   readonly credit?: number
   /** The same for one stream. Default 16 MiB. */
@@ -21,8 +19,8 @@ export interface SessionOptions {
   readonly ping?: { readonly busy: number; readonly idle: number }
   /** Octets per second over all paths, each way. Default: no limit. */
   readonly rate?: number | undefined
-  /** Memory that windows of all sessions share. Default: one of its own. */
-  readonly budget?: Budget
+  /** Its part of the memory of all sessions, whose `first` octets the other side was told when the session began. Default: 1 MiB of its own budget. */
+  readonly memory?: BudgetLease
   /** Called when `poll` should be called soon: octets came (`isUrgent`), or a user did something. */
   readonly onWork?: (isUrgent: boolean) => void
 }

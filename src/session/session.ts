@@ -63,11 +63,9 @@ export class Session implements StreamHost, Pollable {
   readonly #table: StreamTable
   readonly #output: Output
   readonly #input: Input
-  readonly #budget: Budget
   readonly #ping: { readonly busy: number; readonly idle: number }
   /** Of what we send over all paths. */
   readonly #throttle: Throttle | undefined
-  #taken: number
   #now: Micros
   #touched: Stream[] = []
   /** Flows that ended with the session, whose users were not told. */
@@ -80,9 +78,6 @@ export class Session implements StreamHost, Pollable {
     this.#onWork = options.onWork ?? (() => undefined)
     this.#ping = options.ping ?? { busy: PING_BUSY, idle: PING_IDLE }
     this.#throttle = options.rate === undefined ? undefined : new Throttle(options.rate, now)
-    this.#budget = options.budget ?? new Budget()
-    const first = options.firstWindow ?? SESSION_WINDOW
-    this.#taken = this.#budget.take(first)
     this.#table = new StreamTable(this.#owner(), {
       isServer: options.role === 'server',
       streamWindow: options.streamWindow ?? MAX_STREAM_WINDOW,
@@ -104,14 +99,8 @@ export class Session implements StreamHost, Pollable {
       onPathClose: (path: Path) => this.#onPathClose(path),
       onClose: (code: number, reason: string) => this.#onClose(code, reason),
     }
-    const most = options.window ?? MAX_SESSION_WINDOW
-    this.#input = new Input(parts, events, {
-      first,
-      most,
-      allow: (octets) => this.#grow(octets),
-      rate: options.rate,
-      now,
-    })
+    const { memory = new Budget().lease(SESSION_WINDOW), window: most = MAX_SESSION_WINDOW, rate } = options
+    this.#input = new Input(parts, events, { memory, most, rate, now })
   }
 
   get paths(): readonly Path[] {
@@ -426,12 +415,6 @@ export class Session implements StreamHost, Pollable {
     return rtt
   }
 
-  #grow(octets: number): number {
-    const taken = this.#budget.take(octets)
-    this.#taken += taken
-    return taken
-  }
-
   #onClose(code: number, reason: string): void {
     if (this.#isClosed) return
     for (const path of this.#book.open) if (path.state !== 'closed') path.pipe.end()
@@ -443,7 +426,6 @@ export class Session implements StreamHost, Pollable {
     const code = ResetCode.CLOSED
     this.#isClosed = true
     this.#input.end()
-    this.#budget.giveBack(this.#taken)
     for (const path of this.#book.open) path.state = 'closed'
     for (const stream of this.#table.streams.values()) {
       stream.onSessionEnd(code)

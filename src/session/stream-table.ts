@@ -5,7 +5,7 @@ import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, STREAM_WINDOW } from './limits.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { Stream, type StreamOwner } from './stream.ts'
 import { type Opening, ResetCode } from './stream-types.ts'
-import { type WindowLease, WindowPool } from './window-pool.ts'
+import { WindowPool } from './window-pool.ts'
 
 const UNKNOWN: Opening = { service: '', target: '', source: '' }
 const encoder = new TextEncoder()
@@ -26,7 +26,6 @@ export class StreamTable {
   readonly streams = new Map<number, Stream>()
   readonly flows = new Map<number, Flow>()
   readonly #pool = new WindowPool()
-  readonly #leases = new Map<Stream, WindowLease>()
   readonly #owner: StreamOwner & FlowOwner
   readonly #limits: TableLimits
   readonly #ids: IdSpace
@@ -44,9 +43,10 @@ export class StreamTable {
     return this.streams.size === 0 && this.flows.size === 0
   }
 
+  /** All are gone. */
   clear(): void {
-    this.streams.clear()
-    this.flows.clear()
+    for (const stream of this.streams.values()) this.forgetStream(stream)
+    for (const flow of this.flows.values()) this.forgetFlow(flow)
   }
 
   /** A stream of ours. @throws {RangeError} for texts that are too long. */
@@ -78,9 +78,9 @@ export class StreamTable {
   }
 
   forgetStream(stream: Stream): void {
-    this.#leases.get(stream)?.release()
-    this.#leases.delete(stream)
-    if (this.streams.delete(stream.id)) this.#forget(stream)
+    if (!this.streams.delete(stream.id)) return
+    stream.window.release()
+    this.#forget(stream)
   }
 
   forgetFlow(flow: Flow): void {
@@ -112,13 +112,10 @@ export class StreamTable {
   }
 
   #addStream(id: number, isOurs: boolean, opening: Opening): Stream {
-    const lease = this.#pool.lease()
-    const window = new ReceiveWindow(STREAM_WINDOW, this.#limits.streamWindow, (octets, read) =>
-      lease.take(octets, read),
-    )
+    const { streamWindow: most } = this.#limits
+    const window = new ReceiveWindow({ size: STREAM_WINDOW, most, lease: this.#pool.lease(), now: this.#owner.now })
     const stream = new Stream(this.#owner, { id, isOurs, opening, window, credit: STREAM_WINDOW })
     this.streams.set(id, stream)
-    this.#leases.set(stream, lease)
     return stream
   }
 

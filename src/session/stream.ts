@@ -195,7 +195,7 @@ export class Stream implements SessionStream {
   /** The reader has taken something: tell the other side, when it is worth it. */
   renewCredit(rtt: number, now: Micros): void {
     if (this.receive.end !== undefined || this.isOver) return
-    if (!this.window.onDone(this.receive.read, rtt, now)) return
+    if (!this.window.advance(this.receive.read, rtt, now)) return
     const { control } = this.#owner
     const { limit } = this.window
     // A later one says more.

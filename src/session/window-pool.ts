@@ -1,4 +1,5 @@
 import { PROVEN_OCTETS, PROVEN_POOL, PROVEN_SHARE, UNPROVEN_POOL, UNPROVEN_SHARE } from './limits.ts'
+import type { WindowLease } from './receive-window.ts'
 
 /**
  * What the windows of a session's streams may grow by, so that many stalled readers never hold what the others need. A
@@ -8,8 +9,8 @@ export class WindowPool {
   #unproven = UNPROVEN_POOL
   #proven = PROVEN_POOL
 
-  lease(): WindowLease {
-    return new WindowLease(this)
+  lease(): PoolLease {
+    return new PoolLease(this)
   }
 
   /** Takes up to `octets` for one who has `taken` already; how many there were. */
@@ -29,7 +30,7 @@ export class WindowPool {
 }
 
 /** What one stream's window has grown by. */
-export class WindowLease {
+export class PoolLease implements WindowLease {
   readonly #pool: WindowPool
   #taken = 0
   #isProven = false

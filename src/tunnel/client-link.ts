@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { NetError } from '../base/errors.ts'
+import type { Budget } from '../session/budget.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
 import type { SchedulerName } from '../session/schedulers/by-name.ts'
@@ -23,7 +24,9 @@ export interface ClientLinkOptions {
   readonly known: KnownServers | undefined
   /** Hears what does not keep a session from going on. */
   readonly onProblem: (error: Error) => void
-  readonly session: Omit<SessionOptions, 'role' | 'onWork' | 'firstWindow' | 'credit' | 'maxStreams'>
+  readonly session: Omit<SessionOptions, 'role' | 'onWork' | 'memory' | 'credit' | 'maxStreams'>
+  /** The memory of all windows. */
+  readonly budget: Budget
   /** A session has begun: its first path is about to be added. */
   readonly onBegin: (live: LiveSession) => void
   /** It is over: its streams have been reset. */
@@ -155,22 +158,22 @@ export class ClientLink {
 
   async #authenticate(socket: Duplex, way: Way, signal: AbortSignal): Promise<Entered> {
     await this.#check(socket, way)
-    const firstWindow = Math.min(SESSION_WINDOW, this.#options.session.window ?? SESSION_WINDOW)
+    const { session: options, budget } = this.#options
+    const memory = budget.lease(Math.min(SESSION_WINDOW, options.window ?? SESSION_WINDOW))
+    const credentials = this.#credentials
     const { rest, result } = await performClientHandshake(socket, {
-      wish: {
-        kind: 'authenticate',
-        credentials: this.#credentials,
-        instance: this.#instance,
-        credit: firstWindow,
-      },
+      wish: { kind: 'authenticate', credentials, instance: this.#instance, credit: memory.first },
       binding: channelBinding(socket),
       signal,
+    }).catch((error) => {
+      memory.release()
+      throw error
     })
     if (result.kind !== 'authenticated') throw new Error(`a client that authenticates has ${result.kind}`)
     const { session } = result
     const { maxStreams, credit } = session.limits
     const { name, rate } = way
-    const live = new LiveSession({ ...this.#options.session, role: 'client', maxStreams, credit, firstWindow })
+    const live = new LiveSession({ ...options, role: 'client', memory, maxStreams, credit })
     const current: Current = { live, session, nextPathId: 1 }
     this.#current = current
     live.session.onEnd = (_code, reason) => this.#end(current, reason)

@@ -47,7 +47,8 @@ export class TunnelClient {
       password,
       known: config.trust.by === 'password' ? new KnownServers(config.state) : undefined,
       onProblem: (error) => log.warn(error.message),
-      session: { scheduler, window, streamWindow, ping: pingTimes(ping), budget: this.budget },
+      session: { scheduler, window, streamWindow, ping: pingTimes(ping) },
+      budget: this.budget,
       onBegin: (live) => this.#onBegin(live),
       onEnd: (live, reason) => this.#onEnd(live, reason),
     })

@@ -97,6 +97,7 @@ export class TunnelServer {
     this.registry = new SessionRegistry<SessionSecret>({
       maxSessions,
       maxSessionsPerUser,
+      budget: this.budget,
       onEnded: (session, why) => this.#onEnded(session, why),
     })
     this.services = new Services({
@@ -235,18 +236,18 @@ export class TunnelServer {
 
   #begin(registered: Registered): Served {
     const { scheduler, window, streamWindow, ping } = this.#config
-    const { maxStreams, credit: firstWindow } = registered.limits
+    const { memory, clientCredit: credit } = registered
+    const { maxStreams } = registered.limits
     const rate = this.users.find(registered.user)?.rate
     const live = new LiveSession({
       role: 'server',
       scheduler,
       window,
       streamWindow,
-      budget: this.budget,
+      memory,
       ping: pingTimes(ping),
       maxStreams,
-      firstWindow,
-      credit: registered.clientCredit,
+      credit,
       rate: rate === undefined ? undefined : rate / 8,
     })
     const served: Served = { registered, live, since: Date.now(), addresses: new Map(), origins: new Set() }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { micros } from '../../src/base/types.ts'
 import { Budget } from '../../src/session/budget.ts'
+import { SESSION_WINDOW } from '../../src/session/limits.ts'
 import type { Path } from '../../src/session/path.ts'
 import type { PathEvent } from '../../src/session/session-types.ts'
 import { ResetCode } from '../../src/session/stream-types.ts'
@@ -208,7 +209,8 @@ describe('a session that ends', () => {
   it('gives its memory back, however it grew', () => {
     const budget = new Budget(64 * 1_048_576)
     const before = budget.left
-    const pair = new SessionPair({ client: { budget }, server: { budget } })
+    const memory = () => ({ memory: budget.lease(SESSION_WINDOW) })
+    const pair = new SessionPair({ client: memory(), server: memory() })
     pair.addPath({ rate: 200 * MBIT, delay: 20_000 })
     pair.server.onStream = (stream) => drain(stream, () => pair.now)
     fill(pair.client.openStream(OPENING), 20_000_000)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Budget } from '../../src/session/budget.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { RawPeer } from './raw-peer.ts'
 import { Transfer } from './transfer.ts'
@@ -22,7 +23,7 @@ const near = (mbit: number, wanted: number): void =>
 
 describe('a limit of the rate', () => {
   it('is reached however often it is looked at', () => {
-    const peer = new RawPeer({ rate: 50_000, firstWindow: 200_000, window: 200_000 })
+    const peer = new RawPeer({ rate: 50_000, memory: new Budget().lease(200_000), window: 200_000 })
     peer.session.onStream = (stream) => {
       stream.events.onReadable = () => {
         while (stream.read() !== undefined);

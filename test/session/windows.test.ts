@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { type Micros, micros } from '../../src/base/types.ts'
 import { Budget } from '../../src/session/budget.ts'
 import { IdSpace } from '../../src/session/id-space.ts'
-import { MAX_AHEAD } from '../../src/session/limits.ts'
+import { LEAST_WINDOW, MAX_AHEAD } from '../../src/session/limits.ts'
 import { ReceiveWindow } from '../../src/session/receive-window.ts'
 import { check } from './property.ts'
 
@@ -13,42 +13,56 @@ const at = (ms: number): Micros => micros(1000 * ms)
 
 describe('ReceiveWindow', () => {
   it('tells new credit when half of it has been used', () => {
-    const window = new ReceiveWindow(1000, 1000)
-    assert.equal(window.onDone(499, RTT, at(100)), false)
+    const window = new ReceiveWindow({ size: 1000, most: 1000, now: at(0) })
+    assert.equal(window.advance(499, RTT, at(100)), false)
     assert.equal(window.limit, 1000)
-    assert.equal(window.onDone(500, RTT, at(200)), true)
+    assert.equal(window.advance(500, RTT, at(200)), true)
     assert.equal(window.limit, 1500)
   })
 
   it('grows while it is used up within two round trips, fourfold and then twofold, up to its limit', () => {
-    const window = new ReceiveWindow(200_000, 3_000_000)
+    const window = new ReceiveWindow({ size: 200_000, most: 3_000_000, now: at(0) })
     const sizes: number[] = []
     for (let i = 0; i < 6; i++) {
-      window.onDone(window.limit - window.size / 4, RTT, at(100 + 10 * i))
+      window.advance(window.limit - window.size / 4, RTT, at(100 + 10 * i))
       sizes.push(window.size)
     }
     // The first time nothing is known of how fast it goes.
     assert.deepEqual(sizes, [200_000, 800_000, 1_600_000, 3_000_000, 3_000_000, 3_000_000])
-    assert.equal(window.onDone(window.limit, RTT, at(1000)), true)
+    assert.equal(window.advance(window.limit, RTT, at(1000)), true)
     assert.equal(window.size, 3_000_000)
   })
 
   it('grows while the other side comes up against its end, however long that takes', () => {
-    const window = new ReceiveWindow(1000, 16_000)
-    window.onDone(500, RTT, at(100))
+    const window = new ReceiveWindow({ size: 1000, most: 16_000, now: at(0) })
+    window.advance(500, RTT, at(100))
     // It had not heard of the new limit yet.
     window.onHighest(1000)
-    window.onDone(1000, RTT, at(1000))
+    window.advance(1000, RTT, at(1000))
     assert.equal(window.size, 4000)
     window.onHighest(window.limit)
-    window.onDone(window.limit, RTT, at(2000))
+    window.advance(window.limit, RTT, at(2000))
     assert.equal(window.size, 16_000)
   })
 
   it('stays as it is with a slow reader', () => {
-    const window = new ReceiveWindow(1000, 16_000)
-    for (let i = 1; i <= 20; i++) window.onDone(600 * i, RTT, at(100 * i))
+    const window = new ReceiveWindow({ size: 1000, most: 16_000, now: at(0) })
+    for (let i = 1; i <= 20; i++) window.advance(600 * i, RTT, at(100 * i))
     assert.equal(window.size, 1000)
+  })
+
+  it('becomes smaller, and frees memory as what it granted is used up', () => {
+    const window = new ReceiveWindow({ size: 1_000_000, most: 1_000_000, now: at(0) })
+    assert.equal(window.lower(400_000, 0), 0)
+    assert.equal(window.size, 400_000)
+    assert.equal(window.limit, 1_000_000)
+    assert.equal(window.lower(400_000, 250_000), 250_000)
+    assert.equal(window.advance(799_999, RTT, at(100)), false, 'it is let go on where the smaller one wants it')
+    assert.equal(window.lower(400_000, 800_000), 350_000)
+    assert.equal(window.advance(800_000, RTT, at(200)), true)
+    assert.equal(window.limit, 1_200_000)
+    assert.equal(window.lower(0, 800_000), 0, 'all of it is granted again')
+    assert.equal(window.size, LEAST_WINDOW)
   })
 
   it('never takes back what it said, and never allows more than its size beyond what is done', (t) => {
@@ -57,16 +71,18 @@ describe('ReceiveWindow', () => {
       t,
       fc.property(steps, (all) => {
         let budget = 3000
-        const window = new ReceiveWindow(1000, 16_000, (octets) => {
+        const take = (octets: number): number => {
           const taken = Math.min(octets, budget)
           budget -= taken
           return taken
-        })
+        }
+        const lease = { take, release: () => undefined }
+        const window = new ReceiveWindow({ size: 1000, most: 16_000, lease, now: at(0) })
         let [done, ms, limit] = [0, 0, window.limit]
         for (const [octets, wait] of all) {
           done = Math.min(window.limit, done + octets)
           ms += wait
-          const isNew = window.onDone(done, RTT, at(ms))
+          const isNew = window.advance(done, RTT, at(ms))
           assert.equal(isNew, window.limit > limit)
           assert.ok(window.limit >= limit && window.limit <= done + window.size)
           assert.ok(window.limit - done >= window.size / 2)
@@ -79,13 +95,50 @@ describe('ReceiveWindow', () => {
 })
 
 describe('Budget', () => {
-  it('gives what is left and no more', () => {
-    const budget = new Budget(100)
-    assert.equal(budget.take(70), 70)
-    assert.equal(budget.take(70), 30)
-    assert.equal(budget.take(1), 0)
-    budget.giveBack(100)
-    assert.equal(budget.left, 100)
+  it('gives each a share of what is left, so that there always is some', () => {
+    const budget = new Budget(900_000)
+    const leases = Array.from({ length: 10 }, () => budget.lease(100))
+    const taken = leases.map((lease) => lease.take(Number.POSITIVE_INFINITY))
+    assert.ok(taken[0]! > 290_000 && taken[0]! < 300_000, `${taken[0]}`)
+    for (let i = 1; i < 10; i++) assert.ok(taken[i]! < taken[i - 1]! && taken[i]! > 1000)
+    for (const lease of leases) lease.release()
+    assert.equal(budget.left, 900_000)
+  })
+
+  it('comes to equal shares when each gives back what is beyond its own', () => {
+    const budget = new Budget(900_000)
+    const windows = Array.from({ length: 4 }, () => {
+      const lease = budget.lease(1000)
+      return { lease, window: new ReceiveWindow({ size: 1000, most: 900_000, lease, now: at(0) }), done: 0 }
+    })
+    for (let ms = 1; ms < 1000; ms++) {
+      // The last comes late.
+      for (const one of ms < 500 ? windows.slice(0, 3) : windows) {
+        one.done = one.window.limit
+        one.lease.giveBack(one.window.lower(one.lease.share, one.done))
+        one.window.advance(one.done, RTT, at(ms))
+      }
+    }
+    for (const { window } of windows) assert.ok(Math.abs(window.size - 150_000) < 1000, `${window.size}`)
+  })
+
+  it('always has the least that a window needs', () => {
+    const budget = new Budget(1_000_000)
+    const leases = Array.from({ length: 100 }, () => budget.lease(500_000))
+    assert.equal(leases[0]!.first, 333_333)
+    assert.ok(leases.every(({ first }) => first >= LEAST_WINDOW))
+    assert.ok(budget.left < 0)
+    assert.equal(leases[0]!.take(1000), 0)
+    assert.equal(budget.lease(1000).first, 1000)
+  })
+
+  it('gets nothing back twice, and gives nothing to who has left', () => {
+    const budget = new Budget(900_000)
+    const lease = budget.lease(1000)
+    lease.release()
+    assert.equal(lease.take(1000), 0)
+    lease.release()
+    assert.equal(budget.left, 900_000)
   })
 })
 

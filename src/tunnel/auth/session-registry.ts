@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Counters } from '../../base/counters.ts'
 import { addMicros, type Micros, NEVER, type Pollable } from '../../base/types.ts'
 import { clock as monotonicClock } from '../../driver/clock.ts'
+import { Budget, type BudgetLease } from '../../session/budget.ts'
 import { PathIds } from './path-ids.ts'
 
 export const SESSION_ID_OCTETS = 16
@@ -36,6 +37,8 @@ export interface SessionRegistryOptions<Secret> {
   readonly maxSessions?: number
   /** Sessions of one user at once where his own limit does not say otherwise. Default 64. */
   readonly maxSessionsPerUser?: number
+  /** The memory of all windows, of which each has its first part when it is registered. Default one of its own. */
+  readonly budget?: Budget
   readonly clock?: () => Micros
   /** A session has ended, not by `end`'s caller alone: let go of what belongs to it. */
   readonly onEnded?: (session: RegisteredSession<Secret>, why: SessionEnd) => void
@@ -48,7 +51,9 @@ export class RegisteredSession<Secret> {
   readonly user: string
   readonly instance: Uint8Array
   readonly secret: Secret
+  /** As the client is told: less credit than was wished for where memory is short. */
   readonly limits: SessionLimits
+  readonly memory: BudgetLease
   readonly clientCredit: number
   /** The ids of the paths that it has now. */
   readonly paths: Set<number> = new Set([0])
@@ -56,12 +61,14 @@ export class RegisteredSession<Secret> {
   expiresAt: Micros = NEVER
   readonly pathIds = new PathIds()
 
-  constructor(id: Uint8Array, { user, instance, secret, limits, clientCredit }: NewSession<Secret>) {
+  constructor(id: Uint8Array, memory: BudgetLease, options: NewSession<Secret>) {
+    const { user, instance, secret, limits, clientCredit } = options
     this.id = id
     this.user = user
     this.instance = instance
     this.secret = secret
-    this.limits = limits
+    this.limits = { ...limits, credit: memory.first }
+    this.memory = memory
     this.clientCredit = clientCredit
   }
 }
@@ -76,7 +83,13 @@ export class SessionRegistry<Secret = unknown> implements Pollable {
   readonly #frozen = new Set<RegisteredSession<Secret>>()
 
   constructor({ onEnded, ...options }: SessionRegistryOptions<Secret> = {}) {
-    const defaults = { maxSessions: 4096, maxSessionsPerUser: 64, clock: monotonicClock, random: randomBytes }
+    const defaults = {
+      maxSessions: 4096,
+      maxSessionsPerUser: 64,
+      clock: monotonicClock,
+      random: randomBytes,
+      budget: new Budget(),
+    }
     this.#options = { ...defaults, ...options }
     this.#onEnded = onEnded
   }
@@ -117,7 +130,8 @@ export class SessionRegistry<Secret = unknown> implements Pollable {
     if (others.length - sameClient.length >= maxSessions && !this.#replaceFrozen(options.user))
       return this.#tooMany('limit-user')
     if (this.#sessions.size >= this.#options.maxSessions) return this.#tooMany('limit-sessions')
-    const session = new RegisteredSession(this.#options.random(SESSION_ID_OCTETS), options)
+    const memory = this.#options.budget.lease(options.limits.credit)
+    const session = new RegisteredSession(this.#options.random(SESSION_ID_OCTETS), memory, options)
     this.#sessions.set(keyOf(session.id), session)
     this.counters.count('created')
     return session
@@ -162,6 +176,7 @@ export class SessionRegistry<Secret = unknown> implements Pollable {
   end(session: RegisteredSession<Secret>, why: SessionEnd = 'ended'): void {
     if (!this.#sessions.delete(keyOf(session.id))) return
     this.#frozen.delete(session)
+    session.memory.release()
     this.counters.count(why)
     this.#onEnded?.(session, why)
   }

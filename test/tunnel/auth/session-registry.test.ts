@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { NEVER } from '../../../src/base/types.ts'
+import { Budget } from '../../../src/session/budget.ts'
+import { LEAST_WINDOW } from '../../../src/session/limits.ts'
 import { PathIds } from '../../../src/tunnel/auth/path-ids.ts'
 import {
   type NewSession,
@@ -34,6 +36,18 @@ describe('SessionRegistry', () => {
     registry.end(session)
     assert.equal(registry.find(session.id), undefined)
     assert.deepEqual(ended, ['a ended'])
+  })
+
+  it('tells credit that there is memory for, and has that back when the session ends', () => {
+    const budget = new Budget(2_000_000)
+    const { registry } = world({ budget })
+    const sessions = Array.from({ length: 50 }, (_, i) => registry.create(client(`${i}`))!)
+    const credits = sessions.map(({ limits }) => limits.credit)
+    assert.deepEqual([credits[0], credits[49]], [666_666, LEAST_WINDOW])
+    assert.equal(budget.left, 2_000_000 - credits.reduce((sum, credit) => sum + credit))
+    // Nothing came of the connection: there is nobody else to give it back.
+    for (const session of sessions) registry.end(session)
+    assert.equal(budget.left, 2_000_000)
   })
 
   it('freezes a session without paths, and lets it expire', () => {

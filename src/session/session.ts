@@ -40,7 +40,7 @@ const ping = (writer: RecordWriter): void => writer.ping()
 export class Session implements StreamHost, Pollable {
   onStream: ((stream: SessionStream) => void) | undefined = undefined
   onFlow: ((flow: SessionFlow) => void) | undefined = undefined
-  /** Something happened to a path. */
+  /** Something happened to a path. That the session ends is not told path by path: whoever ends it knows, or `onEnd` says so. */
   onPath: ((path: Path, event: PathEvent) => void) | undefined = undefined
   /** The other side has ended the session. */
   onEnd: ((code: number, reason: string) => void) | undefined = undefined
@@ -121,9 +121,13 @@ export class Session implements StreamHost, Pollable {
     return this.#table.streams.size + this.#table.flows.size
   }
 
-  /** Adds a path; what comes out of its pipe goes to the path's `onBytes`. */
+  /** Adds a path; what comes out of its pipe goes to the path's `onBytes`. When the session has ended, so has the path. */
   addPath(options: PathOptions): Path {
     const path = new Path(options, this.#now, () => this.#work(path.inbox.length > 0))
+    if (this.#isClosed) {
+      this.dropPath(path, 'the session has ended')
+      return path
+    }
     if (this.#throttle !== undefined) path.throttles.push(this.#throttle)
     this.#book.add(path)
     this.#readers.set(path, new PathReader(path, this.#input))
@@ -131,7 +135,10 @@ export class Session implements StreamHost, Pollable {
     return path
   }
 
-  /** Ends a path in good order: nothing new goes on it in either direction, what is on its way is waited for. */
+  /**
+   * Ends a path in good order: nothing new goes on it in either direction, what is on its way is waited for. Harmless when
+   * that has begun already.
+   */
   removePath(path: Path): void {
     if (path.state === 'stalled') this.dropPath(path, 'removed')
     else if (path.state === 'open') this.#closePath(path)
@@ -287,13 +294,13 @@ export class Session implements StreamHost, Pollable {
     for (const [path, reader] of this.#readers) {
       const unread = reader.readAll()
       const wrong = this.#input.takeFault()
+      if (this.#isClosed) return
       const fault = unread ?? wrong
       if (fault !== undefined) {
         this.counters.faults++
         this.dropPath(path, fault)
       }
       if (path.state === 'closed') this.#onPathGone(path)
-      if (this.#isClosed) return
     }
     this.#input.renew(this.#rtt())
   }
@@ -427,6 +434,7 @@ export class Session implements StreamHost, Pollable {
     this.#isClosed = true
     this.#input.end()
     for (const path of this.#book.open) path.state = 'closed'
+    this.#readers.clear()
     for (const stream of this.#table.streams.values()) {
       stream.onSessionEnd(code)
       this.#onTouched(stream)

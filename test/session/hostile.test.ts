@@ -175,7 +175,7 @@ describe('an open session', () => {
         if (chance(rng, 0.1)) opened.reset(1)
         if (chance(rng, 0.1)) opened.stop(1)
       }
-      for (let n = 0; n < 6; n++) {
+      for (let n = 0; n < 6 && !peer.session.isClosed; n++) {
         const path = peer.addPath()
         attack(rng, peer, path)
         const { reason } = path.path

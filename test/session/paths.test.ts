@@ -221,6 +221,30 @@ describe('a session that ends', () => {
     assert.equal(budget.left, before)
   })
 
+  it('is not told path by path, however often it is polled', () => {
+    const told: string[] = []
+    const peers = [new RawPeer(), new RawPeer()] as const
+    const paths = peers.map((peer) => [peer.addPath(), peer.addPath(), peer.addPath()])
+    for (const { session } of peers) session.onPath = (path, event) => told.push(`${path.id} ${event}`)
+    peers[0].session.close(0, '')
+    paths[1]![1]!.send({ type: 'CLOSE', code: 0, reason: '' })
+    for (const peer of peers) {
+      assert.ok(peer.session.isClosed)
+      for (let i = 0; i < 5; i++) peer.session.poll(peer.now)
+    }
+    assert.deepEqual(told, [])
+  })
+
+  it('ends the pipe of a path that comes too late', () => {
+    const peer = new RawPeer()
+    peer.session.close(0, '')
+    const late = peer.addPath()
+    assert.ok(late.isDestroyed)
+    assert.equal(late.path.state, 'closed')
+    assert.match(late.path.reason, /session/)
+    assert.equal(peer.session.paths.length, 0)
+  })
+
   it('resets what is opened afterwards', () => {
     const peer = new RawPeer()
     const path = peer.addPath()

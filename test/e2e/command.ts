@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { LabHost } from '../real/netns.ts'
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-/** No command of a test takes longer. */
+/** Milliseconds; no command of a test takes longer, but for those that run until they are told to end. */
 const PATIENCE = 60_000
 
 /** What a process said and how it ended. */
@@ -23,11 +23,11 @@ export class Running {
   #stderr = ''
   readonly #watchers = new Set<() => void>()
 
-  constructor(host: LabHost | undefined, argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  constructor(host: LabHost | undefined, argv: readonly string[], env = process.env, patience = PATIENCE) {
     const [command, ...rest] = host === undefined ? argv : ['nsenter', `--net=${host.netns}`, ...argv]
     this.child = spawn(command!, rest, { stdio: 'pipe', env })
     const { child } = this
-    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
+    const timer = setTimeout(() => child.kill('SIGKILL'), patience)
     child.stdin.on('error', () => undefined)
     child.stdout.on('data', (chunk: Buffer) => {
       this.#stdout.push(chunk)

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { listen } from '../tunnel/world.ts'
-import { type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
+import { areUp, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
 import { echoed, open } from './tunnel-traffic.ts'
 
-const LIMIT = { timeout: 120_000 }
+const LIMIT = { timeout: 280_000 }
 const MIB = 1_048_576
 /** Octets of each transfer. The real thing: GOTCP_TRANSFER_MB=100, or 1000. */
 const SIZE = Number(process.env['GOTCP_TRANSFER_MB'] ?? 2) * MIB
@@ -126,7 +126,7 @@ ${Object.keys(backends)
   .join('\n')}
 `,
     )
-    await client.until(({ sessions }) => sessions[0]!.paths.every(({ state }) => state === 'up'))
+    await client.until(areUp)
   })
   after(async () => {
     await processes.close()

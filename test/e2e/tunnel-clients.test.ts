@@ -9,9 +9,9 @@ import { after, before, describe, it } from 'node:test'
 import { freePort } from '../transport/free-port.ts'
 import { Running } from './command.ts'
 import { addressQuery, DnsResponder } from './dns-responder.ts'
-import { serviceOf, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
+import { areUp, serviceOf, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
 
-const LIMIT = { timeout: 100_000 }
+const LIMIT = { timeout: 280_000 }
 const HOST = '127.0.0.1'
 /** Milliseconds until a datagram that was not answered is sent again. */
 const AGAIN = 400
@@ -63,7 +63,7 @@ services:
   - { name: echo, type: udp, listen: "${hasIpv6 ? '[::1]' : HOST}:0" }
 `,
     )
-    await client.until(({ sessions }) => sessions[0]!.paths.every(({ state }) => state === 'up'))
+    await client.until(areUp)
   })
   after(async () => {
     await processes.close()
@@ -189,7 +189,7 @@ paths: [{ name: one, remote: "${HOST}:${server.port}", connections: 3 }]
 services: ${both(`listen: "${HOST}:${here}"`)}
 `,
       )
-      await client.until(({ sessions }) => sessions[0]!.paths.every(({ state }) => state === 'up'))
+      await client.until(areUp)
       const args = ['-c', HOST, '-p', `${here}`, '-u', '-b', '10M', '-l', '1200', '-k', '500', '-J']
       const { code, stdout } = await new Running(undefined, ['iperf3', ...args]).ended
       assert.equal(code, 0, `${stdout}`)

@@ -7,7 +7,7 @@ import { createLab, type Lab, type LabHost, labUnavailable } from '../real/netns
 import { pathOf, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
 import { type EchoServer, Exchange, echoed, echoServer } from './tunnel-traffic.ts'
 
-const LIMIT = { timeout: 150_000 }
+const LIMIT = { timeout: 280_000 }
 /** Seconds that all lines are gone. The real thing: GOTCP_CUT_SECONDS=30. */
 const CUT = Number(process.env['GOTCP_CUT_SECONDS'] ?? 3)
 /** The server's addresses, on no line: both lines lead there, and the kernel prefers the first. */

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { listen } from '../tunnel/world.ts'
-import { type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
+import { areUp, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
 import { type EchoServer, Exchange, echoed, echoServer } from './tunnel-traffic.ts'
 
-const LIMIT = { timeout: 100_000 }
+const LIMIT = { timeout: 280_000 }
 
 /** A way to a port, which can be taken away whole: what goes by it is reset, and nobody listens there any more. */
 class Way {
@@ -84,7 +84,7 @@ ${its.map(({ port }, i) => `  - { name: p${i}, remote: "127.0.0.1:${port}" }`).j
 services: [{ name: web, type: tcp, listen: "127.0.0.1:0" }]
 `,
     )
-    await client.until(({ sessions }) => sessions[0]!.paths.every(({ state }) => state === 'up'))
+    await client.until(areUp)
     return { server, client, ways: its }
   }
 
@@ -106,7 +106,7 @@ services: [{ name: web, type: tcp, listen: "127.0.0.1:0" }]
     for (const each of all) await each.until(1_000_000)
     for (const each of all) assert.ok(await each.end())
     await its[0]!.open()
-    const { sessions } = await client.until((status) => status.sessions[0]!.paths.every(({ state }) => state === 'up'))
+    const { sessions } = await client.until(areUp)
     assert.ok(sessions[0]!.paths.every(({ connections }) => connections === 2))
     assert.equal((await server.status()).sessions.length, 1)
   })

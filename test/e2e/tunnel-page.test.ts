@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import { createLab, labUnavailable } from '../real/netns.ts'
 import { MAIN, Running } from './command.ts'
 
-const LIMIT = { timeout: 120_000 }
+const LIMIT = { timeout: 280_000 }
 const PAGE = 'docs/tunnel.md'
 const missing = ['python3', 'curl'].find((name) => spawnSync(name, ['--version']).status !== 0)
 const skip = labUnavailable() ?? (missing === undefined ? false : `${missing} is missing: apt-get install ${missing}`)

@@ -8,8 +8,10 @@ import type { LabHost } from '../real/netns.ts'
 import { type Ended, MAIN, Running } from './command.ts'
 
 /** Milliseconds that anything may take on a machine that has much else to do. */
-const PATIENCE = 45_000
+const PATIENCE = 100_000
 const LOOK = 20
+/** Milliseconds that a daemon lives, whatever becomes of its test. */
+const LIFETIME = 290_000
 
 /** What a daemon says of itself when it has started. */
 interface Started {
@@ -102,13 +104,18 @@ export class TunnelProcesses {
   readonly folder = mkdtempSync(join(tmpdir(), 'gotcp-tunnels-'))
   readonly #running: Running[] = []
 
-  /** Writes `NAME.yaml` and starts a daemon with it; it is up when this resolves. */
+  /** Writes `NAME.yaml`, and starts a daemon with it; it is up when this resolves. */
   async start(name: string, mode: 'server' | 'client', text: string, place: Place = {}): Promise<TunnelProcess> {
-    const file = join(this.folder, `${name}.yaml`)
-    writeFileSync(file, `mode: ${mode}\nname: ${name}\nstate: ${name}.state\ncontrol: ${name}.sock\n${text}`)
-    const running = this.#gotcp(place, mode, '-c', file, '--json')
+    this.write(name, mode, text)
+    const running = this.#gotcp(place, mode, '-c', this.#file(name), '--json')
     await running.until(/"event":"start".*\n/)
     return new TunnelProcess(running, join(this.folder, `${name}.sock`), JSON.parse(running.stdout.split('\n', 1)[0]!))
+  }
+
+  /** Writes the file of a daemon anew, to be read again by it. */
+  write(name: string, mode: 'server' | 'client', text: string): void {
+    const common = `mode: ${mode}\nname: ${name}\nstate: ${name}.state\ncontrol: ${name}.sock\n`
+    writeFileSync(this.#file(name), common + text)
   }
 
   /** Runs `gotcp tunnel …` to its end. */
@@ -124,12 +131,24 @@ export class TunnelProcesses {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
+  #file(name: string): string {
+    return join(this.folder, `${name}.yaml`)
+  }
+
   #gotcp({ host, hosts }: Place, ...args: readonly string[]): Running {
-    const running = new Running(host, [...withHosts(hosts), process.execPath, MAIN, 'tunnel', ...args])
+    const running = new Running(
+      host,
+      [...withHosts(hosts), process.execPath, MAIN, 'tunnel', ...args],
+      process.env,
+      LIFETIME,
+    )
     this.#running.push(running)
     return running
   }
 }
+
+/** Whether all paths of a client are up. */
+export const areUp = ({ sessions }: TunnelStatus): boolean => sessions[0]!.paths.every(({ state }) => state === 'up')
 
 /** The session of a client, which has one; a server's first. */
 export const sessionOf = ({ sessions }: TunnelStatus): SessionStatus | undefined => sessions[0]

@@ -11,7 +11,7 @@ import { records } from './command.ts'
 import { pathOf, type TunnelProcess, TunnelProcesses } from './tunnel-processes.ts'
 import { echoed, echoServer } from './tunnel-traffic.ts'
 
-const LIMIT = { timeout: 100_000 }
+const LIMIT = { timeout: 280_000 }
 const LOGIN: Login = { user: 'ada', password: 'merula-9-secret' }
 const WRONG: Login = { user: 'ada', password: 'picus-5-guess' }
 const TUNNEL_PASSWORD = 'corvus-7-secret'

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { suggest } from '../../base/suggest.ts'
 import { parseRange } from '../../transport/address-range.ts'
+import { parseFingerprint } from '../../transport/certificate.ts'
 import { type HostPort, isHost, splitHostPort } from '../../transport/host-port.ts'
 import { type PathProxy, parseProxy } from '../../transport/proxy.ts'
 import { parseScramKeys } from '../auth/scram-keys.ts'
@@ -204,11 +205,8 @@ export const PROXY: Kind<PathProxy> = {
 }
 
 export const FINGERPRINT: Kind<string> = {
-  expects: 'sha256: and 64 hexadecimal digits, as the server prints it',
-  parse: ofText((text) => {
-    const digits = /^sha256:([0-9a-f:]*)$/i.exec(text.trim())?.[1]?.replaceAll(':', '').toLowerCase()
-    return digits?.length === 64 ? `sha256:${digits}` : undefined
-  }),
+  expects: 'sha256: and 64 hexadecimal digits, as the server or openssl x509 -fingerprint -sha256 prints it',
+  parse: ofText(parseFingerprint),
 }
 
 /** RFC 5803 §3, as PostgreSQL and `gotcp tunnel passwd` print it. */

@@ -27,8 +27,9 @@ export interface UdpBackendOptions extends FlowLimits, UdpSocketOptions, Partial
 
 /** Flows at once: each costs a descriptor. */
 const DEFAULT_MAX_FLOWS = 4096
-/** Datagrams of a flow that may wait for its target's address. */
+/** Datagrams of a flow that may wait for its target's address, and their octets: thousands of flows may wait at once. */
 const MAX_WAITING = 64
+const MAX_WAITING_OCTETS = 65_536
 
 /** A place for datagrams: an address, checked. */
 interface Place {
@@ -143,6 +144,7 @@ class AnsweredFlow implements Aged, FlowEvents {
   readonly #options: UdpBackendOptions
   readonly #owner: FlowOwner
   #waiting: Uint8Array[] = []
+  #waitingOctets = 0
   #socket: Socket | undefined = undefined
   #sender: UdpSender | undefined = undefined
   #isOver = false
@@ -171,10 +173,18 @@ class AnsweredFlow implements Aged, FlowEvents {
       this.#send(this.#sender, bytes)
       return
     }
-    this.#waiting.push(bytes)
-    if (this.#waiting.length <= MAX_WAITING) return
-    this.#waiting.shift()
-    this.#owner.tally.dropped.count('waiting-too-long')
+    this.#wait(bytes)
+  }
+
+  /** What came first goes first. */
+  #wait(bytes: Uint8Array): void {
+    const waiting = this.#waiting
+    waiting.push(bytes)
+    this.#waitingOctets += bytes.length
+    while (waiting.length > MAX_WAITING || this.#waitingOctets > MAX_WAITING_OCTETS) {
+      this.#waitingOctets -= waiting.shift()!.length
+      this.#owner.tally.dropped.count('waiting-too-long')
+    }
   }
 
   onClosed(code: number): void {

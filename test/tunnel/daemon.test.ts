@@ -203,14 +203,26 @@ describe('Daemon', () => {
   })
 
   it('says hello while it drains, and ends when it is told to', async () => {
+    pair.client.text = pair
+      .clientText()
+      .replace('services: [', 'services: [{ name: names, type: udp, listen: "127.0.0.1:0" }, ')
+    await pair.client.daemon.reload()
     const socket = await connected(pair.client.portOf('web'))
     assert.equal(await exchange(socket, 'hello'), 'hello')
     assert.deepEqual(await ask('client', 'stop', { drain: 60_000 }), { open: 1 })
-    assert.equal(((await ask('client', 'status')) as TunnelStatus).state, 'draining')
+    const draining = (await ask('client', 'status')) as TunnelStatus
+    assert.equal(draining.state, 'draining')
     await assert.rejects(ask('client', 'reload'), { code: 'ERR_CLOSED' })
     socket.end()
     await pair.client.daemon.ended
     await assert.rejects(ask('client', 'hello'), { code: 'ECONNREFUSED' })
+    const { services } = pair.client.daemon.status()
+    assert.deepEqual(
+      services.map(({ name, listening }) => [name, listening]),
+      draining.services.map(({ name, listening }) => [name, listening]),
+    )
+    const [web] = services.filter(({ name }) => name === 'web')
+    assert.deepEqual([web!.open, web!.sent_bytes >= 5], [0, true])
   })
 
   it('answers that it stops even if nothing holds it up', async () => {

@@ -14,12 +14,15 @@ export const KEEP_ALIVE = 120_000
 export class Listener {
   /** What cannot be undone has happened after it listened, such as too many open files; it listens on. */
   onError: ((error: Error) => void) | undefined = undefined
+  /** Where it listens, with the port that was found where 0 was asked for; known when it does not any more, too. */
+  readonly address: string
   readonly #server: Server
-  readonly #endpoint: Endpoint
 
   private constructor(server: Server, endpoint: Endpoint) {
     this.#server = server
-    this.#endpoint = endpoint
+    const bound = server.address()
+    const isPort = bound !== null && typeof bound !== 'string'
+    this.address = isPort ? formatHostPort({ host: bound.address, port: bound.port }) : formatEndpoint(endpoint)
     server.on('error', (error) => this.onError?.(error))
   }
 
@@ -48,13 +51,6 @@ export class Listener {
       })
     }
     return new Listener(server, endpoint)
-  }
-
-  /** Where it listens, with the port that was found where 0 was asked for. */
-  get address(): string {
-    const bound = this.#server.address()
-    if (bound === null || typeof bound === 'string') return formatEndpoint(this.#endpoint)
-    return formatHostPort({ host: bound.address, port: bound.port })
   }
 
   /** Takes no more connections. Resolves when those that it took have ended, which is not its doing. */

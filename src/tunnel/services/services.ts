@@ -48,6 +48,8 @@ export class Services {
   readonly #asking = new Map<string, Service>()
   readonly #answering = new Map<string, AnsweringService>()
   readonly #hosts: StreamHost[] = []
+  /** What was counted by those that were closed with all others. */
+  #last: readonly ServiceStatus[] = []
 
   constructor(hooks: ServiceHooks) {
     this.#hooks = hooks
@@ -110,15 +112,17 @@ export class Services {
     await Promise.all(found.map((service) => service?.close(options)))
   }
 
-  /** What each is, and what it has counted. */
-  status(): ServiceStatus[] {
-    return [...this.#asking.values(), ...this.#answering.values()].map((service) => service.status())
+  /** What each is, and what it has counted, when all are closed as well. */
+  status(): readonly ServiceStatus[] {
+    const all = [...this.#asking.values(), ...this.#answering.values()]
+    return all.length === 0 ? this.#last : all.map((service) => service.status())
   }
 
-  /** Takes nothing new; resolves when nothing of any service is left. */
+  /** Takes nothing new; resolves when nothing of any service is left but what it has counted. */
   async close(options?: CloseOptions): Promise<void> {
     const all = [...this.#asking.values(), ...this.#answering.values()]
     await Promise.all(all.map((service) => service.close(options)))
+    this.#last = all.map((service) => service.status())
     for (const host of [...this.#hosts]) this.detach(host)
     this.#asking.clear()
     this.#answering.clear()

@@ -35,6 +35,7 @@ export class UdpForward implements Service {
   readonly #tally = new Tally()
   readonly #flows: FlowTable
   #socket!: Socket
+  #address = ''
   #closed: Promise<void> | undefined = undefined
   #sender!: UdpSender
 
@@ -57,10 +58,9 @@ export class UdpForward implements Service {
     return forward
   }
 
-  /** Where it listens, with the port that was found. */
+  /** Where it listens, with the port that was found; known when it does not any more, too. */
   get address(): string {
-    const { address, port } = this.#socket.address()
-    return formatHostPort({ host: address, port })
+    return this.#address
   }
 
   status(): ServiceStatus {
@@ -84,6 +84,8 @@ export class UdpForward implements Service {
       socket.on('message', this.#onMessage)
       enlargeReceiveBuffer(socket, this.#options)
       this.#socket = socket
+      const bound = socket.address()
+      this.#address = formatHostPort({ host: bound.address, port: bound.port })
       this.#sender = new UdpSender(socket, this.#tally.dropped, this.#options)
     } catch (error) {
       throw cannotListen(error, endpoint)

@@ -7,18 +7,6 @@ export class RangeSet {
     return this.#edges.length === 0
   }
 
-  /** Ranges in it. */
-  get count(): number {
-    return this.#edges.length / 2
-  }
-
-  /** How many numbers are in it. */
-  get size(): number {
-    let size = 0
-    for (let i = 0; i < this.#edges.length; i += 2) size += this.#edges[i + 1]! - this.#edges[i]!
-    return size
-  }
-
   /** The least number; only when it is not empty. */
   get first(): number {
     return this.#edges[0]!
@@ -69,14 +57,12 @@ export class RangeSet {
 
   /** The ranges of [from, to) that are not in it, in order. */
   missing(from: number, to: number, each: (from: number, to: number) => void): void {
+    const edges = this.#edges
     let at = from
-    for (let i = 0; i < this.#edges.length && at < to; i += 2) {
-      const low = this.#edges[i]!
-      const high = this.#edges[i + 1]!
-      if (high <= at) continue
-      if (low >= to) break
-      if (low > at) each(at, low)
-      at = high
+    // From the range that holds `from`, or else the next.
+    for (let i = this.#after(from) & ~1; i < edges.length && edges[i]! < to; i += 2) {
+      if (edges[i]! > at) each(at, edges[i]!)
+      at = edges[i + 1]!
     }
     if (at < to) each(at, to)
   }

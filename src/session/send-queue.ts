@@ -31,11 +31,6 @@ export class SendQueue {
     return !this.#lost.isEmpty || (this.isEnded && !this.#isEndSent && this.sent === this.written)
   }
 
-  /** The first octet that may be lost, if there is one. */
-  get firstLost(): number {
-    return this.#lost.isEmpty ? this.written : this.#lost.first
-  }
-
   get isDone(): boolean {
     return this.isEndAcked && this.acked === this.written
   }

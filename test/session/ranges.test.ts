@@ -36,8 +36,6 @@ describe('RangeSet', () => {
             [...set].map(([low, high]) => [low, high]),
             ranges,
           )
-          assert.equal(set.size, model.size)
-          assert.equal(set.count, ranges.length)
           assert.equal(set.isEmpty, model.size === 0)
           if (ranges.length > 0) assert.deepEqual([set.first, set.firstEnd], ranges[0])
         }
@@ -68,6 +66,7 @@ describe('RangeSet', () => {
     set.add(1, 5)
     set.add(9, 12)
     set.clear()
-    assert.ok(set.isEmpty && set.size === 0 && !set.has(3))
+    assert.ok(set.isEmpty && !set.has(3))
+    assert.deepEqual([...set], [])
   })
 })

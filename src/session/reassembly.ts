@@ -95,25 +95,24 @@ export class Reassembly {
     this.#settledAt = ready[out - 1]!.length < SMALL ? out - 1 : out
   }
 
-  /** Nobody reads any more: what is here is let go, and what comes is not kept. Where the end is known, it has come. */
+  /** Nobody reads any more: what is here is let go, and what is missing before the highest octet counts as come and read. */
   discard(): void {
-    if (this.end === undefined) this.#skip(this.next)
-    else this.finish(this.end)
+    this.#skip(this.highest)
   }
 
   /** Nothing more comes; the final length is known. */
   finish(end: number): void {
     if (this.end === undefined) this.#isCut = true
-    this.#early.clear()
     this.end = end
     this.highest = end
-    this.next = end
     this.#skip(end)
   }
 
   #skip(to: number): void {
     if (this.read < to) this.#isCut = true
+    this.next = to
     this.read = to
+    this.#early.clear()
     this.#empty()
   }
 

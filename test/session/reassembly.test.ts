@@ -97,7 +97,10 @@ describe('Reassembly', () => {
         const reassembly = new Reassembly()
         for (const { from, length } of pieces) {
           reassembly.insert(from, bytesAt(from, from + length), false)
-          if (isStopped) reassembly.discard()
+          if (!isStopped) continue
+          reassembly.discard()
+          assert.deepEqual([reassembly.next, reassembly.read], [reassembly.highest, reassembly.highest])
+          assert.ok(reassembly.pieces === 0 && !reassembly.hasReady, 'nothing is kept that nobody reads')
         }
         const end = reassembly.highest + beyond
         if (isStopped) assert.ok(reassembly.insert(end, new Uint8Array(0), true))

@@ -1,12 +1,16 @@
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { Carried } from './carried.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
-import { DATAGRAM_COST, FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM, MAX_EARLY_DATAGRAMS } from './limits.ts'
+import {
+  DATAGRAM_COST,
+  FLOW_PATIENCE,
+  FLOW_QUEUE,
+  MAX_DATAGRAM,
+  MAX_EARLY_DATAGRAMS,
+  REMEMBERED_DATAGRAMS,
+} from './limits.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { type FlowEvents, type Opening, ResetCode, type SessionFlow } from './stream-types.ts'
-
-/** Numbers of datagrams that are remembered, so that none is delivered twice. */
-const MEMORY = 4096
 
 export interface FlowOwner {
   readonly control: ControlQueue
@@ -54,7 +58,7 @@ export class Flow implements SessionFlow {
   #unstamped = 0
   #number = 0
   #highest = -1
-  readonly #seen = new Uint8Array(MEMORY / 8)
+  readonly #seen = new Uint8Array(REMEMBERED_DATAGRAMS / 8)
 
   constructor(owner: FlowOwner, { id, isOurs, opening }: { id: number; isOurs: boolean; opening: Opening }) {
     this.#owner = owner
@@ -133,11 +137,6 @@ export class Flow implements SessionFlow {
     return addMicros(at, FLOW_PATIENCE) < now
   }
 
-  /** Octets of the datagram that is next. */
-  get nextOctets(): number {
-    return this.#queue[0]?.bytes.length ?? 0
-  }
-
   /** Its user knows of it: he is told what came before. */
   introduce(): void {
     for (const { bytes, age } of this.#forgetEarly()) this.events.onDatagram?.(bytes, age)
@@ -154,13 +153,13 @@ export class Flow implements SessionFlow {
 
   /** One came; whether it is new. */
   isNew(number: number): boolean {
-    if (number <= this.#highest - MEMORY) return this.#repeated()
+    if (number <= this.#highest - REMEMBERED_DATAGRAMS) return this.#repeated()
     if (number > this.#highest) {
-      const from = Math.max(this.#highest + 1, number - MEMORY + 1)
-      for (let n = from; n <= number; n++) this.#seen[(n % MEMORY) >> 3]! &= ~(1 << (n & 7))
+      const from = Math.max(this.#highest + 1, number - REMEMBERED_DATAGRAMS + 1)
+      for (let n = from; n <= number; n++) this.#seen[(n % REMEMBERED_DATAGRAMS) >> 3]! &= ~(1 << (n & 7))
       this.#highest = number
-    } else if ((this.#seen[(number % MEMORY) >> 3]! & (1 << (number & 7))) !== 0) return this.#repeated()
-    this.#seen[(number % MEMORY) >> 3]! |= 1 << (number & 7)
+    } else if ((this.#seen[(number % REMEMBERED_DATAGRAMS) >> 3]! & (1 << (number & 7))) !== 0) return this.#repeated()
+    this.#seen[(number % REMEMBERED_DATAGRAMS) >> 3]! |= 1 << (number & 7)
     this.counters.received++
     return true
   }

@@ -3,7 +3,7 @@ import type { BudgetLease } from './budget.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
 import type { PathRole } from './frame.ts'
-import { MAX_EARLY_OCTETS, MAX_PIECES, MAX_UNREAD } from './limits.ts'
+import { MAX_EARLY_OCTETS, MAX_PIECES, MAX_UNREAD, RELEASE_GAP } from './limits.ts'
 import type { Output } from './output.ts'
 import type { Path } from './path.ts'
 import type { PathBook } from './path-book.ts'
@@ -14,8 +14,6 @@ import type { Stream, StreamFault } from './stream.ts'
 import { type IdFault, isFlowId, type StreamTable } from './stream-table.ts'
 import { Throttle } from './throttle.ts'
 
-/** Room that a rate holds back is looked at again after so long, in microseconds. */
-const RELEASE = 10_000
 /** A text is what it is, with whatever stands at its beginning. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -152,7 +150,7 @@ export class Input implements FrameSink {
       this.#throttle?.take(allowed)
       this.#done += allowed
     }
-    this.#renewAt = this.#throttle === undefined || this.#done >= done ? NEVER : addMicros(this.now, RELEASE)
+    this.#renewAt = this.#throttle === undefined || this.#done >= done ? NEVER : addMicros(this.now, RELEASE_GAP)
   }
 
   onAck(from: Path, id: number, count: number, delay: number): void {

@@ -1,5 +1,6 @@
 /**
- * Every number of the session that is a choice, in one place. Octets unless said otherwise; times in microseconds.
+ * Every limit of the session, in one place: what bounds its memory, its records and how long it waits. Octets unless said
+ * otherwise; times in microseconds. What only tunes an algorithm, such as a scheduler's margin, stands beside it.
  */
 
 /** Frames of one record, at most: what a reader must be ready for. */
@@ -63,6 +64,8 @@ export const MAX_REFUSED = 16_384
 /** Datagrams of flows that were not opened yet, kept until they are: so many of a flow, so many octets in all. */
 export const MAX_EARLY_DATAGRAMS = 1024
 export const MAX_EARLY_OCTETS = 1_048_576
+/** Turns of telling users and sending what they say, in one poll. */
+export const MAX_TURNS = 8
 /** Pieces, over all streams, that wait for what is missing before them. */
 export const MAX_PIECES = 65_536
 
@@ -70,13 +73,24 @@ export const MAX_PIECES = 65_536
 export const FLOW_QUEUE = 1_048_576
 export const DATAGRAM_COST = 64
 export const FLOW_PATIENCE = 200_000
+/** Numbers of a flow's datagrams that are remembered, so that none is delivered twice. */
+export const REMEMBERED_DATAGRAMS = 4096
 
-/** Paths of a session. */
+/** Paths of a session, where nothing else is configured: whoever lets them in counts them. */
 export const MAX_PATHS = 16
+/** Paths that are gone, of which acknowledgements may still come. */
+export const REMEMBERED_PATHS = 16
+/** Records of a path whose times are remembered, to measure round trips by. */
+export const SENT_TIMES = 1024
+/** Copies that wait for a path before those that are not needed any more are thrown away. */
+export const MANY_COPIES = 512
 /** A path that is being ended is given up when nothing of it was acknowledged for so long. */
 export const CLOSING_TIME = 1_000_000
 /** With so much before them in a pipe, acknowledgements and what steers wait as well: its peer reads nothing. */
 export const MAX_BEHIND = 1_048_576
+
+/** Room that a rate holds back is looked at again after so long. */
+export const RELEASE_GAP = 10_000
 
 /** An acknowledgement waits for company at most so long, or until so much came. */
 export const ACK_DELAY = 2_000

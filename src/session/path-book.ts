@@ -1,7 +1,5 @@
+import { REMEMBERED_PATHS } from './limits.ts'
 import type { Path } from './path.ts'
-
-/** Paths that are gone, of which acknowledgements may still come. */
-const REMEMBERED = 16
 
 /** The paths of a session, those that just went included. */
 export class PathBook {
@@ -17,7 +15,7 @@ export class PathBook {
   remove(path: Path): void {
     this.open.delete(path)
     this.#gone.unshift(path)
-    for (const old of this.#gone.splice(REMEMBERED)) this.#byId.delete(old.id)
+    for (const old of this.#gone.splice(REMEMBERED_PATHS)) this.#byId.delete(old.id)
   }
 
   /** The path of that number, or undefined when it never was, or long ago. */

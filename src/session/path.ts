@@ -2,15 +2,13 @@ import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import { type Carried, lose, type SentRecord } from './carried.ts'
 import { PathEstimator } from './estimator.ts'
 import type { PathRole } from './frame.ts'
-import { CLOSING_TIME, FIRST_PROBE, LAST_PROBE, MAX_BEHIND, SMALLEST_RECORD } from './limits.ts'
+import { CLOSING_TIME, FIRST_PROBE, LAST_PROBE, MANY_COPIES, MAX_BEHIND, SMALLEST_RECORD } from './limits.ts'
 import type { PathInput, Pipe } from './pipe.ts'
 import { ReceivedRecords } from './received-records.ts'
 import { RecordWriter } from './record-writer.ts'
 import { SentRecords } from './sent-records.ts'
 import { Throttle } from './throttle.ts'
 
-/** Copies that wait before those that are not needed any more are thrown away. */
-const MANY_COPIES = 512
 /** `stalled`: nothing was acknowledged for too long, and others carry what it had. `closing`: it will be ended. */
 export type PathState = 'open' | 'stalled' | 'closing' | 'closed'
 

@@ -1,8 +1,7 @@
 import type { Micros } from '../base/types.ts'
 import { lose, type SentRecord } from './carried.ts'
+import { SENT_TIMES } from './limits.ts'
 
-/** Records whose times are remembered. */
-const TIMES = 1024
 /** So many that are done with stand before the others at most. */
 const MOST_DONE = 256
 
@@ -12,7 +11,7 @@ export class SentRecords {
   octets = 0
   readonly #records: SentRecord[] = []
   #head = 0
-  readonly #times = new Float64Array(TIMES)
+  readonly #times = new Float64Array(SENT_TIMES)
   #count = 0
   /** Up to which of them round trips were measured. */
   #timed = 0
@@ -24,7 +23,7 @@ export class SentRecords {
 
   /** One goes out; its number. */
   next(now: Micros): number {
-    this.#times[this.#count % TIMES] = now
+    this.#times[this.#count % SENT_TIMES] = now
     return this.#count++
   }
 
@@ -51,9 +50,9 @@ export class SentRecords {
 
   /** How long ago the last of the first `count` was sent, the first time that this is asked of it. */
   roundTrip(count: number, now: Micros): number | undefined {
-    if (count <= this.#timed || this.#count - count >= TIMES) return undefined
+    if (count <= this.#timed || this.#count - count >= SENT_TIMES) return undefined
     this.#timed = count
-    return now - this.#times[(count - 1) % TIMES]!
+    return now - this.#times[(count - 1) % SENT_TIMES]!
   }
 
   /** The first record of which this is true, of those that were not given up. */

@@ -9,6 +9,7 @@ import {
   MAX_STREAM_WINDOW,
   MAX_STREAMS,
   MAX_TEXT,
+  MAX_TURNS,
   MAX_WRITE_AHEAD,
   PING_BUSY,
   PING_IDLE,
@@ -26,9 +27,6 @@ import type { Stream, StreamOwner } from './stream.ts'
 import { encodeOpening, refuse, StreamTable } from './stream-table.ts'
 import { type Opening, ResetCode, type SessionFlow, type SessionStream, type StreamHost } from './stream-types.ts'
 import { Throttle } from './throttle.ts'
-
-/** Turns of telling users and sending what they say, in one poll. */
-const MAX_TURNS = 8
 
 const encoder = new TextEncoder()
 const ping = (writer: RecordWriter): void => writer.ping()

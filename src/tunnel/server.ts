@@ -7,11 +7,11 @@ import { Budget } from '../session/budget.ts'
 import { SESSION_WINDOW } from '../session/limits.ts'
 import type { Path } from '../session/path.ts'
 import type { StreamHost } from '../session/stream-types.ts'
-import { originOf } from '../transport/address.ts'
 import { keptText } from '../transport/kept-text.ts'
 import type { ListenCounts } from '../transport/listen.ts'
 import { channelBinding } from '../transport/tls.ts'
 import { Guard, type Lease } from './auth/guard.ts'
+import { Origins } from './auth/origins.ts'
 import {
   type RegisteredSession,
   type SessionEnd,
@@ -34,8 +34,6 @@ import { type Refusals, Services } from './services/services.ts'
 /** What salts are made of, in the folder of what is to outlive the process. */
 const SECRET_FILE = 'salt.secret'
 const SECRET_OCTETS = 32
-/** Addresses that a session is remembered to have come from; a phone sees many. */
-const MOST_ORIGINS = 64
 /** Refusals that have been said, and are not said again. */
 const MOST_REMEMBERED = 1000
 /** How often sessions without a path are looked at. */
@@ -60,8 +58,7 @@ export interface Served {
   readonly since: number
   /** Who came in on which path. */
   readonly addresses: Map<Path, string>
-  /** Where paths of it came from, the latest last, as `originOf` has it. */
-  readonly origins: Set<string>
+  readonly origins: Origins
 }
 
 /** The server's side of a tunnel: the door for paths, the sessions behind it, and services that answer. */
@@ -130,7 +127,7 @@ export class TunnelServer {
     try {
       for (const service of this.#config.services) await this.services.add(serverDefinition(service))
       this.#door = await PathDoor.open(this.#config, {
-        admit: (address) => this.guard.admit(address, () => this.#hasSession(originOf(address))),
+        admit: (address) => this.guard.admit(address, () => this.#hasSession(address)),
         onGuest: (socket, lease) => this.#onSocket(socket, lease),
       })
     } catch (error) {
@@ -199,9 +196,8 @@ export class TunnelServer {
   }
 
   /** Whether some session has had a path from there. */
-  #hasSession(origin: string): boolean {
-    for (const { origins } of this.sessions.values()) if (origins.has(origin)) return true
-    return false
+  #hasSession(address: string): boolean {
+    return [...this.sessions.values()].some(({ origins }) => origins.has(address))
   }
 
   #onSocket(socket: Duplex, lease: Lease): void {
@@ -226,7 +222,7 @@ export class TunnelServer {
     const served = this.sessions.get(registered) ?? this.#begin(registered)
     const path = served.live.addPath(socket, rest, { id: pathId, name: address })
     served.addresses.set(path, address)
-    remember(served.origins, originOf(address))
+    served.origins.add(address)
     this.#log.info(kind === 'joined' ? 'path has joined' : 'session has begun', {
       user: registered.user,
       address,
@@ -250,7 +246,7 @@ export class TunnelServer {
       credit,
       rate: rate === undefined ? undefined : rate / 8,
     })
-    const served: Served = { registered, live, since: Date.now(), addresses: new Map(), origins: new Set() }
+    const served: Served = { registered, live, since: Date.now(), addresses: new Map(), origins: new Origins() }
     this.sessions.set(registered, served)
     this.#byHost.set(live.session, served)
     live.session.onPath = (path, event) => {
@@ -302,15 +298,5 @@ export class TunnelServer {
       }
     }
     this.registry.poll(now)
-  }
-}
-
-/** Adds the latest, and forgets the earliest of too many. */
-function remember(origins: Set<string>, origin: string): void {
-  origins.delete(origin)
-  origins.add(origin)
-  for (const earliest of origins) {
-    if (origins.size <= MOST_ORIGINS) return
-    origins.delete(earliest)
   }
 }

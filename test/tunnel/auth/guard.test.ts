@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Guard, type GuardOptions, type Lease } from '../../../src/tunnel/auth/guard.ts'
+import { Origins } from '../../../src/tunnel/auth/origins.ts'
 import { ManualClock } from '../handshake/ends.ts'
 
 function world(options: GuardOptions = {}): { guard: Guard; clock: ManualClock } {
@@ -137,5 +138,23 @@ describe('Guard', () => {
     assert.equal(guard.counters.get('banned'), 1)
     clock.advance(10_000)
     admitted(guard.admit('2001:db8::1'))
+  })
+})
+
+describe('Origins', () => {
+  it('knows where a session came from of late, a network of IPv6 as one', () => {
+    const origins = new Origins()
+    origins.add('2001:db8::1')
+    for (let i = 0; i < 63; i++) origins.add(`192.0.2.${i}`)
+    assert.deepEqual(
+      [origins.has('2001:db8::2'), origins.has('::ffff:192.0.2.0'), origins.has('192.0.2.99')],
+      [true, true, false],
+    )
+    origins.add('2001:db8::3')
+    origins.add('198.51.100.1')
+    assert.deepEqual(
+      [origins.has('2001:db8::1'), origins.has('192.0.2.0'), origins.has('192.0.2.1')],
+      [true, false, true],
+    )
   })
 })

@@ -50,19 +50,7 @@ services:
 `,
     )
     port = await freePort()
-    client = await processes.start(
-      'client',
-      'client',
-      `user: ada
-password: secret-of-a-test
-paths:
-  - { name: one, remote: "${HOST}:${server.port}", connections: 3 }
-services:
-  - { name: dns, type: udp, listen: "${HOST}:${port}" }
-  - { name: dns-tcp, type: tcp, listen: "${HOST}:${port}" }
-  - { name: echo, type: udp, listen: "${hasIpv6 ? '[::1]' : HOST}:0" }
-`,
-    )
+    client = await processes.start('client', 'client', clientText())
     await client.until(areUp)
   })
   after(async () => {
@@ -70,6 +58,16 @@ services:
     for (const socket of sockets) socket.close()
     dns.close()
   })
+
+  const clientText = (more = ''): string => `user: ada
+password: secret-of-a-test
+paths:
+  - { name: one, remote: "${HOST}:${server.port}", connections: 3${more} }
+services:
+  - { name: dns, type: udp, listen: "${HOST}:${port}" }
+  - { name: dns-tcp, type: tcp, listen: "${HOST}:${port}" }
+  - { name: echo, type: udp, listen: "${hasIpv6 ? '[::1]' : HOST}:0" }
+`
 
   const resolver = (): Resolver => {
     const asking = new Resolver({ timeout: AGAIN, tries: 20 })
@@ -158,6 +156,21 @@ services:
     clearInterval(timer)
     const { stdout } = await processes.run('status', '--control', client.control)
     assert.match(`${stdout}`, /\nservice: echo\n {2}udp-listen: (.*\n)+? {2}dropped: \d+ too-long\n {2}age: /)
+  })
+
+  it('has fresh ones carried where there is no room for all, and is told how old they are', async () => {
+    processes.write('client', 'client', clientText(', rate: 600k'))
+    await client.ask('reload')
+    await client.until(areUp)
+    const socket = await bound(hasIpv6 ? 'udp6' : 'udp4')
+    const send = (): void => {
+      for (let i = 0; i < 20; i++) socket.send(Buffer.alloc(1000), client.portOf('echo'), hasIpv6 ? '::1' : HOST)
+    }
+    const timer = setInterval(send, 5)
+    await client.until(({ sessions }) => sessions[0]!.datagrams_dropped > 0)
+    const status = await server.until((each) => (serviceOf(each, 'echo').age_ms?.most ?? 0) > 0)
+    clearInterval(timer)
+    assert.ok(serviceOf(status, 'echo').age_ms!.most <= 200)
   })
 })
 

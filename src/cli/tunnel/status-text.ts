@@ -38,7 +38,7 @@ const HANDSHAKE_WORDS: Readonly<Record<string, string>> = {
   rate: 'too soon after others',
   'half-open': 'too many of one address',
   displaced: 'given up for newer ones',
-  busy: 'given up for newer ones',
+  busy: 'told that there are too many',
   banned: 'from banned addresses',
   version: 'of another version',
   protocol: 'of another protocol',

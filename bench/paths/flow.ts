@@ -2,9 +2,9 @@
 import { connect, createServer, type Socket } from 'node:net'
 
 /** Octets of a block; its number stands in front. */
-const BLOCK = 16_384
+const BLOCK = 4096
 /** A flow of a constant rate sends so often, in milliseconds. */
-const TICK = 10
+const TICK = 3
 
 /** What a taker saw. */
 export interface Taken {

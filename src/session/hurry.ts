@@ -3,7 +3,7 @@ import type { SentRecord } from './carried.ts'
 import { REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
 import type { Path } from './path.ts'
 import type { SessionCounters } from './session-types.ts'
-import { StreamSpan } from './stream.ts'
+import { StreamSpan } from './stream-span.ts'
 
 /** What the other side lets us send over all streams, and what was. */
 export interface SessionCredit {

@@ -9,7 +9,8 @@ import type { Path } from './path.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 import type { SessionCounters } from './session-types.ts'
-import type { Stream, StreamSpan } from './stream.ts'
+import type { Stream } from './stream.ts'
+import { nextSpan, type StreamSpan } from './stream-span.ts'
 
 /** A record with less room than this is full: no frame's numbers are longer. */
 const LEAST_FRAME = 64
@@ -205,7 +206,7 @@ export class Output {
       const before = stream.send.sent
       const isAlone = this.#streams.length === 1
       const octets = Math.min(most, isAlone ? most : stream.quantum)
-      const span = this.#mayGo(stream) ? stream.nextSpan(octets, before + credit.limit - credit.sent) : undefined
+      const span = this.#mayGo(stream) ? nextSpan(stream, octets, before + credit.limit - credit.sent) : undefined
       if (span === undefined) {
         this.#unlist()
         continue

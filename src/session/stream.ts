@@ -1,12 +1,12 @@
 import type { Micros } from '../base/types.ts'
-import type { Carried } from './carried.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
-import { QUANTUM, WRITE_AHEAD } from './limits.ts'
+import { QUANTUM } from './limits.ts'
 import { Reassembly } from './reassembly.ts'
 import type { ReceiveWindow } from './receive-window.ts'
-import type { RecordWriter } from './record-writer.ts'
 import { SendQueue } from './send-queue.ts'
 import { type Opening, ResetCode, type SessionStream, type StreamEvents } from './stream-types.ts'
+import { Tellings } from './tellings.ts'
+import { WriteAhead } from './write-ahead.ts'
 
 /** What a stream asks of its session. */
 export interface StreamOwner {
@@ -57,8 +57,7 @@ export class Stream implements SessionStream {
   /** It counts among those that the other side may have open. */
   isAdmitted = false
   readonly #owner: StreamOwner
-  #ahead = WRITE_AHEAD
-  #wantsWritable = false
+  readonly #ahead = new WriteAhead()
   #isAccepted = false
   #isStopped = false
   #isStopSent = false
@@ -68,11 +67,7 @@ export class Stream implements SessionStream {
   #isGone = false
   /** What the session was told of. */
   readonly #told = { highest: 0, next: 0, read: 0, pieces: 0 }
-  /** What the user is to be told, in this order. */
-  #tellAccepted = false
-  #tellReadable = false
-  #tellStopped = -1
-  #tellReset = -1
+  readonly #tellings = new Tellings()
 
   constructor(owner: StreamOwner, { id, isOurs, opening, window, credit }: StreamInit) {
     this.#owner = owner
@@ -114,9 +109,7 @@ export class Stream implements SessionStream {
     if (this.isOver || this.#isStopped || this.send.isEnded) return true
     this.send.write(bytes)
     this.#touch()
-    if (this.send.unsent < this.#ahead) return true
-    this.#wantsWritable = true
-    return false
+    return this.#ahead.allows(this.send.unsent)
   }
 
   end(): void {
@@ -158,20 +151,10 @@ export class Stream implements SessionStream {
     return !this.isOver && this.send.unsent > 0 && this.credit <= this.send.sent
   }
 
-  /** The next frame's worth, at most `most` octets of payload and no new octet beyond `credit`. */
-  nextSpan(most: number, credit: number): StreamSpan | undefined {
-    const { send } = this
-    const from = send.nextFrom()
-    const to = send.nextTo(most, Math.min(credit, this.credit))
-    if (to === from && !(send.isEnded && to === send.written)) return undefined
-    const isEnd = send.take(from, to)
-    return new StreamSpan(this, from, to, isEnd)
-  }
-
   onAccepted(): void {
     if (!this.isOurs || this.#isAccepted) return
     this.#isAccepted = true
-    this.#tellAccepted = true
+    this.#tellings.accepted()
     this.#touch()
   }
 
@@ -186,7 +169,7 @@ export class Stream implements SessionStream {
     if (!receive.insert(offset, bytes, isEnd)) return 'stream-end-contradicted'
     this.window.onHighest(receive.highest)
     if (this.#isStopSent || this.isOver) receive.discard()
-    else if (receive.hasReady || receive.isEnded) this.#tellReadable = true
+    else if (receive.hasReady || receive.isEnded) this.#tellings.readable()
     this.#account()
     this.#touch()
     return undefined
@@ -206,7 +189,7 @@ export class Stream implements SessionStream {
   onStop(code: number): void {
     if (this.isOver || this.#isStopped) return
     this.#isStopped = true
-    this.#tellStopped = code
+    this.#tellings.stopped(code)
     // Nobody wants what is left; the end, where we are, completes our direction.
     this.send.clear()
     this.send.isEnded = true
@@ -222,7 +205,7 @@ export class Stream implements SessionStream {
     this.#isResetHeard = true
     if (!this.#isReset) {
       this.#resetNow(ResetCode.CANCELLED)
-      this.#tellReset = code
+      this.#tellings.reset(code)
     }
     this.#touch()
     return undefined
@@ -234,7 +217,7 @@ export class Stream implements SessionStream {
     this.#isReset = true
     this.#isGone = true
     this.#letGo()
-    this.#tellReset = code
+    this.#tellings.reset(code)
   }
 
   /** Tells the user what is new; after this nothing is. Before he knows of the stream, all of it waits. */
@@ -245,29 +228,8 @@ export class Stream implements SessionStream {
       if (this.#isReset) this.#finish()
       return
     }
-    if (this.#tellAccepted) {
-      this.#tellAccepted = false
-      events.onAccepted?.()
-    }
-    if (this.#tellReadable) {
-      this.#tellReadable = false
-      if (!this.isOver) events.onReadable?.()
-    }
-    if (this.#tellStopped >= 0) {
-      const code = this.#tellStopped
-      this.#tellStopped = -1
-      if (!this.isOver) events.onStopped?.(code)
-    }
-    if (this.#tellReset >= 0) {
-      const code = this.#tellReset
-      this.#tellReset = -1
-      events.onReset?.(code)
-    }
-    if (this.#wantsWritable && this.send.unsent < this.#ahead / 2 && !this.isOver) {
-      this.#wantsWritable = false
-      this.#stretch()
-      events.onWritable?.()
-    }
+    this.#tellings.tell(events, this)
+    if (this.#ahead.isWaiting && !this.isOver && this.#mayWriteOn()) events.onWritable?.()
     this.receive.settle()
     this.#finish()
   }
@@ -277,10 +239,8 @@ export class Stream implements SessionStream {
     this.#touch()
   }
 
-  /** Runs dry while it may send: its user may write further ahead. Is held up: it need not. */
-  #stretch(): void {
-    if (this.send.unsent === 0) this.#ahead = Math.min(2 * this.#ahead, Math.max(WRITE_AHEAD, this.#owner.writeAhead))
-    else if (this.isBlocked) this.#ahead = Math.max(this.#ahead / 2, WRITE_AHEAD)
+  #mayWriteOn(): boolean {
+    return this.#ahead.resumes(this.send.unsent, this.isBlocked, this.#owner.writeAhead)
   }
 
   #resetNow(code: number): void {
@@ -330,53 +290,5 @@ export class Stream implements SessionStream {
 
   #touch(): void {
     this.#owner.onTouched(this)
-  }
-}
-
-/** Octets of a stream in one record. */
-export class StreamSpan implements Carried {
-  readonly stream: Stream
-  readonly from: number
-  readonly to: number
-  readonly isEnd: boolean
-  /** It was put on another path already, because the receiver's window waits for it. */
-  isHurried = false
-  copies = 0
-
-  constructor(stream: Stream, from: number, to: number, isEnd: boolean) {
-    this.stream = stream
-    this.from = from
-    this.to = to
-    this.isEnd = isEnd
-  }
-
-  get octets(): number {
-    return this.to - this.from + 16
-  }
-
-  get isSettled(): boolean {
-    const { stream } = this
-    if (stream.isOver) return true
-    return this.to <= stream.send.acked && (!this.isEnd || stream.send.isEndAcked)
-  }
-
-  write(writer: RecordWriter): void {
-    const { send } = this.stream
-    // What is acknowledged already is gone from memory.
-    const from = Math.min(this.to, Math.max(this.from, send.acked))
-    writer.stream(this.stream.id, from, this.to - from, this.isEnd)
-    send.pieces(from, this.to, (piece) => writer.payload(piece))
-  }
-
-  onAcked(): void {
-    const { stream } = this
-    if (stream.isOver) return
-    stream.send.onAcked(this.from, this.to, this.isEnd)
-    if (stream.send.isDone) stream.touched()
-  }
-
-  onLost(): void {
-    const { stream } = this
-    if (!stream.isOver && stream.send.onLost(this.from, this.to, this.isEnd)) stream.touched()
   }
 }

@@ -1,0 +1,27 @@
+import { WRITE_AHEAD } from './limits.ts'
+
+/** How far a stream's user may write ahead of what is sent. */
+export class WriteAhead {
+  #octets = WRITE_AHEAD
+  /** Its user was told to wait. */
+  isWaiting = false
+
+  /** Whether he may write on, with so much unsent; if not, he waits. */
+  allows(unsent: number): boolean {
+    if (unsent < this.#octets) return true
+    this.isWaiting = true
+    return false
+  }
+
+  /**
+   * Whether he who waits may go on. Where the stream has run dry he may write further ahead from now on, up to `most`;
+   * where the other side holds it up, he need not.
+   */
+  resumes(unsent: number, isBlocked: boolean, most: number): boolean {
+    if (!this.isWaiting || unsent >= this.#octets / 2) return false
+    this.isWaiting = false
+    if (unsent === 0) this.#octets = Math.min(2 * this.#octets, Math.max(WRITE_AHEAD, most))
+    else if (isBlocked) this.#octets = Math.max(this.#octets / 2, WRITE_AHEAD)
+    return true
+  }
+}

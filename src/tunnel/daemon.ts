@@ -13,7 +13,7 @@ import type { Change, ReloadReport } from './reload.ts'
 import { ServerSide } from './server-side.ts'
 import type { Services } from './services/services.ts'
 import type { Side } from './side.ts'
-import type { DaemonState, ServiceStatusRecord, TunnelStatus } from './status.ts'
+import { type DaemonState, mutedWarnings, type ServiceStatusRecord, type TunnelStatus } from './status.ts'
 
 /** How often what paths carry is looked at, in milliseconds. */
 const TICK = 1000
@@ -79,6 +79,7 @@ export class Daemon {
   status(): TunnelStatus {
     const { side } = this
     const { name, mode, file, scheduler, warnings } = this.#config
+    const sessions = side.sessions()
     return {
       name,
       mode,
@@ -91,12 +92,12 @@ export class Daemon {
       metrics: this.#metrics?.address || null,
       listening: side.listening,
       fingerprints: side.fingerprints,
-      sessions: side.sessions(),
+      sessions,
       services: side.services.status().map(serviceRecord),
       refusals: side.services.refusals,
       handshakes: side.handshakes,
       restart_needed: this.#restartNeeded,
-      warnings,
+      warnings: [...warnings, ...mutedWarnings(sessions)],
     }
   }
 

@@ -149,3 +149,13 @@ export const sessionState = (paths: readonly Pick<Path, 'state'>[]): 'up' | 'fro
 
 export const errorStatus = (error: Error | undefined): ErrorStatus | null =>
   error === undefined ? null : { code: (error as NodeJS.ErrnoException).code ?? null, message: error.message }
+
+/** Of sessions that wait for ever, since no path of theirs may carry anything. */
+export function mutedWarnings(sessions: readonly SessionStatus[]): readonly string[] {
+  const isThere = ({ state }: PathStatus): boolean => state === 'up' || state === 'stalled'
+  return sessions
+    .filter(({ paths }) => paths.some(isThere) && paths.filter(isThere).every(({ role }) => role === 'never'))
+    .map(
+      ({ user }) => `nothing of ${user} is carried: all paths that are up have the role never; give one another role`,
+    )
+}

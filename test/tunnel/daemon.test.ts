@@ -122,6 +122,12 @@ describe('Daemon', () => {
       assert.ok((await heard) === text, `what was under way when ${name} went is whole`)
     }
     assert.equal(await exchange(socket, 'by three'), 'by three')
+    const warnings = (): number => client.daemon.status().warnings.filter((text) => text.includes('never')).length
+    assert.equal(warnings(), 0)
+    await ask('client', 'paths-set', { name: 'three', role: 'never' })
+    assert.equal(warnings(), 1, 'nothing may carry anything')
+    await ask('client', 'paths-set', { name: 'three', role: 'primary' })
+    assert.equal(await exchange(socket, 'and again'), 'and again')
     socket.destroy()
   })
 

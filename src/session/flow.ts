@@ -16,8 +16,10 @@ export interface FlowOwner {
   readonly control: ControlQueue
   /** The time of the last poll, near enough for ages. */
   readonly now: Micros
-  /** Keeps so many octets that came too early, or lets them go where `octets` is less than 0; false when there are too many. */
-  keepEarly(octets: number): boolean
+  /** Makes room for so many octets that came too early; false when there is none. */
+  holdEarly(octets: number): boolean
+  /** They are not held any more. */
+  letGoEarly(octets: number): void
   onFlowTouched(flow: Flow): void
   /** One of its datagrams was thrown away. */
   onDropped(): void
@@ -146,7 +148,7 @@ export class Flow implements SessionFlow {
   onDatagram(bytes: Uint8Array, age: number): void {
     const early = this.#early
     if (early === undefined) this.events.onDatagram?.(bytes, age)
-    else if (early.length < MAX_EARLY_DATAGRAMS && this.#owner.keepEarly(bytes.length + DATAGRAM_COST)) {
+    else if (early.length < MAX_EARLY_DATAGRAMS && this.#owner.holdEarly(bytes.length + DATAGRAM_COST)) {
       early.push({ bytes: bytes.slice(), age })
     } else this.#owner.onDropped()
   }
@@ -193,7 +195,7 @@ export class Flow implements SessionFlow {
   #forgetEarly(): readonly { bytes: Uint8Array; age: number }[] {
     const early = this.#early ?? []
     this.#early = undefined
-    for (const { bytes } of early) this.#owner.keepEarly(-bytes.length - DATAGRAM_COST)
+    for (const { bytes } of early) this.#owner.letGoEarly(bytes.length + DATAGRAM_COST)
     return early
   }
 

@@ -2,16 +2,16 @@ import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { BudgetLease } from './budget.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import type { Flow } from './flow.ts'
-import type { PathRole } from './frame.ts'
+import type { FrameHandler, PathRole } from './frame.ts'
 import { MAX_EARLY_OCTETS, MAX_PIECES, MAX_UNREAD, RELEASE_GAP } from './limits.ts'
 import type { Output } from './output.ts'
 import type { Path } from './path.ts'
 import type { PathBook } from './path-book.ts'
-import type { FrameSink } from './path-reader.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import type { SessionCounters, SessionLoad } from './session-types.ts'
-import type { Stream, StreamFault } from './stream.ts'
+import type { Progress, Stream, StreamFault } from './stream.ts'
 import { type IdFault, isFlowId, type StreamTable } from './stream-table.ts'
+import type { Opening } from './stream-types.ts'
 import { Throttle } from './throttle.ts'
 
 /** A text is what it is, with whatever stands at its beginning. */
@@ -37,10 +37,13 @@ export interface InputParts {
 }
 
 /** What frames mean for streams, flows and paths, and how much the other side may send in all. */
-export class Input implements FrameSink {
+export class Input implements FrameHandler {
   now: Micros
-  /** Streams and flows that were opened since somebody asked. */
-  opened: (Stream | Flow)[] = []
+  /** Whose frames are read. */
+  reading!: Path
+  /** What was opened, and nobody was told of. */
+  readonly openedStreams: Stream[] = []
+  readonly openedFlows: Flow[] = []
   #fault: InputFault | undefined = undefined
   readonly #parts: InputParts
   readonly #events: InputEvents
@@ -92,6 +95,7 @@ export class Input implements FrameSink {
     }
   }
 
+  /** Nothing that came was wrong, and the session has not ended. */
   get isSound(): boolean {
     return this.#fault === undefined && !this.#isEnded
   }
@@ -100,27 +104,37 @@ export class Input implements FrameSink {
   end(): void {
     this.#isEnded = true
     this.#window.release()
-    this.opened = []
+    this.openedStreams.length = 0
+    this.openedFlows.length = 0
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
   /** The receiving side of a stream went on. */
-  onMoved(highest: number, next: number, read: number, pieces: number): void {
-    this.#highest += highest
-    this.#inOrder += next
-    this.#read += read
-    this.#pieces += pieces
-    this.#parts.counters.octetsIn += next
+  onMoved(from: Progress, to: Progress): void {
+    const inOrder = to.next - from.next
+    this.#highest += to.highest - from.highest
+    this.#inOrder += inOrder
+    this.#read += to.read - from.read
+    this.#pieces += to.pieces - from.pieces
+    this.#parts.counters.octetsIn += inOrder
     // What a rate holds back is not for want of a window.
     if (this.#throttle === undefined) this.#window.onHighest(this.#highest)
     if (this.#highest > this.#window.limit) this.#note('session-credit-exceeded')
     if (this.#pieces > MAX_PIECES) this.#note('too-many-pieces')
   }
 
-  /** Keeps octets of a flow that was not opened yet, or lets go of them. */
-  keepEarly(octets: number): boolean {
+  /** Makes room for octets of a flow that was not opened yet; false when there is none. */
+  holdEarly(octets: number): boolean {
     if (this.#earlyOctets + octets > MAX_EARLY_OCTETS) return false
     this.#earlyOctets += octets
     return true
+  }
+
+  letGoEarly(octets: number): void {
+    this.#earlyOctets -= octets
   }
 
   /** What is in order makes room, whether it was read or not: a slow reader holds up its own stream and no other. */
@@ -153,20 +167,22 @@ export class Input implements FrameSink {
     this.#renewAt = this.#throttle === undefined || this.#done >= done ? NEVER : addMicros(this.now, RELEASE_GAP)
   }
 
-  onAck(from: Path, id: number, count: number, delay: number): void {
+  onPing(): void {
+    this.reading.askAck()
+  }
+
+  onAck(id: number, count: number, delay: number): void {
     const path = this.#parts.book.find(id)
     if (path === undefined) return
     const wasStalled = path.state === 'stalled'
-    if (!path.onAck(count, delay, from === path, this.now)) this.#note('ack-of-nothing')
+    if (!path.onAck(count, delay, this.reading === path, this.now)) this.#note('ack-of-nothing')
     else if (wasStalled && path.state === 'open') this.#events.onRecovered(path)
   }
 
   onOpen(id: number, service: Uint8Array, target: Uint8Array, source: Uint8Array): void {
-    const one = isFlowId(id) ? this.#flow(id) : this.#stream(id)
-    if (one === undefined || one.isOpened) return
-    one.isOpened = true
-    one.opening = { service: decoder.decode(service), target: decoder.decode(target), source: decoder.decode(source) }
-    this.opened.push(one)
+    const texts = { service, target, source }
+    if (isFlowId(id)) begin(this.#flow(id), texts, this.openedFlows)
+    else begin(this.#stream(id), texts, this.openedStreams)
   }
 
   onAccept(id: number): void {
@@ -216,12 +232,18 @@ export class Input implements FrameSink {
     path.role = role
   }
 
-  onPathClose(path: Path): void {
-    this.#events.onPathClose(path)
+  onPathClose(): void {
+    this.#events.onPathClose(this.reading)
   }
 
   onClose(code: number, reason: Uint8Array): void {
     this.#events.onClose(code, decoder.decode(reason))
+  }
+
+  onRecord(octets: number, isAsking: boolean): boolean {
+    if (!this.isSound) return false
+    this.reading.onRecord(octets, isAsking, this.now)
+    return true
   }
 
   #stream(id: number): Stream | undefined {
@@ -242,4 +264,16 @@ export class Input implements FrameSink {
   #note(fault: InputFault | undefined): void {
     this.#fault ??= fault
   }
+}
+
+/** It is known what it is from now on, and its user is to be told. */
+function begin<T extends Stream | Flow>(
+  one: T | undefined,
+  { service, target, source }: Readonly<Record<keyof Opening, Uint8Array>>,
+  opened: T[],
+): void {
+  if (one === undefined || one.isOpened) return
+  one.isOpened = true
+  one.opening = { service: decoder.decode(service), target: decoder.decode(target), source: decoder.decode(source) }
+  opened.push(one)
 }

@@ -18,6 +18,13 @@ export class PathBook {
     for (const old of this.#gone.splice(REMEMBERED_PATHS)) this.#byId.delete(old.id)
   }
 
+  /** The slowest one's round trip: what is on its way may be on that one. 0 when none can be used. */
+  get roundTrip(): number {
+    let longest = 0
+    for (const path of this.open) if (path.isUsable) longest = Math.max(longest, path.estimator.srtt)
+    return longest
+  }
+
   /** The path of that number, or undefined when it never was, or long ago. */
   find(id: number): Path | undefined {
     return this.#byId.get(id)

@@ -41,6 +41,19 @@ export interface SessionCounters {
   faults: number
 }
 
+export const noCounts = (): SessionCounters => ({
+  streamsOpened: 0,
+  streamsAccepted: 0,
+  streamsRefused: 0,
+  octetsOut: 0,
+  octetsIn: 0,
+  repeatedIn: 0,
+  datagramsOut: 0,
+  datagramsIn: 0,
+  datagramsDropped: 0,
+  faults: 0,
+})
+
 /** Where a session stands; octets unless said otherwise. */
 export interface SessionLoad {
   /** What the other side still lets us send, over all streams. */

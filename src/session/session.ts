@@ -1,4 +1,4 @@
-import { addMicros, earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
+import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
 import { Budget } from './budget.ts'
 import { ControlFrame, ControlQueue } from './control.ts'
 import type { Flow, FlowOwner } from './flow.ts'
@@ -10,26 +10,23 @@ import {
   MAX_STREAMS,
   MAX_TEXT,
   MAX_TURNS,
-  MAX_WRITE_AHEAD,
   PING_BUSY,
   PING_IDLE,
   SESSION_WINDOW,
-  WRITE_BUDGET,
 } from './limits.ts'
 import { Output } from './output.ts'
 import { type OnTrip, Path, type PathOptions } from './path.ts'
 import { PathBook } from './path-book.ts'
-import { PathReader } from './path-reader.ts'
-import type { RecordWriter } from './record-writer.ts'
+import { PathWatch } from './path-watch.ts'
 import { SCHEDULERS, type SchedulerName } from './schedulers/by-name.ts'
-import type { PathEvent, SessionCounters, SessionLoad, SessionOptions } from './session-types.ts'
+import { noCounts, type PathEvent, type SessionLoad, type SessionOptions } from './session-types.ts'
 import type { Stream, StreamOwner } from './stream.ts'
-import { encodeOpening, refuse, StreamTable } from './stream-table.ts'
+import { encodeOpening, StreamTable } from './stream-table.ts'
 import { type Opening, ResetCode, type SessionFlow, type SessionStream, type StreamHost } from './stream-types.ts'
+import { Teller } from './teller.ts'
 import { Throttle } from './throttle.ts'
 
 const encoder = new TextEncoder()
-const ping = (writer: RecordWriter): void => writer.ping()
 
 /**
  * Streams and datagrams between two processes over any number of paths that come and go. It performs no I/O and reads
@@ -42,39 +39,23 @@ export class Session implements StreamHost, Pollable {
   onPath: ((path: Path, event: PathEvent) => void) | undefined = undefined
   /** The other side has ended the session. */
   onEnd: ((code: number, reason: string) => void) | undefined = undefined
-  readonly counters: SessionCounters = {
-    streamsOpened: 0,
-    streamsAccepted: 0,
-    streamsRefused: 0,
-    octetsOut: 0,
-    octetsIn: 0,
-    repeatedIn: 0,
-    datagramsOut: 0,
-    datagramsIn: 0,
-    datagramsDropped: 0,
-    faults: 0,
-  }
+  readonly counters = noCounts()
   readonly #onWork: (isUrgent: boolean) => void
   readonly #control = new ControlQueue()
   readonly #book = new PathBook()
-  readonly #readers = new Map<Path, PathReader>()
   readonly #table: StreamTable
   readonly #output: Output
   readonly #input: Input
-  readonly #ping: { readonly busy: number; readonly idle: number }
+  readonly #watch: PathWatch
+  readonly #teller: Teller
   /** Of what we send over all paths. */
   readonly #throttle: Throttle | undefined
   #now: Micros
-  #touched: Stream[] = []
-  /** Flows that ended with the session, whose users were not told. */
-  readonly #ended: Flow[] = []
   #isPolling = false
-  #isClosed = false
 
   constructor(options: SessionOptions, now: Micros) {
     this.#now = now
     this.#onWork = options.onWork ?? (() => undefined)
-    this.#ping = options.ping ?? { busy: PING_BUSY, idle: PING_IDLE }
     this.#throttle = options.rate === undefined ? undefined : new Throttle(options.rate, now)
     this.#table = new StreamTable(this.#owner(), {
       isServer: options.role === 'server',
@@ -84,21 +65,16 @@ export class Session implements StreamHost, Pollable {
     const scheduler = SCHEDULERS[options.scheduler ?? 'aggregate']()
     this.#output = new Output(scheduler, this.#control, this.#book.open, this.counters)
     this.#output.raise(options.credit ?? SESSION_WINDOW)
-    const parts = {
-      table: this.#table,
+    this.#input = this.#makeInput(options)
+    const parts = { book: this.#book, input: this.#input, control: this.#control, counters: this.counters }
+    const { busy, idle } = options.ping ?? { busy: PING_BUSY, idle: PING_IDLE }
+    this.#watch = new PathWatch({
+      ...parts,
       output: this.#output,
-      book: this.#book,
-      control: this.#control,
-      counters: this.counters,
-      isServer: options.role === 'server',
-    }
-    const events = {
-      onRecovered: (path: Path) => this.onPath?.(path, 'recovered'),
-      onPathClose: (path: Path) => this.#onPathClose(path),
-      onClose: (code: number, reason: string) => this.#onClose(code, reason),
-    }
-    const { memory = new Budget().lease(SESSION_WINDOW), window: most = MAX_SESSION_WINDOW, rate } = options
-    this.#input = new Input(parts, events, { memory, most, rate, now })
+      pingAfter: () => (this.#table.isEmpty ? idle : busy),
+      onPath: (path, event) => this.onPath?.(path, event),
+    })
+    this.#teller = new Teller({ ...parts, table: this.#table, host: this })
   }
 
   get paths(): readonly Path[] {
@@ -106,7 +82,7 @@ export class Session implements StreamHost, Pollable {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed
+    return this.#input.isEnded
   }
 
   /** Where it stands. */
@@ -122,13 +98,12 @@ export class Session implements StreamHost, Pollable {
   /** Adds a path; what comes out of its pipe goes to the path's `onBytes`. When the session has ended, so has the path. */
   addPath(options: PathOptions): Path {
     const path = new Path(options, this.#now, () => this.#work(path.inbox.length > 0))
-    if (this.#isClosed) {
+    if (this.isClosed) {
       this.dropPath(path, 'the session has ended')
       return path
     }
     if (this.#throttle !== undefined) path.throttles.push(this.#throttle)
-    this.#book.add(path)
-    this.#readers.set(path, new PathReader(path, this.#input))
+    this.#watch.add(path)
     this.#work(false)
     return path
   }
@@ -138,15 +113,13 @@ export class Session implements StreamHost, Pollable {
    * that has begun already.
    */
   removePath(path: Path): void {
-    if (path.state === 'stalled') this.dropPath(path, 'removed')
-    else if (path.state === 'open') this.#closePath(path)
+    this.#watch.remove(path)
+    this.#work(false)
   }
 
   /** Ends a path at once; what was on its way goes on the others. */
   dropPath(path: Path, reason: string): void {
-    if (path.state === 'closed') return
-    path.pipe.destroy()
-    path.onClosed(reason)
+    this.#watch.drop(path, reason)
   }
 
   /** Asks the other side for an answer on that very path; `onTrip` hears how long it took, if one ever comes. */
@@ -163,17 +136,13 @@ export class Session implements StreamHost, Pollable {
 
   /** What a path is for, from now on, on both sides; where both say something at once, the server's word stands. */
   setRole(path: Path, role: PathRole): void {
-    path.role = role
-    const number = ++path.statusNumber
-    const isObsolete = (): boolean => path.statusNumber > number || path.state === 'closed'
-    const write = (writer: RecordWriter): void => writer.pathStatus(path.id, number, role)
-    this.#control.push(new ControlFrame(this.#control, write, { isObsolete }))
+    this.#watch.setRole(path, role)
     this.#work(false)
   }
 
   openStream(opening: Opening): SessionStream {
     const stream = this.#table.openStream(opening)
-    if (this.#isClosed) {
+    if (this.isClosed) {
       stream.onSessionEnd(ResetCode.CLOSED)
       this.#table.forgetStream(stream)
     } else this.#announce(FrameType.OPEN, stream)
@@ -183,16 +152,17 @@ export class Session implements StreamHost, Pollable {
 
   openFlow(opening: Opening): SessionFlow {
     const flow = this.#table.openFlow(opening)
-    if (this.#isClosed) {
+    if (this.isClosed) {
       this.#table.forgetFlow(flow)
-      this.#endFlow(flow, ResetCode.CLOSED)
+      this.#teller.end(flow)
+      this.#work(false)
     } else this.#announce(FrameType.OPEN_FLOW, flow)
     return flow
   }
 
   /** Ends the session: tells the other side on every path, ends them, resets all streams. */
   close(code: number, reason: string): void {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     const text = encoder.encode(reason).subarray(0, MAX_TEXT)
     for (const path of this.#book.open) {
       if (path.state === 'closed') continue
@@ -219,31 +189,47 @@ export class Session implements StreamHost, Pollable {
   }
 
   pollAt(): Micros {
-    if (this.#touched.length + this.#input.opened.length + this.#ended.length > 0) return this.#now
-    if (this.#isClosed) return NEVER
-    let at = earliest(this.#output.pollAt(), this.#input.renewAt)
-    for (const path of this.#book.open) {
-      if (path.inbox.length > 0 || path.tripWishes.length > 0 || path.state === 'closed') return this.#now
-      at = earliest(at, earliest(path.watchAt, this.#pingAt(path)))
-    }
-    return at
+    if (this.#teller.isWaiting) return this.#now
+    if (this.isClosed) return NEVER
+    return earliest(earliest(this.#output.pollAt(), this.#input.renewAt), this.#watch.pollAt())
   }
 
   #pollOnce(now: Micros): void {
-    this.#readPaths()
-    if (!this.#isClosed) this.#watchPaths(now)
+    this.#watch.read()
+    this.#input.renew(this.#book.roundTrip)
+    if (!this.isClosed) this.#watch.look(now)
     for (let turn = 0; turn < MAX_TURNS; turn++) {
-      this.#tell()
-      if (this.#isClosed) break
+      const { roundTrip } = this.#book
+      this.#teller.tell(roundTrip, now)
+      this.#input.renew(roundTrip)
+      if (this.isClosed) break
       this.#output.run(now)
-      if (this.#touched.length === 0) break
+      if (!this.#teller.isWaiting) break
     }
+  }
+
+  #makeInput(options: SessionOptions): Input {
+    const { memory = new Budget().lease(SESSION_WINDOW), window: most = MAX_SESSION_WINDOW, rate } = options
+    const parts = {
+      table: this.#table,
+      output: this.#output,
+      book: this.#book,
+      control: this.#control,
+      counters: this.counters,
+      isServer: options.role === 'server',
+    }
+    const events = {
+      onRecovered: (path: Path) => this.onPath?.(path, 'recovered'),
+      onPathClose: (path: Path) => this.#watch.onPathClose(path),
+      onClose: (code: number, reason: string) => this.#onClose(code, reason),
+    }
+    return new Input(parts, events, { memory, most, rate, now: this.#now })
   }
 
   /** What streams and flows ask of their session. */
   #owner(): StreamOwner & FlowOwner {
     const now = (): Micros => this.#now
-    const writeAhead = (): number => Math.min(MAX_WRITE_AHEAD, WRITE_BUDGET / this.#table.streams.size)
+    const writeAhead = (): number => this.#table.writeAhead
     return {
       control: this.#control,
       get writeAhead() {
@@ -253,8 +239,9 @@ export class Session implements StreamHost, Pollable {
         return now()
       },
       onTouched: (stream) => this.#onTouched(stream),
-      onMoved: (highest, next, read, pieces) => this.#input.onMoved(highest, next, read, pieces),
-      keepEarly: (octets) => this.#input.keepEarly(octets),
+      onMoved: (from, to) => this.#input.onMoved(from, to),
+      holdEarly: (octets) => this.#input.holdEarly(octets),
+      letGoEarly: (octets) => this.#input.letGoEarly(octets),
       onGone: (stream) => {
         this.counters.repeatedIn += stream.receive.repeated
         this.#table.forgetStream(stream)
@@ -274,10 +261,7 @@ export class Session implements StreamHost, Pollable {
 
   #onTouched(stream: Stream): void {
     this.#output.list(stream)
-    if (stream.isTouched) return
-    stream.isTouched = true
-    this.#touched.push(stream)
-    this.#work(false)
+    if (this.#teller.touch(stream)) this.#work(false)
   }
 
   #announce(type: typeof FrameType.OPEN | typeof FrameType.OPEN_FLOW, { id, opening }: Stream | Flow): void {
@@ -288,162 +272,22 @@ export class Session implements StreamHost, Pollable {
     this.#work(false)
   }
 
-  #readPaths(): void {
-    for (const [path, reader] of this.#readers) {
-      const unread = reader.readAll()
-      const wrong = this.#input.takeFault()
-      if (this.#isClosed) return
-      const fault = unread ?? wrong
-      if (fault !== undefined) {
-        this.counters.faults++
-        this.dropPath(path, fault)
-      }
-      if (path.state === 'closed') this.#onPathGone(path)
-    }
-    this.#input.renew(this.#rtt())
-  }
-
-  #onPathGone(path: Path): void {
-    this.#book.remove(path)
-    this.#readers.delete(path)
-    path.giveUp()
-    const { id, received } = path
-    // What came on it need not come again.
-    if (received > 0) this.#control.push(new ControlFrame(this.#control, (writer) => writer.ack(id, received, 0)))
-    this.onPath?.(path, 'closed')
-  }
-
-  /** Who is silent for too long, who is to be asked, and who is to go. */
-  #watchPaths(now: Micros): void {
-    for (const path of this.#book.open) {
-      if (path.tripWishes.length > 0) {
-        path.expectTrip(now)
-        this.#output.say(path, ping, now)
-      }
-      if (path.state === 'closing') {
-        if (path.inFlight === 0 && path.isCloseHeard) this.#finishPath(path)
-        else if (path.watchAt <= now) this.dropPath(path, 'removed, and the other side did not answer')
-      } else if (path.watchAt <= now) {
-        if (path.state === 'stalled') path.probed(now)
-        else this.#stall(path, now)
-        this.#output.say(path, ping, now)
-      } else if (this.#pingAt(path) <= now) {
-        path.pingedAt = now
-        this.#output.say(path, ping, now)
-      }
-    }
-  }
-
-  #stall(path: Path, now: Micros): void {
-    path.stall(now)
-    this.onPath?.(path, 'stalled')
-  }
-
-  /** Tells the other side that nothing new comes on this path. */
-  #closePath(path: Path): void {
-    path.close(this.#now)
-    this.#output.say(path, (writer) => writer.pathClose(), this.#now)
-    this.#work(false)
-  }
-
-  #onPathClose(path: Path): void {
-    path.isCloseHeard = true
-    if (path.state === 'open' || path.state === 'stalled') this.#closePath(path)
-  }
-
-  /** Each side has what the other had put on it. */
-  #finishPath(path: Path): void {
-    this.#output.acknowledge(path, this.#now)
-    path.flush()
-    path.pipe.end()
-    path.onClosed('removed')
-  }
-
-  #pingAt(path: Path): Micros {
-    if (path.state !== 'open' || path.inFlight > 0) return NEVER
-    const { pingedAt } = path
-    // Before anything else, how far away the other side is.
-    return pingedAt === NEVER ? this.#now : addMicros(pingedAt, this.#table.isEmpty ? this.#ping.idle : this.#ping.busy)
-  }
-
-  /** Tells users what is new; they may answer at once. */
-  #tell(): void {
-    const { opened } = this.#input
-    this.#input.opened = []
-    for (const one of opened) if (!this.#isClosed) this.#introduce(one)
-    for (const flow of this.#ended.splice(0)) flow.tell()
-    const rtt = this.#rtt()
-    for (const stream of this.#takeTouched()) {
-      stream.isTouched = false
-      stream.tell()
-      stream.renewCredit(rtt, this.#now)
-    }
-    if (!this.#isClosed) this.#input.renew(rtt)
-  }
-
-  /** Streams that were touched before this; those that a handler's error leaves out have their turn the next time. */
-  *#takeTouched(): Generator<Stream, void> {
-    const touched = this.#touched
-    this.#touched = []
-    let at = 0
-    try {
-      while (at < touched.length) yield touched[at++]!
-    } finally {
-      if (at < touched.length) this.#touched = touched.slice(at).concat(this.#touched)
-    }
-  }
-
-  #introduce(one: Stream | Flow): void {
-    // A flow may have been opened and closed at once; a stream's user is told both.
-    if ('isGone' in one && one.isGone) return
-    if (!this.#table.admit(one)) {
-      this.counters.streamsRefused++
-      refuse(one)
-      return
-    }
-    this.counters.streamsAccepted++
-    if ('receive' in one) {
-      if (this.onStream === undefined) one.reset(ResetCode.FORBIDDEN)
-      else this.onStream(one)
-      this.#onTouched(one)
-    } else if (this.onFlow === undefined) one.close(ResetCode.FORBIDDEN)
-    else {
-      this.onFlow(one)
-      one.introduce()
-    }
-  }
-
-  /** The slowest path's round trip: what is on its way may be on that one. */
-  #rtt(): number {
-    let rtt = 0
-    for (const path of this.#book.open) if (path.isUsable) rtt = Math.max(rtt, path.estimator.srtt)
-    return rtt
-  }
-
   #onClose(code: number, reason: string): void {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     for (const path of this.#book.open) if (path.state !== 'closed') path.pipe.end()
     this.#end()
     this.onEnd?.(code, reason)
   }
 
   #end(): void {
-    const code = ResetCode.CLOSED
-    this.#isClosed = true
     this.#input.end()
-    for (const path of this.#book.open) path.state = 'closed'
-    this.#readers.clear()
+    this.#watch.end()
     for (const stream of this.#table.streams.values()) {
-      stream.onSessionEnd(code)
+      stream.onSessionEnd(ResetCode.CLOSED)
       this.#onTouched(stream)
     }
-    for (const flow of this.#table.flows.values()) this.#endFlow(flow, code)
+    for (const flow of this.#table.flows.values()) this.#teller.end(flow)
     this.#table.clear()
-  }
-
-  #endFlow(flow: Flow, code: number): void {
-    flow.onSessionEnd(code)
-    this.#ended.push(flow)
     this.#work(false)
   }
 

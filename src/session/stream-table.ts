@@ -1,10 +1,10 @@
 import { Flow, type FlowOwner } from './flow.ts'
 import { FLOW_BIT, ID_STEP } from './frame.ts'
 import { IdSpace } from './id-space.ts'
-import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, STREAM_WINDOW } from './limits.ts'
+import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, MAX_WRITE_AHEAD, STREAM_WINDOW, WRITE_BUDGET } from './limits.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { Stream, type StreamOwner } from './stream.ts'
-import { type Opening, ResetCode } from './stream-types.ts'
+import type { Opening } from './stream-types.ts'
 import { WindowPool } from './window-pool.ts'
 
 const UNKNOWN: Opening = { service: '', target: '', source: '' }
@@ -41,6 +41,11 @@ export class StreamTable {
 
   get isEmpty(): boolean {
     return this.streams.size === 0 && this.flows.size === 0
+  }
+
+  /** Octets that the user of one stream may write ahead of what is sent. */
+  get writeAhead(): number {
+    return Math.min(MAX_WRITE_AHEAD, WRITE_BUDGET / this.streams.size)
   }
 
   /** All are gone. */
@@ -125,10 +130,6 @@ export class StreamTable {
     return flow
   }
 }
-
-/** Ends a stream or flow that the other side may not open. */
-export const refuse = (one: Stream | Flow): void =>
-  one instanceof Stream ? one.reset(ResetCode.LIMIT) : one.close(ResetCode.LIMIT)
 
 /** The texts of an opening as they travel. */
 export const encodeOpening = ({ service, target, source }: Opening): Uint8Array[] =>

@@ -15,13 +15,20 @@ export interface StreamOwner {
   readonly writeAhead: number
   /** Something is to be sent, or somebody to be told: poll soon. */
   onTouched(stream: Stream): void
-  /**
-   * By how much the receiving side of a stream went on: octets up to the highest that came, up to the first that is
-   * missing, and up to the last that was read; pieces beyond a gap.
-   */
-  onMoved(highest: number, next: number, read: number, pieces: number): void
+  /** The receiving side of a stream went on. */
+  onMoved(from: Progress, to: Progress): void
   /** Both directions are done: forget it. */
   onGone(stream: Stream): void
+}
+
+/** How far the receiving side of a stream has come, in octets. */
+export interface Progress {
+  /** Up to the highest that came, up to the first that is missing, and up to the last that was read. */
+  readonly highest: number
+  readonly next: number
+  readonly read: number
+  /** What came beyond a gap, in so many pieces. */
+  readonly pieces: number
 }
 
 /** What of a stream contradicts what was said before. */
@@ -269,7 +276,7 @@ export class Stream implements SessionStream {
   #account(): void {
     const { highest, next, read, pieces } = this.receive
     const told = this.#told
-    this.#owner.onMoved(highest - told.highest, next - told.next, read - told.read, pieces - told.pieces)
+    this.#owner.onMoved(told, this.receive)
     told.highest = highest
     told.next = next
     told.read = read

@@ -18,7 +18,8 @@ function makeFlow(): { flow: Flow; owner: { -readonly [K in keyof FlowOwner]: Fl
   const owner = {
     control: new ControlQueue(),
     now: micros(0),
-    keepEarly: () => true,
+    holdEarly: () => true,
+    letGoEarly: () => undefined,
     onFlowTouched: () => undefined,
     onDropped: () => undefined,
     onFlowGone: () => undefined,

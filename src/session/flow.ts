@@ -189,6 +189,7 @@ export class Flow implements SessionFlow {
     this.isGone = true
     this.#queue = []
     this.#queued = 0
+    this.#unstamped = 0
     this.#forgetEarly()
   }
 

@@ -207,4 +207,23 @@ describe('a flow', () => {
     assert.equal(code, ResetCode.FORBIDDEN)
     assertAtRest(pair)
   })
+
+  it('may end with something handed over that no poll has seen', () => {
+    for (const end of ['close', 'reset', 'session'] as const) {
+      const pair = new SessionPair()
+      pair.addPath({ rate: 10 * MBIT, delay: 1_000 })
+      let answered: SessionFlow | undefined
+      pair.server.onFlow = (flow) => {
+        answered = flow
+      }
+      const flow = pair.client.openFlow({ service: 'dns', target: '', source: '' })
+      flow.send(new Uint8Array(9))
+      pair.run(1)
+      flow.send(new Uint8Array(9))
+      if (end === 'close') flow.close()
+      else if (end === 'session') pair.client.close(0, '')
+      else answered!.close()
+      pair.run(2)
+    }
+  })
 })

@@ -3,6 +3,7 @@ import type { Carried } from './carried.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
 import {
   DATAGRAM_COST,
+  FLOW_FRESH,
   FLOW_PATIENCE,
   FLOW_QUEUE,
   MAX_DATAGRAM,
@@ -56,7 +57,9 @@ export class Flow implements SessionFlow {
   readonly #owner: FlowOwner
   #queue: { bytes: Uint8Array; at: Micros }[] = []
   #queued = 0
-  /** Of those, how many of the latest have no time yet. */
+  /** When last nothing waited. */
+  #emptyAt: Micros = 0 as Micros
+  /** Of those that wait, how many of the latest have no time yet. */
   #unstamped = 0
   #number = 0
   #highest = -1
@@ -103,6 +106,7 @@ export class Flow implements SessionFlow {
 
   /** What was handed over since the last poll counts its age from now on. */
   stamp(now: Micros): void {
+    if (this.#unstamped === this.#queue.length) this.#emptyAt = now
     for (; this.#unstamped > 0; this.#unstamped--) this.#queue[this.#queue.length - this.#unstamped]!.at = now
   }
 
@@ -136,7 +140,8 @@ export class Flow implements SessionFlow {
 
   /** What was handed over at that time has waited for too long. */
   isLate(at: Micros, now: Micros = this.#owner.now): boolean {
-    return addMicros(at, FLOW_PATIENCE) < now
+    const isStanding = addMicros(this.#emptyAt, FLOW_PATIENCE) < now
+    return addMicros(at, isStanding ? FLOW_FRESH : FLOW_PATIENCE) < now
   }
 
   /** Its user knows of it: he is told what came before. */

@@ -73,6 +73,8 @@ export const MAX_PIECES = 65_536
 export const FLOW_QUEUE = 1_048_576
 export const DATAGRAM_COST = 64
 export const FLOW_PATIENCE = 200_000
+/** A queue that has stood for that long is no burst: then each waits so long only, and what goes is fresh. */
+export const FLOW_FRESH = 40_000
 /** Numbers of a flow's datagrams that are remembered, so that none is delivered twice. */
 export const REMEMBERED_DATAGRAMS = 4096
 

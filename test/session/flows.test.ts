@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { micros } from '../../src/base/types.ts'
 import { ControlQueue } from '../../src/session/control.ts'
 import { Flow, type FlowOwner } from '../../src/session/flow.ts'
-import { FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM, MAX_EARLY_DATAGRAMS } from '../../src/session/limits.ts'
+import { FLOW_FRESH, FLOW_PATIENCE, FLOW_QUEUE, MAX_DATAGRAM, MAX_EARLY_DATAGRAMS } from '../../src/session/limits.ts'
 import type { SchedulerName } from '../../src/session/schedulers/by-name.ts'
 import { ResetCode, type SessionFlow } from '../../src/session/stream-types.ts'
 import { assertAtRest } from './at-rest.ts'
@@ -128,7 +128,7 @@ describe('datagrams', () => {
     pair.run(6)
     // Until the path is known, much may wait in it.
     const late = got.filter(({ sentAt }) => sentAt > 3e6).map(({ at, sentAt }) => at - sentAt)
-    assert.ok(Math.max(...late) < FLOW_PATIENCE + 100_000, `${Math.max(...late)} µs`)
+    assert.ok(Math.max(...late) < FLOW_FRESH + 100_000, `${Math.max(...late)} µs`)
     assert.ok(got.at(-1)!.number > 6200, 'the last ones come')
     const { counters } = flow as unknown as Flow
     assert.equal(counters.sent + counters.late + counters.full, 6250)

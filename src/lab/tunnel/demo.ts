@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabError } from '../error.ts'
 import { Ground, tell } from './ground.ts'
@@ -123,7 +122,7 @@ class TunnelDemo {
 
   /** Starts the lines and the proxy, then what is on the hosts. */
   static async start(ground: Ground, options: TunnelDemoOptions, lost: AbortController): Promise<TunnelDemo> {
-    const { lines, shaper, folder } = ground
+    const { lines, shaper } = ground
     const onLost = (error: Error): void => lost.abort(error)
     const settings = lines.map((line) => lineSettings(line, shaper))
     const password = randomBytes(18).toString('base64url')
@@ -132,14 +131,9 @@ class TunnelDemo {
       ground.start('server', 'take', undefined, onLost),
       ground.start('client', 'pour', undefined, onLost),
       ground.start('proxy', 'proxy', undefined, onLost),
-      ground.start(
-        'server',
-        'end',
-        { settings: { ...serverSettings(password), state: join(folder, 'server') } } satisfies EndOrder,
-        onLost,
-      ),
+      ground.start('server', 'end', { settings: serverSettings(password) } satisfies EndOrder, onLost),
     ])
-    const order: EndOrder = { settings: { ...clientSettings(password, lines), state: join(folder, 'client') } }
+    const order: EndOrder = { settings: clientSettings(password, lines) }
     const client = await ground.start('client', 'end', order, onLost)
     return new TunnelDemo(ground, options, { lines: wire, client, pourer, taker }, lost)
   }

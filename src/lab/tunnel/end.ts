@@ -1,4 +1,7 @@
 // One end of the tunnel, as `gotcp tunnel server` or `gotcp tunnel client` would be it, with a configuration from its parent.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { TunnelClient } from '../../tunnel/client.ts'
 import { parseConfig } from '../../tunnel/config/parse.ts'
 import { openLog } from '../../tunnel/log.ts'
@@ -9,11 +12,16 @@ import type { EndOrder, EndSettings } from './messages.ts'
 /** How often it is looked whether the paths are up, in milliseconds. */
 const LOOK = 20
 
+/** What it keeps is gone with it, however its parent ends. */
+const state = mkdtempSync(join(tmpdir(), 'gotcp-lab-tunnel-'))
+process.once('exit', () => rmSync(state, { recursive: true, force: true }))
+process.once('SIGTERM', () => process.exit(0))
+
 let client: TunnelClient | undefined
 
 /** A path that breaks is what this is about: only what must not be is said. */
 async function start(settings: EndSettings): Promise<void> {
-  const config = parseConfig(JSON.stringify(settings), { file: 'lab.yaml' })
+  const config = parseConfig(JSON.stringify({ ...settings, state }), { file: 'lab.yaml' })
   const log = await openLog({ level: 'error', file: undefined, format: 'text' })
   if (config.mode === 'server') {
     await new TunnelServer(config, log).start()

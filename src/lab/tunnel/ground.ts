@@ -1,8 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LabError } from '../error.ts'
 import {
@@ -22,6 +19,8 @@ import { BACK, endsOf, HOSTS, type HostName, type LaidLine, queueOf } from './pl
 const BUCKET_TIME = 0.01
 const LEAST_BUCKET = 32_768
 const PREFIX = 24
+/** Processes that were told to end have so long, in milliseconds. */
+const GRACE = 2000
 
 /** The hosts of the tunnel's lab, the cables between them, and the processes on them. All of it ends with this process. */
 export class Ground {
@@ -29,8 +28,6 @@ export class Ground {
   /** What makes the lines slow: the kernel's token bucket filter, or our own line where the kernel has none. */
   readonly shaper: 'tbf' | 'gotcp'
   readonly #hosts: ReadonlyMap<HostName, Namespace>
-  /** For what processes keep. */
-  readonly folder = mkdtempSync(join(tmpdir(), 'gotcp-lab-tunnel-'))
   readonly #children = new Set<ChildProcess>()
 
   private constructor(hosts: ReadonlyMap<HostName, Namespace>, lines: readonly LaidLine[]) {
@@ -81,10 +78,11 @@ export class Ground {
   /** Removes everything. Harmless when repeated. */
   async close(): Promise<void> {
     const running = [...this.#children].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
-    for (const child of running) child.removeAllListeners('exit').kill('SIGKILL')
+    for (const child of running) child.removeAllListeners('exit').kill('SIGTERM')
+    const hanging = setTimeout(() => running.forEach((child) => void child.kill('SIGKILL')), GRACE)
     await Promise.all(running.map((child) => once(child, 'exit')))
+    clearTimeout(hanging)
     for (const namespace of this.#hosts.values()) closeNamespace(namespace)
-    rmSync(this.folder, { recursive: true, force: true })
   }
 
   /** Has the kernel hold back what either end sends; false where it cannot. */

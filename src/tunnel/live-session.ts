@@ -14,7 +14,7 @@ const UNSENT_TIME = 0.01
 const LEAST_UNSENT = 16_384
 const MOST_UNSENT = 262_144
 /** It sends so many times as fast as the path has delivered: enough to find out whether that has become faster. */
-const PACE = 1.2
+const PACE = 1.1
 /** Octets a second above which nothing is gained by sending evenly. */
 const FASTEST_PACED = 50_000_000
 
@@ -65,10 +65,9 @@ export class LiveSession {
   #trim(): void {
     for (const [path, pipe] of this.#pipes) {
       if (path.inFlight === 0) continue
-      const { speed, rate, isStarting, isAppLimited } = path.estimator
+      const { speed, rate, isStarting } = path.estimator
       pipe.limitUnsent(Math.round(Math.min(MOST_UNSENT, Math.max(LEAST_UNSENT, speed * UNSENT_TIME))))
-      // Of a path that could carry more than it was given, the rate says nothing.
-      pipe.pace(isStarting || isAppLimited || rate > FASTEST_PACED ? undefined : PACE * rate)
+      pipe.pace(isStarting || rate > FASTEST_PACED ? undefined : PACE * rate)
     }
   }
 }

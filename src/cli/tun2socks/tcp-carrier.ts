@@ -26,7 +26,8 @@ export class TcpCarrier {
   readonly #options: TcpCarrierOptions
   readonly #report: Report
   readonly #open = new Set<{ readonly inside: TcpSocket; readonly ended: Promise<void> }>()
-  #dialing = 0
+  /** Those that the proxy dials, and those whose peers inside have yet to complete the handshake. */
+  #opening = 0
   #count = 0
 
   constructor(options: TcpCarrierOptions, report: Report) {
@@ -40,8 +41,8 @@ export class TcpCarrier {
   }
 
   async carry(request: TcpForwardRequest): Promise<void> {
-    const { most, socket } = this.#options
-    if (this.size + this.#dialing >= most) {
+    const { most } = this.#options
+    if (this.size + this.#opening >= most) {
       request.reject()
       this.#report.refused(
         'tcp',
@@ -50,15 +51,11 @@ export class TcpCarrier {
       )
       return
     }
-    const outside = await this.#dial(request)
-    if (outside === undefined) return
+    this.#opening++
     try {
-      const inside = await request.accept({ keepAlive: KEEP_ALIVE, keepAliveInterval: KEEP_ALIVE / 8, ...socket })
-      this.#join(++this.#count, request, inside, outside)
-    } catch (error) {
-      // The peer inside went away while the connection outside was made.
-      outside.resetAndDestroy()
-      this.#report.refused('tcp', request, error)
+      await this.#connect(request)
+    } finally {
+      this.#opening--
     }
   }
 
@@ -73,10 +70,23 @@ export class TcpCarrier {
     for (const { inside } of this.#open) inside.abort()
   }
 
+  async #connect(request: TcpForwardRequest): Promise<void> {
+    const outside = await this.#dial(request)
+    if (outside === undefined) return
+    try {
+      const settings = { keepAlive: KEEP_ALIVE, keepAliveInterval: KEEP_ALIVE / 8, ...this.#options.socket }
+      const inside = await request.accept(settings)
+      this.#join(++this.#count, request, inside, outside)
+    } catch (error) {
+      // The peer inside went away while the connection outside was made.
+      outside.resetAndDestroy()
+      this.#report.refused('tcp', request, error)
+    }
+  }
+
   async #dial(request: TcpForwardRequest): Promise<Socket | undefined> {
     const { proxy, timeout } = this.#options
     const to = { host: request.localAddress, port: request.localPort }
-    this.#dialing++
     try {
       const outside = await connectBySocks5(proxy, to, { signal: request.signal, timeout })
       outside.setKeepAlive(true, KEEP_ALIVE)
@@ -85,8 +95,6 @@ export class TcpCarrier {
       request.reject(refusalFor(error))
       this.#report.refused('tcp', request, error)
       return undefined
-    } finally {
-      this.#dialing--
     }
   }
 

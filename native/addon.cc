@@ -1,5 +1,6 @@
 // The module table. The addon knows descriptors and memory, never a protocol: every failure is a negative errno,
 // which TypeScript words.
+#include <malloc.h>
 #include <napi.h>
 #include <time.h>
 
@@ -41,6 +42,17 @@ napi_value WallClock(napi_env env, napi_callback_info) {
   return result;
 }
 
+// trimMemory(): gives the kernel the pages that the allocator holds free, wherever they lie; whether there were any.
+napi_value TrimMemory(napi_env env, napi_callback_info) {
+  bool trimmed = false;
+#ifdef __GLIBC__
+  trimmed = malloc_trim(0) != 0;
+#endif
+  napi_value result = nullptr;
+  napi_get_boolean(env, trimmed, &result);
+  return result;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Alarm", Alarm::Define(env));
   exports.Set("Port", Port::Define(env));
@@ -52,6 +64,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   napi_value wall_clock = nullptr;
   napi_create_function(env, "wallClock", NAPI_AUTO_LENGTH, WallClock, nullptr, &wall_clock);
   exports.Set("wallClock", wall_clock);
+  napi_value trim_memory = nullptr;
+  napi_create_function(env, "trimMemory", NAPI_AUTO_LENGTH, TrimMemory, nullptr, &trim_memory);
+  exports.Set("trimMemory", trim_memory);
   return exports;
 }
 

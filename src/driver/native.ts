@@ -123,6 +123,8 @@ export interface NativeAddon {
   setOption(descriptor: number, level: number, name: number, value: Uint8Array): number
   /** The wall clock, in microseconds since 1970: the one that frames are stamped with. */
   wallClock(): number
+  /** Gives the kernel what the allocator holds free, wherever it lies; whether there was any. Takes milliseconds. */
+  trimMemory(): boolean
   /** Adds `bytes[from, to)` as big-endian words to `sum`, folded to 16 bits. */
   checksum(bytes: Uint8Array, from: number, to: number, sum: number): number
 }

@@ -35,13 +35,13 @@ export const MAX_SESSION_WINDOW = 64 * 1_048_576
 export const PROVEN_POOL = 48 * 1_048_576
 export const PROVEN_SHARE = 1 / 3
 export const PROVEN_OCTETS = 16 * 1_048_576
-export const UNPROVEN_POOL = 32 * 1_048_576
-export const UNPROVEN_SHARE = 1 / 4
+export const UNPROVEN_POOL = 8 * 1_048_576
+export const UNPROVEN_SHARE = 1 / 3
 /**
  * What readers have not taken yet, over all streams of a session, before it counts against the session's window too: what
  * the pools and the first windows of a thousand streams amount to.
  */
-export const MAX_UNREAD = 144 * 1_048_576
+export const MAX_UNREAD = 120 * 1_048_576
 /**
  * All windows of a process together. A session's may have such a share of what is left and what it has itself, so `n` busy
  * ones have `BUDGET / (n + 2)` each; and one always has the least, however many there are.
@@ -53,8 +53,9 @@ export const LEAST_WINDOW = 65_536
 /** What a stream's user may write ahead of what is sent, before `write` returns false; it grows while it runs dry. */
 export const WRITE_AHEAD = 65_536
 export const MAX_WRITE_AHEAD = 1_048_576
-/** The same of all streams of a session together, before each gets the least. */
-export const WRITE_BUDGET = 33_554_432
+/** The same of all streams of a session together, before each has the least. */
+export const WRITE_BUDGET = 8 * 1_048_576
+export const LEAST_WRITE_AHEAD = 8192
 
 /** Streams and flows that the other side may have open at once, and how far ahead of a missing one it may number them. */
 export const MAX_STREAMS = 10_000

@@ -128,17 +128,27 @@ export class SendQueue {
     return low
   }
 
-  /** Lets go of chunks that are acknowledged. */
+  /** Lets go of chunks that are acknowledged, and of the better part of one where nothing follows for now. */
   #drop(): void {
     const { acked } = this
     while (this.#head < this.#chunks.length && this.#starts[this.#head]! + this.#chunks[this.#head]!.length <= acked) {
       this.#chunks[this.#head++] = NO_BYTES
     }
+    if (acked === this.sent && acked < this.written) this.#compact()
     if (this.#head < 64 || this.#head * 2 < this.#chunks.length) return
     this.#chunks.splice(0, this.#head)
     this.#starts.splice(0, this.#head)
     this.#cursor = Math.max(0, this.#cursor - this.#head)
     this.#head = 0
+  }
+
+  /** What is left of the first chunk stands still: it keeps no more memory than twice its own. */
+  #compact(): void {
+    const [chunk, start] = [this.#chunks[this.#head]!, this.#starts[this.#head]!]
+    const left = start + chunk.length - this.acked
+    if (left * 2 > chunk.length) return
+    this.#chunks[this.#head] = new Uint8Array(chunk.subarray(-left))
+    this.#starts[this.#head] = this.acked
   }
 }
 

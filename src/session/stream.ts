@@ -116,7 +116,7 @@ export class Stream implements SessionStream {
     if (this.isOver || this.#isStopped || this.send.isEnded) return true
     this.send.write(bytes)
     this.#touch()
-    return this.#ahead.allows(this.send.unsent)
+    return this.#ahead.allows(this.send.unsent, this.#beyond, this.#owner.writeAhead)
   }
 
   end(): void {
@@ -151,11 +151,6 @@ export class Stream implements SessionStream {
   get sendable(): boolean {
     if (this.isOver) return false
     return this.send.hasLost || Math.min(this.credit, this.send.written) > this.send.sent
-  }
-
-  /** It would send if the other side let it. */
-  get isBlocked(): boolean {
-    return !this.isOver && this.send.unsent > 0 && this.credit <= this.send.sent
   }
 
   onAccepted(): void {
@@ -247,7 +242,12 @@ export class Stream implements SessionStream {
   }
 
   #mayWriteOn(): boolean {
-    return this.#ahead.resumes(this.send.unsent, this.isBlocked, this.#owner.writeAhead)
+    return this.#ahead.resumes(this.send.unsent, this.#beyond, this.#owner.writeAhead)
+  }
+
+  /** Octets that are unsent because the other side does not let them go yet. */
+  get #beyond(): number {
+    return this.send.written - Math.max(this.send.sent, Math.min(this.credit, this.send.written))
   }
 
   #resetNow(code: number): void {

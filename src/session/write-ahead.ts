@@ -1,4 +1,4 @@
-import { WRITE_AHEAD } from './limits.ts'
+import { LEAST_WRITE_AHEAD, WRITE_AHEAD } from './limits.ts'
 
 /** How far a stream's user may write ahead of what is sent. */
 export class WriteAhead {
@@ -6,9 +6,12 @@ export class WriteAhead {
   /** Its user was told to wait. */
   isWaiting = false
 
-  /** Whether he may write on, with so much unsent; if not, he waits. */
-  allows(unsent: number): boolean {
-    if (unsent < this.#octets) return true
+  /**
+   * Whether he may write on, with so much unsent, and so much of it `beyond` what the other side lets go: of that a stream
+   * may have its share of what all may, `most`, and it has to wait for readers anyway. If not, he waits.
+   */
+  allows(unsent: number, beyond: number, most: number): boolean {
+    if (unsent < this.#octets && beyond < Math.max(LEAST_WRITE_AHEAD, most)) return true
     this.isWaiting = true
     return false
   }
@@ -17,11 +20,11 @@ export class WriteAhead {
    * Whether he who waits may go on. Where the stream has run dry he may write further ahead from now on, up to `most`;
    * where the other side holds it up, he need not.
    */
-  resumes(unsent: number, isBlocked: boolean, most: number): boolean {
-    if (!this.isWaiting || unsent >= this.#octets / 2) return false
+  resumes(unsent: number, beyond: number, most: number): boolean {
+    if (!this.isWaiting || unsent >= this.#octets / 2 || beyond >= Math.max(LEAST_WRITE_AHEAD, most) / 2) return false
     this.isWaiting = false
     if (unsent === 0) this.#octets = Math.min(2 * this.#octets, Math.max(WRITE_AHEAD, most))
-    else if (isBlocked) this.#octets = Math.max(this.#octets / 2, WRITE_AHEAD)
+    else if (unsent === beyond) this.#octets = Math.max(this.#octets / 2, WRITE_AHEAD)
     return true
   }
 }

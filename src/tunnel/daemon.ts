@@ -14,6 +14,7 @@ import { ServerSide } from './server-side.ts'
 import type { Services } from './services/services.ts'
 import type { Side } from './side.ts'
 import { type DaemonState, mutedWarnings, type ServiceStatusRecord, type TunnelStatus } from './status.ts'
+import { Trimmer } from './trimmer.ts'
 
 /** How often what paths carry is looked at, in milliseconds. */
 const TICK = 1000
@@ -42,6 +43,7 @@ export class Daemon {
   #control: ControlServer | undefined = undefined
   #metrics: MetricsServer | undefined = undefined
   readonly #notifier = new Notifier()
+  readonly #trimmer = new Trimmer()
   #ticks: NodeJS.Timeout | undefined = undefined
   #stopping: Promise<void> | undefined = undefined
 
@@ -119,6 +121,7 @@ export class Daemon {
 
   /** What must not be left behind when the process leaves at once. */
   leave(): void {
+    this.#trimmer.stop()
     this.#control?.close()
     this.#metrics?.close()
     this.side.leave()

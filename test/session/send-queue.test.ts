@@ -134,6 +134,24 @@ describe('SendQueue', () => {
     assert.ok(queue.isDone)
   })
 
+  it('keeps no more than twice what stands still', () => {
+    const queue = new SendQueue()
+    // A view of Node's, whose `slice` copies nothing.
+    queue.write(Buffer.from(bytesAt(0, 100).slice().buffer))
+    const held = (): number => {
+      let octets = 0
+      queue.pieces(queue.sent, queue.written, ({ buffer }) => (octets += buffer.byteLength))
+      return octets
+    }
+    queue.take(0, 40)
+    queue.onAcked(0, 40, false)
+    assert.equal(held(), 100)
+    queue.take(40, 60)
+    queue.onAcked(40, 60, false)
+    assert.equal(held(), 40)
+    assert.deepEqual(octetsOf(queue, 60, 100), [...bytesAt(60, 40)])
+  })
+
   it('ends where it is when its user is told to stop', () => {
     const queue = new SendQueue()
     queue.write(new Uint8Array(100))

@@ -4,6 +4,7 @@ import { type ErrorCode, NetError } from '../../base/errors.ts'
 import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
 import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
 import { KEEP_ALIVE } from './listener.ts'
+import { readInto } from './reading.ts'
 import { SOCKET_BUFFER } from './splice.ts'
 
 export interface DialOptions {
@@ -120,7 +121,7 @@ function connectTo(target: Endpoint, until: number, signal: AbortSignal): Promis
       keepAliveInitialDelay: KEEP_ALIVE,
       highWaterMark: SOCKET_BUFFER,
     }
-    const socket = connect({ ...target, ...settings })
+    const socket: Socket = connect({ ...target, ...settings, onread: readInto((bytes) => socket.push(bytes)) })
     const timer = setTimeout(() => fail(tooLate()), Math.max(1, until - performance.now()))
     const stop = (): void => {
       clearTimeout(timer)

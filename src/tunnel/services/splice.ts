@@ -3,14 +3,15 @@ import { NetError } from '../../base/errors.ts'
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
 import { checkEnd } from './hidden-reset.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { startReading, stopReading } from './reading.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import type { Octets } from './tally.ts'
 
 /**
- * Octets that a socket of ours holds before it makes its source wait, each way: what a stalled reader costs beyond the
- * window of its stream, and one piece more. Larger ones carried no more: what moves, moves in one system call anyway.
+ * Octets that a socket of ours holds before it makes its source wait, each way: so much, and one piece more, is what a
+ * stalled reader costs beyond the window of its stream. Larger ones carried no more.
  */
-export const SOCKET_BUFFER = 16 * 1024
+export const SOCKET_BUFFER = 8 * 1024
 
 /** A connection that stands, and what it has said already. */
 export interface Connection {
@@ -103,12 +104,12 @@ export class Splice implements StreamEvents {
       this.#isHeld = true
       limits.fromSocket.wait(this.#onSocketTurn)
     }
-    if (this.#isFull || this.#isHeld) this.#socket.pause()
+    if (this.#isFull || this.#isHeld) stopReading(this.#socket)
   }
 
   readonly #onSocketTurn = (): void => {
     this.#isHeld = false
-    if (!this.#isFull) this.#socket.resume()
+    if (!this.#isFull) startReading(this.#socket)
   }
 
   readonly #onStreamTurn = (): void => {
@@ -130,7 +131,7 @@ export class Splice implements StreamEvents {
 
   onWritable(): void {
     this.#isFull = false
-    if (!this.#isHeld) this.#socket.resume()
+    if (!this.#isHeld) startReading(this.#socket)
   }
 
   onReadable(): void {
@@ -177,7 +178,7 @@ export class Splice implements StreamEvents {
     this.#stream.end()
     // Whoever sends what nobody reads learns so as from any closed socket: once there is nothing more to give him.
     if (this.#hasEndedSocket) this.abort(code as ResetCode)
-    else this.#socket.resume()
+    else startReading(this.#socket)
   }
 
   onClosed(): void {

@@ -34,14 +34,14 @@ export const MAX_SESSION_WINDOW = 64 * 1_048_576
  */
 export const PROVEN_POOL = 48 * 1_048_576
 export const PROVEN_SHARE = 1 / 3
-export const PROVEN_OCTETS = 16 * 1_048_576
-export const UNPROVEN_POOL = 8 * 1_048_576
+export const PROVEN_OCTETS = 8 * 1_048_576
+export const UNPROVEN_POOL = 12 * 1_048_576
 export const UNPROVEN_SHARE = 1 / 3
 /**
  * What readers have not taken yet, over all streams of a session, before it counts against the session's window too: what
  * the pools and the first windows of a thousand streams amount to.
  */
-export const MAX_UNREAD = 120 * 1_048_576
+export const MAX_UNREAD = 124 * 1_048_576
 /**
  * All windows of a process together. A session's may have such a share of what is left and what it has itself, so `n` busy
  * ones have `BUDGET / (n + 2)` each; and one always has the least, however many there are.

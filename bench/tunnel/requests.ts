@@ -15,12 +15,12 @@ export const requests: Part = {
   async measure(crew: Crew, plan: Plan): Promise<Sheet> {
     const { port } = (await crew.start<{ port: number }>('echo')).said
     const { member: asker } = await crew.start('asker')
-    const relays = await relaysTo(crew, port)
+    const relays = [await relaysTo(crew, port, 'tcp'), await relaysTo(crew, port)]
     const services = [{ name: 'echo', type: 'tcp', port }] as const
     const daemons = await Daemons.start(crew, { name: 'requests', services })
     const subjects = [
       { title: 'direct', port },
-      { title: relays.title, port: relays.port },
+      ...relays,
       { title: TUNNEL, port: daemons.portOf('echo') },
     ]
     const columns = SIZES.flatMap((octets) => [

@@ -18,11 +18,7 @@ export const requests: Part = {
     const relays = [await relaysTo(crew, port, 'tcp'), await relaysTo(crew, port)]
     const services = [{ name: 'echo', type: 'tcp', port }] as const
     const daemons = await Daemons.start(crew, { name: 'requests', services })
-    const subjects = [
-      { title: 'direct', port },
-      ...relays,
-      { title: TUNNEL, port: daemons.portOf('echo') },
-    ]
+    const subjects = [{ title: 'direct', port }, ...relays, { title: TUNNEL, port: daemons.portOf('echo') }]
     const columns = SIZES.flatMap((octets) => [
       { title: `${octets} octets, p50, µs`, digits: 0, isCompared: true },
       { title: `${octets} octets, p99, µs`, digits: 0 },

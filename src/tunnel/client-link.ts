@@ -11,8 +11,8 @@ import { type ClientCredentials, passwordCredentials } from './auth/credentials.
 import { HandshakeError } from './auth/handshake-error.ts'
 import type { ClientSession } from './handshake/client.ts'
 import { performClientHandshake } from './handshake/perform.ts'
-import type { KnownServers } from './known-servers.ts'
 import { LiveSession } from './live-session.ts'
+import type { KnownServers } from './paths/known-servers.ts'
 
 /** Milliseconds after which another path may try to begin the session, when the first has not managed. */
 const PATIENCE = 2000

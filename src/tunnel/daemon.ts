@@ -4,10 +4,10 @@ import { ClientSide } from './client-side.ts'
 import { letGarbageWait } from './collector.ts'
 import { diffConfig } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
-import { ControlServer } from './control-server.ts'
-import { answerRequest, openCount } from './daemon-commands.ts'
+import { ControlServer } from './control/control-server.ts'
+import { answerRequest, openCount } from './control/daemon-commands.ts'
+import type { Health, MetricsServer } from './control/metrics.ts'
 import { type DaemonLog, openLog } from './log.ts'
-import type { Health, MetricsServer } from './metrics.ts'
 import { Notifier } from './notify.ts'
 import type { Change, ReloadReport } from './reload.ts'
 import { ServerSide } from './server-side.ts'
@@ -206,8 +206,8 @@ export class Daemon {
   async #serveMetrics(place: TunnelConfig['metrics']): Promise<void> {
     if (place === undefined) return
     const [{ MetricsServer }, { metricsRegistry }] = await Promise.all([
-      import('./metrics.ts'),
-      import('./metric-families.ts'),
+      import('./control/metrics.ts'),
+      import('./control/metric-families.ts'),
     ])
     const { side } = this
     const registry = metricsRegistry(() => ({

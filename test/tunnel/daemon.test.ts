@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { askDaemon } from '../../src/tunnel/control-client.ts'
+import { askDaemon } from '../../src/tunnel/control/control-client.ts'
 import type { TunnelStatus } from '../../src/tunnel/status.ts'
 import { connected, DaemonPair, exchange, type Subject, until } from './daemon-pair.ts'
 

@@ -1,4 +1,4 @@
-import type { BenchResult } from '../../tunnel/bench.ts'
+import type { BenchResult } from '../../tunnel/control/bench.ts'
 import { type Args, bool, defineCommand, type Flags, valueOr } from '../command.ts'
 import { Exit } from '../exit.ts'
 import type { Io } from '../io.ts'

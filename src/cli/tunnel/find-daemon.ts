@@ -21,7 +21,7 @@ export interface FoundDaemon {
 
 /** @throws {NetError} ECONNREFUSED when no daemon is there; UsageError when it is not clear which. */
 export async function findDaemon(args: Values<typeof DAEMON_FLAGS>, io: Io): Promise<FoundDaemon> {
-  const { askDaemon } = await import('../../tunnel/control-client.ts')
+  const { askDaemon } = await import('../../tunnel/control/control-client.ts')
   const path = args.control === undefined ? await pathOf(args.config, io) : resolve(args.control)
   return {
     path,
@@ -43,7 +43,7 @@ async function pathOf(file: string | undefined, io: Io): Promise<string> {
 async function theOnlyOne({ env }: Io): Promise<string> {
   const [{ controlFolder, defaultState }, { askDaemon }] = await Promise.all([
     import('../../tunnel/config/places.ts'),
-    import('../../tunnel/control-client.ts'),
+    import('../../tunnel/control/control-client.ts'),
   ])
   const folder = controlFolder(env, process.getuid?.() === 0, defaultState(env, resolve('tunnel.yaml')))
   const alive: string[] = []

@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { askDaemon } from '../../src/tunnel/control-client.ts'
-import { connected, DaemonPair, exchange, until } from './daemon-pair.ts'
+import { askDaemon } from '../../../src/tunnel/control/control-client.ts'
+import { connected, DaemonPair, exchange, until } from '../daemon-pair.ts'
 
 /** The figures of a scrape by name and labels, as they stand. */
 async function scrape(address: string): Promise<Map<string, number>> {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { QuotaConfig } from './config/types.ts'
-import type { QuotaStatus } from './status.ts'
+import type { QuotaConfig } from '../config/types.ts'
+import type { QuotaStatus } from '../status.ts'
 
 /** How often what was used is written down, in milliseconds: what a killed process forgets. */
 const SAVE_EVERY = 10_000

@@ -1,14 +1,14 @@
-import { NetError } from '../base/errors.ts'
-import { type PathRole, ROLES } from '../session/frame.ts'
+import { NetError } from '../../base/errors.ts'
+import { type PathRole, ROLES } from '../../session/frame.ts'
+import { ClientSide } from '../client-side.ts'
+import type { TunnelConfig } from '../config/types.ts'
+import type { Log } from '../log.ts'
+import type { ReloadReport } from '../reload.ts'
+import type { LivePath, Side } from '../side.ts'
+import type { TunnelStatus } from '../status.ts'
 import { runBench } from './bench.ts'
-import { ClientSide } from './client-side.ts'
-import type { TunnelConfig } from './config/types.ts'
 import type { ControlRequest } from './control-protocol.ts'
-import type { Log } from './log.ts'
 import { readPaths } from './read-paths.ts'
-import type { ReloadReport } from './reload.ts'
-import type { LivePath, Side } from './side.ts'
-import type { TunnelStatus } from './status.ts'
 
 /** What commands need of a daemon. */
 interface Commanded {

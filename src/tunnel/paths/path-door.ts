@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream'
 import { isDeepStrictEqual } from 'node:util'
-import { fingerprintOf, ownIdentity, readAuthority, readIdentity } from '../transport/certificate.ts'
-import { formatHostPort } from '../transport/host-port.ts'
-import { type ListenCounts, PathListener } from '../transport/listen.ts'
-import type { SecureServerOptions } from '../transport/tls.ts'
-import type { Lease } from './auth/guard.ts'
-import type { ListenerConfig, ServerConfig } from './config/types.ts'
-import type { Change } from './reload.ts'
+import { fingerprintOf, ownIdentity, readAuthority, readIdentity } from '../../transport/certificate.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
+import { type ListenCounts, PathListener } from '../../transport/listen.ts'
+import type { SecureServerOptions } from '../../transport/tls.ts'
+import type { Lease } from '../auth/guard.ts'
+import type { ListenerConfig, ServerConfig } from '../config/types.ts'
+import type { Change } from '../reload.ts'
 
 /** What stands behind the door. */
 export interface Doorkeeper {

@@ -1,6 +1,6 @@
-import { NetError } from '../base/errors.ts'
-import { ConfigError, parseConfig } from './config/index.ts'
-import type { PathConfig } from './config/types.ts'
+import { NetError } from '../../base/errors.ts'
+import { ConfigError, parseConfig } from '../config/index.ts'
+import type { PathConfig } from '../config/types.ts'
 
 /**
  * Reads a path as it stands in the `paths` of a client's file; one with `connections` is several.

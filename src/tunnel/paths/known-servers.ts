@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { NetError } from '../base/errors.ts'
-import { parseFingerprint } from '../transport/certificate.ts'
+import { NetError } from '../../base/errors.ts'
+import { parseFingerprint } from '../../transport/certificate.ts'
 
 /** In the folder of what outlives the process. */
 const FILE = 'known-servers'

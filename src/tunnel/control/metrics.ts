@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
-import { NetError } from '../base/errors.ts'
-import { formatHostPort, type HostPort } from '../transport/host-port.ts'
+import { NetError } from '../../base/errors.ts'
+import { formatHostPort, type HostPort } from '../../transport/host-port.ts'
 
 /** Whether it does what it is for, and a word about it. */
 export interface Health {

@@ -1,7 +1,7 @@
-import { NetError } from '../base/errors.ts'
-import { ResetCode, type SessionStream, type StreamEvents, type StreamHost } from '../session/stream-types.ts'
-import { BenchMode } from './services/bench-backend.ts'
-import { resetName } from './services/reset-reason.ts'
+import { NetError } from '../../base/errors.ts'
+import { ResetCode, type SessionStream, type StreamEvents, type StreamHost } from '../../session/stream-types.ts'
+import { BenchMode } from '../services/bench-backend.ts'
+import { resetName } from '../services/reset-reason.ts'
 
 export interface BenchOptions {
   /** The service at the server; it is of type bench. */

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
-import type { Identity } from '../transport/certificate.ts'
-import { dialPath } from '../transport/dial.ts'
-import { formatHostPort } from '../transport/host-port.ts'
-import { secureClient, type Trust } from '../transport/tls.ts'
-import type { ClientConfig, PathConfig } from './config/types.ts'
+import type { Identity } from '../../transport/certificate.ts'
+import { dialPath } from '../../transport/dial.ts'
+import { formatHostPort } from '../../transport/host-port.ts'
+import { secureClient, type Trust } from '../../transport/tls.ts'
+import type { ClientConfig, PathConfig } from '../config/types.ts'
 
 export interface DialLimits {
   readonly signal: AbortSignal

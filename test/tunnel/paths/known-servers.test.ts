@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { KnownServers } from '../../src/tunnel/known-servers.ts'
-import { temporaryFolder } from '../transport/temporary.ts'
+import { KnownServers } from '../../../src/tunnel/paths/known-servers.ts'
+import { temporaryFolder } from '../../transport/temporary.ts'
 
 const ONE = `sha256:${'1'.repeat(64)}`
 const OTHER = `sha256:${'2'.repeat(64)}`

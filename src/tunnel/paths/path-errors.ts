@@ -1,4 +1,4 @@
-import { HandshakeError } from './auth/handshake-error.ts'
+import { HandshakeError } from '../auth/handshake-error.ts'
 
 /** A server that waits for TLS says nothing to somebody who does not speak it. */
 export function aboutClear(error: unknown): unknown {

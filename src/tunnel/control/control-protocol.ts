@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
+import { ERROR_CODES, type ErrorCode, NetError } from '../../base/errors.ts'
 
 /** What a daemon is asked on its control socket: one JSON object on one line, `{"command":"status"}`. */
 export interface ControlRequest {

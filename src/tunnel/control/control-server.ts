@@ -2,7 +2,7 @@ import { unlinkSync } from 'node:fs'
 import { lstat, mkdir, unlink } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { NetError } from '../base/errors.ts'
+import { NetError } from '../../base/errors.ts'
 import { askDaemon } from './control-client.ts'
 import { type ControlRequest, controlError, MAX_REQUEST, parseRequest } from './control-protocol.ts'
 

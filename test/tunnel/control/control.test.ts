@@ -4,9 +4,9 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { NetError } from '../../src/base/errors.ts'
-import { askDaemon } from '../../src/tunnel/control-client.ts'
-import { ControlServer, type OnRequest } from '../../src/tunnel/control-server.ts'
+import { NetError } from '../../../src/base/errors.ts'
+import { askDaemon } from '../../../src/tunnel/control/control-client.ts'
+import { ControlServer, type OnRequest } from '../../../src/tunnel/control/control-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gotcp-control-'))
 after(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { NetError } from '../base/errors.ts'
+import { NetError } from '../../base/errors.ts'
 import type { ControlAnswer, ControlRequest } from './control-protocol.ts'
 
 export interface AskOptions {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { BenchResult } from '../../src/tunnel/bench.ts'
-import { askDaemon } from '../../src/tunnel/control-client.ts'
-import { DaemonPair } from './daemon-pair.ts'
+import type { BenchResult } from '../../../src/tunnel/control/bench.ts'
+import { askDaemon } from '../../../src/tunnel/control/control-client.ts'
+import { DaemonPair } from '../daemon-pair.ts'
 
 describe('bench of a daemon', () => {
   let pair: DaemonPair

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { QuotaBook } from '../../src/tunnel/quota.ts'
-import { connected, DaemonPair, exchange, until } from './daemon-pair.ts'
+import { QuotaBook } from '../../../src/tunnel/paths/quota.ts'
+import { connected, DaemonPair, exchange, until } from '../daemon-pair.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gotcp-quota-'))
 after(() => rmSync(folder, { recursive: true, force: true }))

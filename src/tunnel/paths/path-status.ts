@@ -1,9 +1,9 @@
-import type { Path } from '../session/path.ts'
-import { formatProxy } from '../transport/proxy.ts'
-import type { PathConfig } from './config/types.ts'
-import type { LiveSession } from './live-session.ts'
+import type { Path } from '../../session/path.ts'
+import { formatProxy } from '../../transport/proxy.ts'
+import type { PathConfig } from '../config/types.ts'
+import type { LiveSession } from '../live-session.ts'
+import type { PathStatus } from '../status.ts'
 import type { PathMeter } from './path-meter.ts'
-import type { PathStatus } from './status.ts'
 
 const BITS = 8
 

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { UserTotals } from './path-meter.ts'
-import type { PathStatus, TunnelStatus } from './status.ts'
+import type { UserTotals } from '../paths/path-meter.ts'
+import type { PathStatus, TunnelStatus } from '../status.ts'
 
 /** What is measured, besides the status. */
 export interface Measured {

@@ -28,7 +28,8 @@ function text(
   digits = 0,
 ): string {
   const values = valuesOf(runs, subject, figure)
-  return values.length === 0 ? '-' : figures(values, digits)
+  if (values.length === 0) return '-'
+  return Number.isFinite(median(values)) ? figures(values, digits) : 'not before the end'
 }
 
 function valuesOf(runs: readonly Run[], subject: 'mptcp' | 'gotcp', figure: (taken: Measured) => number): number[] {

@@ -3,7 +3,6 @@ import { NetError } from '../../base/errors.ts'
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
 import { checkEnd } from './hidden-reset.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { startReading, stopReading } from './reading.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import type { Octets } from './tally.ts'
 
@@ -104,12 +103,12 @@ export class Splice implements StreamEvents {
       this.#isHeld = true
       limits.fromSocket.wait(this.#onSocketTurn)
     }
-    if (this.#isFull || this.#isHeld) stopReading(this.#socket)
+    if (this.#isFull || this.#isHeld) this.#socket.pause()
   }
 
   readonly #onSocketTurn = (): void => {
     this.#isHeld = false
-    if (!this.#isFull) startReading(this.#socket)
+    if (!this.#isFull) this.#socket.resume()
   }
 
   readonly #onStreamTurn = (): void => {
@@ -131,7 +130,7 @@ export class Splice implements StreamEvents {
 
   onWritable(): void {
     this.#isFull = false
-    if (!this.#isHeld) startReading(this.#socket)
+    if (!this.#isHeld) this.#socket.resume()
   }
 
   onReadable(): void {
@@ -178,7 +177,7 @@ export class Splice implements StreamEvents {
     this.#stream.end()
     // Whoever sends what nobody reads learns so as from any closed socket: once there is nothing more to give him.
     if (this.#hasEndedSocket) this.abort(code as ResetCode)
-    else startReading(this.#socket)
+    else this.#socket.resume()
   }
 
   onClosed(): void {

@@ -2,7 +2,7 @@ import { hasNative, native } from '../driver/native.ts'
 
 /** How often memory is looked at, in milliseconds; and after a trim, which takes some, so many looks are left out. */
 const LOOK = 1000
-const PAUSE = 3
+const PAUSE = 1
 /** Octets that the allocator may seem to hold free beyond what it could not give back, before it is trimmed. */
 const MOST_FREE = 32 * 1_048_576
 

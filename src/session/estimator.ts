@@ -16,6 +16,9 @@ const FLAT_ROUNDS = 3
 const GAIN = 1.75
 /** Acknowledgements are late by so much. */
 const LATENESS = 4_000
+/** A round trip that is longer than the least by an eighth shows a queue, within these limits (RFC 9406 §4.3). */
+const LEAST_QUEUE = 4_000
+const MOST_QUEUE = 16_000
 /** Octets of a record while nothing is known. */
 const STARTING_RECORD = 16_384
 const MEGA = 1_000_000
@@ -74,7 +77,14 @@ export class PathEstimator {
   get speed(): number {
     if (!this.#isStarting) return this.rate
     const hoped = (this.#startCap * MEGA) / this.minRtt
-    return this.#fullRate === 0 ? hoped : Math.max(this.rate, Math.min(hoped, GAIN * this.rate))
+    if (this.#fullRate === 0) return hoped
+    return this.#hasQueue ? this.rate : Math.max(this.rate, Math.min(hoped, GAIN * this.rate))
+  }
+
+  /** What is sent waits on its way: the path takes no more than it does (RFC 9406 §4.2 looks for that in the same way). */
+  get #hasQueue(): boolean {
+    const threshold = Math.max(LEAST_QUEUE, Math.min(this.minRtt / 8, MOST_QUEUE))
+    return this.#hasRtt && this.srtt > this.minRtt + LATENESS + threshold
   }
 
   /** Octets that one record should have. */
@@ -90,12 +100,21 @@ export class PathEstimator {
 
   /**
    * When `octets` more would have arrived, in microseconds from now: as soon as the way allows, and what is in flight is
-   * through. Of that, half a round trip's worth is on the way and queues nowhere.
+   * through. Of that, half a round trip's worth is on the way and queues nowhere. What the path is let have in its start
+   * goes at once, however little that is in a round trip.
    */
   arrival(inFlight: number, octets: number): number {
     const { speed } = this
     const onTheWay = this.minRtt / 2
-    return Math.max(onTheWay, (inFlight * MEGA) / speed) + (octets * MEGA) / speed
+    const itself = this.#isStarting ? 0 : (octets * MEGA) / speed
+    return Math.max(onTheWay, (inFlight * MEGA) / speed) + itself
+  }
+
+  /** Octets that it may bring in so many microseconds: in its start twice as many in each round trip. */
+  within(micros: number): number {
+    if (!this.#isStarting) return (this.speed * micros) / MEGA
+    const inRound = (this.speed * this.minRtt) / MEGA
+    return inRound * (2 ** (micros / this.minRtt) - 1)
   }
 
   /** RFC 6298 §2, of an acknowledgement that came on the path itself, and that the peer says was held back by `delay`. */

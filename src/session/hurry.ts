@@ -11,9 +11,12 @@ export interface SessionCredit {
   sent: number
 }
 
+/** A copy that nothing waits for but the end is worth its octets where it takes less than half as long, and so much less. */
+const WORTH = 4_000
+
 /**
- * A stream that may not send because the receiver waits for octets that a slow path has: those go once more on a path
- * that is sooner there, within a budget.
+ * Octets that a slow path has, and that hold up others, go once more on a path that is sooner there, within a budget: when
+ * they are late and the receiver's window waits for them, or when there is nothing else to send.
  */
 export class Hurry {
   /** When something may be late. */
@@ -27,11 +30,12 @@ export class Hurry {
     this.#counters = counters
   }
 
-  /** Looks for what is late, and gives it to other paths as a copy. */
-  run(paths: readonly Path[], now: Micros): void {
+  /** Looks for what is late, and when nothing may be sent for what could be there sooner; gives it to other paths as a copy. */
+  run(paths: readonly Path[], isIdle: boolean, now: Micros): void {
     this.at = NEVER
     if (paths.length < 2) return
     for (const path of paths) {
+      if (isIdle && path.inFlight > 0) this.#finish(paths, path, now)
       const { srtt, rttvar } = path.estimator
       const patience = Math.ceil(1.5 * srtt + 4 * rttvar)
       path.findSent((record) => {
@@ -44,6 +48,27 @@ export class Hurry {
         return true
       })
     }
+  }
+
+  /**
+   * Nothing follows what is on this path: it goes as well where it is there much sooner than it will be here. What should be
+   * there by now may be late by as much again.
+   */
+  #finish(paths: readonly Path[], path: Path, now: Micros): void {
+    const { srtt, minRtt } = path.estimator
+    const idle = paths.filter((other) => other !== path && other.inFlight < other.estimator.cap(now) / 2)
+    if (idle.length === 0) return
+    const again = Math.ceil(paths.reduce((least, { estimator }) => Math.min(least, estimator.minRtt), minRtt))
+    path.findSent(({ sentAt, items }) => {
+      const due = addMicros(sentAt, Math.ceil(srtt - minRtt / 2))
+      for (const item of items) {
+        if (!(item instanceof StreamSpan) || item.isHurried || item.isSettled) continue
+        const best = sooner(idle, path, item, Math.abs(due - now) / 2 - WORTH)
+        if (best !== undefined) this.#give(item, best)
+        else this.at = earliest(this.at, addMicros(due > now ? due : now, again))
+      }
+      return false
+    })
   }
 
   /** What it carries that everything else of its stream waits for. */

@@ -95,7 +95,7 @@ export class Output {
     this.#sendCopies(now)
     this.#sendData(now)
     if (!this.#control.isEmpty) this.#sendControl(now)
-    this.#hurry.run(this.#carriers.willing, now)
+    this.#hurry.run(this.#carriers.willing, !this.#hasWork(), now)
     this.#sendCopies(now)
     this.#sendAcks(now)
     this.#releaseAt = this.#nextRelease(now)
@@ -124,12 +124,16 @@ export class Output {
     }
   }
 
-  /** Octets that the receiver lets be under way: of the session, and of the stream that is next. */
+  /** Octets that may be under way: the receiver lets the session have so many, and the stream that is next. */
   #window(): number {
     const { limit, sent } = this.#credit
+    const ofSession = limit - sent + this.#carriers.inFlight
     const stream = this.#streams[0]
-    const ofStream = stream === undefined ? Number.POSITIVE_INFINITY : stream.credit - stream.send.acked
-    return Math.min(limit - sent + this.#carriers.inFlight, ofStream)
+    if (stream === undefined) return ofSession
+    // When nothing follows, there are not more than what is left.
+    const isLast = this.#streams.length === 1 && stream.send.isEnded
+    const end = isLast ? Math.min(stream.credit, stream.send.written) : stream.credit
+    return Math.min(ofSession, end - stream.send.acked)
   }
 
   /** Something could go at once, if there were room. */

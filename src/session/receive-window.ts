@@ -19,12 +19,16 @@ export interface WindowOptions {
 
 const UNLIMITED: WindowLease = { take: (octets) => octets, release: () => undefined }
 
+/** New credit is told when this share of the window has been used: what is not told yet is missing from it. */
+const TOLD_SHARE = 1 / 8
+/** Less than this is told only when it is half of the window. */
+const LEAST_TOLD = 65_536
 /** Below this a window grows fourfold, above it twofold. */
 const SLOW_ABOVE = 524_288
 
 /**
- * How much the other side may send: a window that grows, up to its limit, while it is used up within two round trips of the
- * slowest path, or while the other side comes up against its end. New credit is told when half of it has been used.
+ * How much the other side may send: a window that grows, up to its limit, while half of it is used up within two round trips
+ * of the slowest path, or while the other side comes up against its end.
  */
 export class ReceiveWindow {
   /** The octet that the other side may not pass. */
@@ -35,21 +39,24 @@ export class ReceiveWindow {
   readonly #least: number
   readonly #most: number
   readonly #lease: WindowLease
-  #toldAt: Micros
-  /** What the limit was before it was told last. */
-  #before: number
-  /** The other side has come up against a limit. */
+  /** When half of it had been used for the last time, and the octet at which the next half is. */
+  #halfAt: Micros
+  #nextHalf: number
+  /** The limits that were told since then, and the one before: the other side may know only some of them. */
+  #told: number[]
+  /** The other side has come up against one of them. */
   #isShort = false
 
   constructor({ size, most, lease = UNLIMITED, now }: WindowOptions) {
     this.limit = size
-    this.#before = size
     this.#size = size
     this.#held = size
     this.#least = Math.min(size, LEAST_WINDOW)
     this.#most = Math.max(size, most)
     this.#lease = lease
-    this.#toldAt = now
+    this.#halfAt = now
+    this.#nextHalf = size / 2
+    this.#told = [size]
   }
 
   get size(): number {
@@ -58,18 +65,15 @@ export class ReceiveWindow {
 
   /** Octets came up to `highest`: whoever ends just there waits to be let go on. */
   onHighest(highest: number): void {
-    if (highest === this.limit || highest === this.#before) this.#isShort = true
+    if (this.#told.includes(highest)) this.#isShort = true
   }
 
   /** So much has been done with; true when the limit is another, and is to be told. */
   advance(done: number, rtt: number, now: Micros): boolean {
-    if (this.limit - done > this.#size / 2) return false
-    const isFast = now - this.#toldAt < 2 * rtt
-    if ((isFast || this.#isShort) && this.#size < this.#most) this.#grow(done)
-    this.#toldAt = now
-    this.#isShort = false
-    this.#before = this.limit
+    if (this.limit - done > this.#size - this.#step) return false
+    if (done >= this.#nextHalf) this.#onHalf(done, rtt, now)
     this.limit = done + this.#size
+    this.#told.push(this.limit)
     return true
   }
 
@@ -87,6 +91,21 @@ export class ReceiveWindow {
   /** Nothing more comes. */
   release(): void {
     this.#lease.release()
+  }
+
+  /** What is used before it is told. */
+  get #step(): number {
+    return Math.max(this.#size * TOLD_SHARE, Math.min(this.#size / 2, LEAST_TOLD))
+  }
+
+  /** Half of it has been used since this was looked at last. */
+  #onHalf(done: number, rtt: number, now: Micros): void {
+    const isFast = now - this.#halfAt < 2 * rtt
+    if ((isFast || this.#isShort) && this.#size < this.#most) this.#grow(done)
+    this.#halfAt = now
+    this.#nextHalf = done + this.#size / 2
+    this.#isShort = false
+    this.#told = [this.limit]
   }
 
   #grow(done: number): void {

@@ -96,6 +96,48 @@ describe('a path that is late', () => {
   })
 })
 
+describe('when nothing else is to be sent', () => {
+  const FAR = { rate: 5 * MBIT, delay: 150_000 }
+
+  it('what a far path has goes on a near one as well, and the end is there sooner', () => {
+    const took = [false, true].map((isFarThere) => {
+      const pair = new SessionPair()
+      pair.addPath(LINE)
+      if (isFarThere) pair.addPath(FAR)
+      pair.run(1)
+      const transfer = new Transfer(pair, 1_500_000)
+      pair.run(4)
+      transfer.assertWhole()
+      return transfer.doneAt! - 1_000_000
+    })
+    assert.ok(took[1]! <= 1.05 * took[0]!, `${took} µs`)
+  })
+
+  it('what is lost below on one path goes on another', () => {
+    const pair = new SessionPair({ client: { scheduler: 'weighted' } })
+    pair.addPath(LINE)
+    pair.addPath({ ...LINE, delay: 40_000 })
+    pair.run(1)
+    const transfer = new Transfer(pair, 60_000)
+    pair.at(1.02, () => pair.paths[1]!.there.silence())
+    pair.at(1.4, (now) => pair.paths[1]!.there.resume(now))
+    pair.run(3)
+    transfer.assertWhole()
+    assert.ok(pair.paths[0]!.client.counters.reinjected > 0)
+    assert.ok(transfer.got!.lastAt < 1_120_000, `${transfer.got!.lastAt} µs`)
+  })
+
+  it('nothing is sent twice where that would save little', () => {
+    const pair = new SessionPair()
+    pair.addPath(LINE)
+    pair.addPath({ ...LINE, delay: 15_000 })
+    const stream = pair.client.openStream({ service: 'talk', target: '', source: '' })
+    for (let i = 0; i < 200; i++) pair.at(1 + i * 0.05, () => stream.write(pattern(1000 * i, 1000)))
+    pair.run(12)
+    for (const { client } of pair.paths) assert.equal(client.counters.reinjected, 0)
+  })
+})
+
 describe('redundant', () => {
   it('shows no gap of more than 30 ms when a path falls silent', () => {
     const redundant = { scheduler: 'redundant' } as const

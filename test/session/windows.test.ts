@@ -20,6 +20,23 @@ describe('ReceiveWindow', () => {
     assert.equal(window.limit, 1500)
   })
 
+  it('tells it more often when that is much, since what is not told is missing', () => {
+    const window = new ReceiveWindow({ size: 1_000_000, most: 1_000_000, now: at(0) })
+    assert.equal(window.advance(124_999, RTT, at(100)), false)
+    assert.equal(window.advance(125_000, RTT, at(100)), true)
+    assert.equal(window.limit, 1_125_000)
+    assert.equal(window.advance(249_999, RTT, at(200)), false)
+    assert.equal(window.advance(250_000, RTT, at(200)), true)
+  })
+
+  it('grows by how fast half of it is used up, however often it is told', () => {
+    const window = new ReceiveWindow({ size: 800_000, most: 3_200_000, now: at(0) })
+    for (let i = 1; i <= 12; i++) window.advance(100_000 * i, RTT, at(6 * i))
+    assert.equal(window.size, 800_000, 'half in 24 ms')
+    for (let i = 1; i <= 4; i++) window.advance(1_200_000 + 100_000 * i, RTT, at(72 + 4 * i))
+    assert.equal(window.size, 1_600_000, 'half in 16 ms')
+  })
+
   it('grows while it is used up within two round trips, fourfold and then twofold, up to its limit', () => {
     const window = new ReceiveWindow({ size: 200_000, most: 3_000_000, now: at(0) })
     const sizes: number[] = []
@@ -57,7 +74,7 @@ describe('ReceiveWindow', () => {
     assert.equal(window.size, 400_000)
     assert.equal(window.limit, 1_000_000)
     assert.equal(window.lower(400_000, 250_000), 250_000)
-    assert.equal(window.advance(799_999, RTT, at(100)), false, 'it is let go on where the smaller one wants it')
+    assert.equal(window.advance(665_535, RTT, at(100)), false, 'it is let go on where the smaller one wants it')
     assert.equal(window.lower(400_000, 800_000), 350_000)
     assert.equal(window.advance(800_000, RTT, at(200)), true)
     assert.equal(window.limit, 1_200_000)

@@ -3,7 +3,6 @@ import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** This share of the window may be filled by what overtakes a record on a slower path. */
 const WINDOW_SHARE = 0.8
-const MEGA = 1_000_000
 
 /**
  * Earliest arrival: the path on which the record would arrive first. When that one is full, a slower one is taken only
@@ -38,7 +37,7 @@ function overtaking(paths: readonly Path[], arrival: number): number {
   let back = Number.POSITIVE_INFINITY
   for (const { estimator } of paths) back = Math.min(back, estimator.minRtt / 2)
   for (const { estimator, inFlight } of paths) {
-    if (estimator.arrival(inFlight, 0) < arrival) octets += (estimator.speed * (arrival + back)) / MEGA
+    if (estimator.arrival(inFlight, 0) < arrival) octets += estimator.within(arrival + back)
   }
   return octets
 }

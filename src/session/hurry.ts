@@ -56,11 +56,13 @@ export class Hurry {
    */
   #finish(paths: readonly Path[], path: Path, now: Micros): void {
     const { srtt, minRtt } = path.estimator
+    const oneWay = srtt - minRtt / 2
+    if (oneWay <= 2 * WORTH) return
     const idle = paths.filter((other) => other !== path && other.inFlight < other.estimator.cap(now) / 2)
     if (idle.length === 0) return
     const again = Math.ceil(paths.reduce((least, { estimator }) => Math.min(least, estimator.minRtt), minRtt))
     path.findSent(({ sentAt, items }) => {
-      const due = addMicros(sentAt, Math.ceil(srtt - minRtt / 2))
+      const due = addMicros(sentAt, Math.ceil(oneWay))
       for (const item of items) {
         if (!(item instanceof StreamSpan) || item.isHurried || item.isSettled) continue
         const best = sooner(idle, path, item, Math.abs(due - now) / 2 - WORTH)

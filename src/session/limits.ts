@@ -21,8 +21,8 @@ export const MAX_SERVICE = 255
 export const MAX_TEXT = 512
 export const MAX_DATAGRAM = 65_507
 
-/** A stream begins with this window, and doubles it while its reader keeps up. */
-export const STREAM_WINDOW = 65_536
+/** A stream begins with this window, which a reader who never reads costs, and which grows fast while he keeps up. */
+export const STREAM_WINDOW = 32_768
 export const MAX_STREAM_WINDOW = 16 * 1_048_576
 /** A session's window: what may be on the way or wait for what is missing before it, over all streams. */
 export const SESSION_WINDOW = 1_048_576

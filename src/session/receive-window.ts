@@ -23,7 +23,7 @@ const UNLIMITED: WindowLease = { take: (octets) => octets, release: () => undefi
 const TOLD_SHARE = 1 / 8
 /** Less than this is told only when it is half of the window. */
 const LEAST_TOLD = 65_536
-/** Below this a window grows fourfold, above it twofold. */
+/** Below this a window grows eightfold, above it twofold. */
 const SLOW_ABOVE = 524_288
 
 /**
@@ -109,7 +109,7 @@ export class ReceiveWindow {
   }
 
   #grow(done: number): void {
-    const more = this.#size < SLOW_ABOVE ? 3 * this.#size : this.#size
+    const more = this.#size < SLOW_ABOVE ? 7 * this.#size : this.#size
     const taken = this.#lease.take(Math.min(more, this.#most - this.#size), done)
     this.#size += taken
     this.#held += taken

@@ -55,6 +55,8 @@ export interface SessionStream extends Opening {
   accept(): void
   /** Queues octets, which must not be changed afterwards. False: wait for `onWritable` before there is more. */
   write(bytes: Uint8Array): boolean
+  /** Octets that the other side lets go, and those that may wait until it does: whoever writes more only keeps them here. */
+  readonly room: number
   /** Nothing more will be written; the other side sees the end behind the last octet. */
   end(): void
   /** The next octets in order, the caller's own; undefined when there are none now. */

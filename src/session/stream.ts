@@ -1,6 +1,6 @@
 import type { Micros } from '../base/types.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
-import { QUANTUM } from './limits.ts'
+import { LEAST_WRITE_AHEAD, QUANTUM } from './limits.ts'
 import { Reassembly } from './reassembly.ts'
 import type { ReceiveWindow } from './receive-window.ts'
 import { SendQueue } from './send-queue.ts'
@@ -119,6 +119,10 @@ export class Stream implements SessionStream {
     return this.#ahead.allows(this.send.unsent, this.#beyond, this.#owner.writeAhead)
   }
 
+  get room(): number {
+    return Math.max(0, this.credit + Math.max(LEAST_WRITE_AHEAD, this.#owner.writeAhead) - this.send.written)
+  }
+
   end(): void {
     if (this.isOver || this.send.isEnded) return
     this.send.isEnded = true
@@ -167,11 +171,12 @@ export class Stream implements SessionStream {
   /** Octets came. */
   onOctets(offset: number, bytes: Uint8Array, isEnd: boolean): StreamFault | undefined {
     const { receive } = this
+    const { next, isEnded } = receive
     if (offset + bytes.length > this.window.limit) return 'stream-credit-exceeded'
     if (!receive.insert(offset, bytes, isEnd)) return 'stream-end-contradicted'
     this.window.onHighest(receive.highest)
     if (this.#isStopSent || this.isOver) receive.discard()
-    else if (receive.hasReady || receive.isEnded) this.#tellings.readable()
+    else if (receive.next > next || receive.isEnded !== isEnded) this.#tellings.readable()
     this.#account()
     this.#touch()
     return undefined

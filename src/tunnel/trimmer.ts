@@ -4,7 +4,7 @@ import { hasNative, native } from '../driver/native.ts'
 const LOOK = 1000
 const PAUSE = 1
 /** Octets that the allocator may seem to hold free beyond what it could not give back, before it is trimmed. */
-const MOST_FREE = 32 * 1_048_576
+const MOST_FREE = 16 * 1_048_576
 
 /** What a process has of the kernel, and what of it V8 knows; octets. */
 export interface MemoryUse {

@@ -85,6 +85,40 @@ describe('credit of a session', () => {
   })
 })
 
+describe('a reader', () => {
+  it('is told of what is new once, though it comes again, and of the end', () => {
+    const peer = new RawPeer()
+    const path = peer.addPath()
+    let told = 0
+    const came: number[] = []
+    peer.session.onStream = (stream) => {
+      stream.events.onReadable = () => {
+        told++
+        for (let bytes = stream.read(); bytes !== undefined; bytes = stream.read()) came.push(...bytes)
+      }
+    }
+    path.send({ type: 'OPEN', id: 0, ...OPENING })
+    const [first, second] = [
+      { type: 'STREAM', id: 0, offset: 0, payload: '0102' },
+      { type: 'STREAM_END', id: 0, offset: 2, payload: '03' },
+    ] as const
+    path.send(second)
+    assert.equal(told, 0)
+    path.send(first)
+    assert.equal(told, 1)
+    path.send(first)
+    path.send(second)
+    path.send({ type: 'STREAM_END', id: 0, offset: 3, payload: '' })
+    assert.equal(told, 1)
+    path.send({ type: 'OPEN', id: 4, ...OPENING })
+    path.send({ type: 'STREAM', id: 4, offset: 0, payload: '04' })
+    path.send({ type: 'STREAM_END', id: 4, offset: 1, payload: '' })
+    path.send({ type: 'STREAM_END', id: 4, offset: 1, payload: '' })
+    assert.equal(told, 3)
+    assert.deepEqual(came, [1, 2, 3, 4])
+  })
+})
+
 describe('credit of a stream', () => {
   it('is what it begins with until more is said, and the end needs none', () => {
     const peer = new RawPeer()

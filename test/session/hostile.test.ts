@@ -105,7 +105,7 @@ function manyStreams(): Written[] {
 
 /** Every other octet of some streams. */
 function manyGaps(): Written[] {
-  return Array.from({ length: 70_000 }, (_, i) => stream(4 * (i % 4), 1 + 2 * Math.floor(i / 4), 1))
+  return Array.from({ length: 70_000 }, (_, i) => stream(4 * (i % 8), 1 + 2 * Math.floor(i / 8), 1))
 }
 
 /** A frame that may be anything, most of it near what there is. */

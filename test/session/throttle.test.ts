@@ -30,8 +30,8 @@ describe('a limit of the rate', () => {
       }
     }
     const path = peer.addPath()
-    const payload = '00'.repeat(50_000)
-    for (const id of [0, 4, 8]) {
+    const payload = '00'.repeat(30_000)
+    for (const id of [0, 4, 8, 12, 16]) {
       path.send({ type: 'OPEN', id, service: 'bulk', target: '', source: '' })
       path.send({ type: 'STREAM', id, offset: 0, payload })
     }

@@ -37,8 +37,8 @@ describe('Trimmer', () => {
     assert.equal(looks(usage(280, 60, 160)), 0, 'what V8 holds is in use, or its own matter')
     assert.equal(looks(usage(280, 60, 120)), 1)
     // 60 are left, and are not looked for again.
-    assert.equal(looks(usage(280, 60, 129)), 1)
-    assert.equal(looks(usage(280, 60, 128)), 2)
+    assert.equal(looks(usage(280, 60, 145)), 1)
+    assert.equal(looks(usage(280, 60, 144)), 2)
     assert.equal(looks(usage(100, 50, 2)), 2)
     assert.equal(looks(usage(132, 50, 2)), 3, 'where less has been enough, it is again')
   })

@@ -34,6 +34,10 @@ export class BoundedStream implements SessionStream {
     this.#stream.events = events
   }
 
+  get room(): number {
+    return this.#stream.room
+  }
+
   get isEnded(): boolean {
     return this.#stream.isEnded
   }

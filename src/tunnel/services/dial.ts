@@ -1,10 +1,10 @@
-import { connect, isIP, type Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, NetError } from '../../base/errors.ts'
 import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
 import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
 import { KEEP_ALIVE } from './listener.ts'
-import { readInto } from './reading.ts'
+import { connectReading } from './reading.ts'
 import { SOCKET_BUFFER } from './splice.ts'
 
 export interface DialOptions {
@@ -121,7 +121,7 @@ function connectTo(target: Endpoint, until: number, signal: AbortSignal): Promis
       keepAliveInitialDelay: KEEP_ALIVE,
       highWaterMark: SOCKET_BUFFER,
     }
-    const socket: Socket = connect({ ...target, ...settings, onread: readInto((bytes) => socket.push(bytes)) })
+    const socket = connectReading({ ...target, ...settings })
     const timer = setTimeout(() => fail(tooLate()), Math.max(1, until - performance.now()))
     const stop = (): void => {
       clearTimeout(timer)

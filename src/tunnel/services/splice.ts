@@ -3,6 +3,7 @@ import { NetError } from '../../base/errors.ts'
 import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
 import { checkEnd } from './hidden-reset.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { limitReads } from './reading.ts'
 import { resetCodeOf } from './reset-reason.ts'
 import type { Octets } from './tally.ts'
 
@@ -65,6 +66,7 @@ export class Splice implements StreamEvents {
     this.#stream = stream
     this.#options = options
     stream.events = this
+    limitReads(socket, () => stream.room)
     socket
       .on('data', this.#onData)
       .on('end', this.#onEnd)

@@ -108,6 +108,10 @@ class MemoryStream implements SessionStream {
     return chunk
   }
 
+  get room(): number {
+    return Math.max(0, HIGH - this.#queued)
+  }
+
   get isEnded(): boolean {
     return this.#endArrived && this.#inbox.length === 0
   }

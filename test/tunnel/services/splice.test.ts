@@ -14,6 +14,7 @@ class EndlessStream implements SessionStream {
   readonly service = 'x'
   readonly target = ''
   readonly source = ''
+  readonly room = 65_536
   events: StreamEvents = {}
   readonly written: Uint8Array[] = []
   onRead: () => void = () => undefined

@@ -60,14 +60,13 @@ export class Hurry {
     if (oneWay <= 2 * WORTH) return
     const idle = paths.filter((other) => other !== path && other.inFlight < other.estimator.cap(now) / 2)
     if (idle.length === 0) return
-    const again = Math.ceil(paths.reduce((least, { estimator }) => Math.min(least, estimator.minRtt), minRtt))
     path.findSent(({ sentAt, items }) => {
       const due = addMicros(sentAt, Math.ceil(oneWay))
       for (const item of items) {
         if (!(item instanceof StreamSpan) || item.isHurried || item.isSettled) continue
         const best = sooner(idle, path, item, Math.abs(due - now) / 2 - WORTH)
         if (best !== undefined) this.#give(item, best)
-        else this.at = earliest(this.at, addMicros(due > now ? due : now, again))
+        else this.at = earliest(this.at, addMicros(due > now ? due : now, 2 * WORTH))
       }
       return false
     })

@@ -137,6 +137,13 @@ export class Path implements PathInput {
     return room
   }
 
+  /** Octets that it may bring in the next `micros`. */
+  within(micros: number): number {
+    let octets = this.estimator.within(micros)
+    for (const throttle of this.throttles) octets = Math.min(octets, throttle.within(micros))
+    return octets
+  }
+
   /** When a limit of its rate lets something go; at once where there is none. */
   releasedAt(now: Micros): Micros {
     let at = now

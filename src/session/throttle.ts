@@ -27,6 +27,11 @@ export class Throttle {
     return this.#saved
   }
 
+  /** Octets that may go in the next `micros`, at most. */
+  within(micros: number): number {
+    return this.#most + (micros * this.#rate) / MEGA
+  }
+
   take(octets: number): void {
     this.#saved -= octets
   }

@@ -48,6 +48,13 @@ describe('a limit of the rate', () => {
     near(rateOf(pair), 10)
   })
 
+  it('of a near path leaves a far one what it can carry', () => {
+    const pair = new SessionPair()
+    pair.addPath({ rate: 100 * MBIT, delay: 1000 }, { rate: 2 * MBIT })
+    pair.addPath({ rate: 20 * MBIT, delay: 200_000 })
+    near(rateOf(pair), 22)
+  })
+
   it('holds over all paths of a session that sends', () => {
     const pair = new SessionPair({ client: { rate: 20 * MBIT } })
     pair.addPath(LINE)

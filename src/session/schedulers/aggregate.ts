@@ -36,8 +36,8 @@ function overtaking(paths: readonly Path[], arrival: number): number {
   let octets = 0
   let back = Number.POSITIVE_INFINITY
   for (const { estimator } of paths) back = Math.min(back, estimator.minRtt / 2)
-  for (const { estimator, inFlight } of paths) {
-    if (estimator.arrival(inFlight, 0) < arrival) octets += estimator.within(arrival + back)
+  for (const path of paths) {
+    if (path.estimator.arrival(path.inFlight, 0) < arrival) octets += path.within(arrival + back)
   }
   return octets
 }

@@ -16,7 +16,7 @@ const FLAT_ROUNDS = 3
 const GAIN = 1.75
 /** Acknowledgements are late by so much. */
 const LATENESS = 4_000
-/** A round trip that is longer than the least by an eighth shows a queue, within these limits (RFC 9406 §4.3). */
+/** A round trip that is longer than the least by an eighth shows a queue, within these limits. */
 const LEAST_QUEUE = 4_000
 const MOST_QUEUE = 16_000
 /** Octets of a record while nothing is known. */
@@ -73,7 +73,10 @@ export class PathEstimator {
     return this.#fullRate === 0 ? this.#startCap : Math.min(this.#startCap, Math.max(cap, FIRST_CAP))
   }
 
-  /** Octets per second to count on: before the path has shown what it can, what it may have in flight in a round trip. */
+  /**
+   * Octets per second to count on: before the path has shown what it can, what it may have in flight in a round trip, unless
+   * some of that waits on its way.
+   */
   get speed(): number {
     if (!this.#isStarting) return this.rate
     const hoped = (this.#startCap * MEGA) / this.minRtt
@@ -81,7 +84,7 @@ export class PathEstimator {
     return this.#hasQueue ? this.rate : Math.max(this.rate, Math.min(hoped, GAIN * this.rate))
   }
 
-  /** What is sent waits on its way: the path takes no more than it does (RFC 9406 §4.2 looks for that in the same way). */
+  /** What is sent waits on its way: the path takes no more than it does (as HyStart++ looks for it). */
   get #hasQueue(): boolean {
     const threshold = Math.max(LEAST_QUEUE, Math.min(this.minRtt / 8, MOST_QUEUE))
     return this.#hasRtt && this.srtt > this.minRtt + LATENESS + threshold
@@ -112,7 +115,7 @@ export class PathEstimator {
 
   /** Octets that it may bring in so many microseconds: in its start twice as many in each round trip. */
   within(micros: number): number {
-    if (!this.#isStarting) return (this.speed * micros) / MEGA
+    if (!this.#isStarting || (this.#fullRate > 0 && this.#hasQueue)) return (this.speed * micros) / MEGA
     const inRound = (this.speed * this.minRtt) / MEGA
     return inRound * (2 ** (micros / this.minRtt) - 1)
   }

@@ -13,6 +13,8 @@ export interface SessionCredit {
 
 /** A copy that nothing waits for but the end is worth its octets where it takes less than half as long, and so much less. */
 const WORTH = 4_000
+/** Of the budget, this share at most goes for streams that only wait for credit: the rest is for what is late then. */
+const WAIT_SHARE = 0.5
 
 /**
  * Octets that a slow path has, and that hold up others, go once more on a path that is sooner there, within a budget: when
@@ -58,14 +60,14 @@ export class Hurry {
     const { srtt, minRtt } = path.estimator
     const oneWay = srtt - minRtt / 2
     if (oneWay <= 2 * WORTH) return
-    const idle = paths.filter((other) => other !== path && other.inFlight < other.estimator.cap(now) / 2)
+    const idle = paths.filter((other) => other !== path && isIdle(other, now) && mayTake(other, path))
     if (idle.length === 0) return
     path.findSent(({ sentAt, items }) => {
       const due = addMicros(sentAt, Math.ceil(oneWay))
       for (const item of items) {
         if (!(item instanceof StreamSpan) || item.isHurried || item.isSettled) continue
         const best = sooner(idle, path, item, Math.abs(due - now) / 2 - WORTH)
-        if (best !== undefined) this.#give(item, best)
+        if (best !== undefined) this.#give(item, best, item.stream.send.unsent > 0 ? WAIT_SHARE : 1)
         else this.at = earliest(this.at, addMicros(due > now ? due : now, 2 * WORTH))
       }
       return false
@@ -85,8 +87,8 @@ export class Hurry {
     return isFull || this.#credit.sent >= this.#credit.limit
   }
 
-  #give(span: StreamSpan, path: Path | undefined): void {
-    if (path === undefined || this.#octets + span.octets > this.#budget) return
+  #give(span: StreamSpan, path: Path | undefined, share = 1): void {
+    if (path === undefined || this.#octets + span.octets > share * this.#budget) return
     span.isHurried = true
     this.#octets += span.octets
     path.addCopy(span)
@@ -97,12 +99,17 @@ export class Hurry {
   }
 }
 
+const isIdle = (path: Path, now: Micros): boolean => path.inFlight + path.copied < path.estimator.cap(now) / 2
+
+/** A secondary path carries what primary ones have no room for, and not what they are slow with. */
+const mayTake = (path: Path, from: Path): boolean => path.role === from.role || path.role === 'primary'
+
 /** Who is late by so much may be as late again: the path on which it is there first, if that is sooner. */
 function sooner(paths: readonly Path[], slow: Path, { octets }: StreamSpan, late: number): Path | undefined {
   let best: Path | undefined
   let bestAt = late
   for (const path of paths) {
-    const at = path.estimator.arrival(path.inFlight, octets)
+    const at = path.estimator.arrival(path.inFlight + path.copied, octets)
     if (path === slow || !path.isWritable || at >= bestAt) continue
     best = path
     bestAt = at

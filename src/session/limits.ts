@@ -39,7 +39,7 @@ export const UNPROVEN_POOL = 12 * 1_048_576
 export const UNPROVEN_SHARE = 1 / 3
 /**
  * What readers have not taken yet, over all streams of a session, before it counts against the session's window too: what
- * the pools and the first windows of a thousand streams amount to.
+ * the pools and the first windows of two thousand streams amount to.
  */
 export const MAX_UNREAD = 124 * 1_048_576
 /**
@@ -111,6 +111,6 @@ export const LAST_PROBE = 5_000_000
 export const PING_BUSY = 1_000_000
 export const PING_IDLE = 15_000_000
 
-/** Of the octets sent, this share, and so many besides, may be sent a second time to unblock a window. */
+/** Of the octets sent, this share, and so many besides, may be sent a second time, to unblock a window or for an end to be there sooner. */
 export const REINJECT_SHARE = 0.03
 export const REINJECT_EXTRA = 262_144

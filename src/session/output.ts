@@ -95,7 +95,7 @@ export class Output {
     this.#sendCopies(now)
     this.#sendData(now)
     if (!this.#control.isEmpty) this.#sendControl(now)
-    this.#hurry.run(this.#carriers.willing, !this.#hasWork(), now)
+    this.#hurry.run(this.#carriers.willing, this.#scheduler.spreads && !this.#hasWork(), now)
     this.#sendCopies(now)
     this.#sendAcks(now)
     this.#releaseAt = this.#nextRelease(now)

@@ -31,7 +31,7 @@ export interface PathCounters {
   octetsIn: number
   recordsOut: number
   recordsIn: number
-  /** Of `octetsOut`: sent because another path was late or gone. */
+  /** Of `octetsOut`: sent because another path was late, far or gone. */
   reinjected: number
   stalls: number
 }
@@ -73,6 +73,8 @@ export class Path implements PathInput {
   #trips: { readonly number: number; readonly sentAt: Micros; readonly onTrip: OnTrip }[] = []
   /** What another path is late with, or carries too. */
   #copies: Carried[] = []
+  /** Octets of those. */
+  copied = 0
   /** Its own limit, and that of the whole session. */
   readonly throttles: Throttle[] = []
   /** Of the weighted scheduler. */
@@ -165,7 +167,10 @@ export class Path implements PathInput {
   addCopy(item: Carried): void {
     item.copies++
     this.#copies.push(item)
-    if (this.#copies.length % MANY_COPIES === 0) this.#copies = this.#copies.filter((copy) => !copy.isSettled)
+    this.copied += item.octets
+    if (this.#copies.length % MANY_COPIES !== 0) return
+    this.#copies = this.#copies.filter((copy) => !copy.isSettled)
+    this.copied = this.#copies.reduce((sum, { octets }) => sum + octets, 0)
   }
 
   /** The next copy that is still needed, if it has at most `most` octets. */
@@ -173,6 +178,7 @@ export class Path implements PathInput {
     for (let item = this.#copies[0]; item !== undefined; item = this.#copies[0]) {
       if (!item.isSettled && item.octets > most) return undefined
       this.#copies.shift()
+      this.copied -= item.octets
       item.copies--
       if (!item.isSettled) return item
     }
@@ -318,6 +324,7 @@ export class Path implements PathInput {
 
   /** What waits to be carried as well is not. */
   #loseCopies(): void {
+    this.copied = 0
     for (const item of this.#copies.splice(0)) lose(item)
   }
 

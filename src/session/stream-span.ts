@@ -8,7 +8,7 @@ export class StreamSpan implements Carried {
   readonly from: number
   readonly to: number
   readonly isEnd: boolean
-  /** It was put on another path already, because the receiver's window waits for it. */
+  /** It was put on another path already, to be there sooner. */
   isHurried = false
   copies = 0
 

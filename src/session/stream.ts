@@ -1,12 +1,12 @@
 import type { Micros } from '../base/types.ts'
 import { ControlFrame, type ControlQueue } from './control.ts'
-import { LEAST_WRITE_AHEAD, QUANTUM } from './limits.ts'
+import { QUANTUM } from './limits.ts'
 import { Reassembly } from './reassembly.ts'
 import type { ReceiveWindow } from './receive-window.ts'
 import { SendQueue } from './send-queue.ts'
 import { type Opening, ResetCode, type SessionStream, type StreamEvents } from './stream-types.ts'
 import { Tellings } from './tellings.ts'
-import { WriteAhead } from './write-ahead.ts'
+import { beyondFor, WriteAhead } from './write-ahead.ts'
 
 /** What a stream asks of its session. */
 export interface StreamOwner {
@@ -120,7 +120,7 @@ export class Stream implements SessionStream {
   }
 
   get room(): number {
-    return Math.max(0, this.credit + Math.max(LEAST_WRITE_AHEAD, this.#owner.writeAhead) - this.send.written)
+    return Math.max(0, this.credit + beyondFor(this.#owner.writeAhead) - this.send.written)
   }
 
   end(): void {

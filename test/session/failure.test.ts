@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { SessionStream } from '../../src/session/stream-types.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { type Drained, drain, pattern } from './traffic.ts'
 import { Transfer } from './transfer.ts'
@@ -12,6 +13,12 @@ function overTwo(octets: number, options: ConstructorParameters<typeof SessionPa
   pair.addPath(LINE)
   pair.addPath(LINE)
   return { pair, transfer: new Transfer(pair, octets) }
+}
+
+/** A stream whose other end reads all of it. */
+function talk(pair: SessionPair): SessionStream {
+  pair.server.onStream = (stream) => drain(stream, () => pair.now)
+  return pair.client.openStream({ service: 'talk', target: '', source: '' })
 }
 
 const silence = (pair: SessionPair, index: number): void => {
@@ -105,9 +112,13 @@ describe('when nothing else is to be sent', () => {
       pair.addPath(LINE)
       if (isFarThere) pair.addPath(FAR)
       pair.run(1)
-      const transfer = new Transfer(pair, 1_500_000)
+      const transfer = new Transfer(pair, 6_000_000)
       pair.run(4)
       transfer.assertWhole()
+      if (isFarThere) {
+        assert.ok(pair.paths[1]!.client.counters.octetsOut > 30_000, 'the far path had some of it')
+        assert.ok(pair.paths[0]!.client.counters.reinjected > 0)
+      }
       return transfer.doneAt! - 1_000_000
     })
     assert.ok(took[1]! <= 1.05 * took[0]!, `${took} µs`)
@@ -118,7 +129,7 @@ describe('when nothing else is to be sent', () => {
     pair.addPath(LINE)
     pair.addPath({ ...LINE, delay: 40_000 })
     pair.run(1)
-    const transfer = new Transfer(pair, 60_000)
+    const transfer = new Transfer(pair, 30_000)
     pair.at(1.02, () => pair.paths[1]!.there.silence())
     pair.at(1.4, (now) => pair.paths[1]!.there.resume(now))
     pair.run(3)
@@ -128,13 +139,31 @@ describe('when nothing else is to be sent', () => {
   })
 
   it('nothing is sent twice where that would save little', () => {
-    const pair = new SessionPair()
+    const pair = new SessionPair({ client: { scheduler: 'first-ready' } })
     pair.addPath(LINE)
-    pair.addPath({ ...LINE, delay: 15_000 })
-    const stream = pair.client.openStream({ service: 'talk', target: '', source: '' })
+    pair.addPath({ ...LINE, delay: 24_000 })
+    const stream = talk(pair)
     for (let i = 0; i < 200; i++) pair.at(1 + i * 0.05, () => stream.write(pattern(1000 * i, 1000)))
     pair.run(12)
+    assert.ok(pair.paths[1]!.client.counters.octetsOut > 50_000)
     for (const { client } of pair.paths) assert.equal(client.counters.reinjected, 0)
+  })
+
+  it('nothing is sent twice by schedulers that mean one path, and on no secondary path', () => {
+    for (const [scheduler, role] of [
+      ['backup', 'primary'],
+      ['min-latency', 'primary'],
+      ['aggregate', 'secondary'],
+    ] as const) {
+      const pair = new SessionPair({ client: { scheduler } })
+      pair.addPath(FAR)
+      pair.addPath(LINE, { role })
+      pair.run(1)
+      const stream = talk(pair)
+      for (let i = 0; i < 50; i++) pair.at(1 + i * 0.1, () => stream.write(pattern(1000 * i, 1000)))
+      pair.run(8)
+      for (const { client } of pair.paths) assert.equal(client.counters.reinjected, 0, scheduler)
+    }
   })
 })
 

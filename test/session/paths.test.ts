@@ -104,20 +104,15 @@ describe('a path that is removed', () => {
       pair.client.onPath = note('client')
       pair.server.onPath = note('server')
       begin()
-      let copied = 0
-      pair.at(1, () => {
-        pair[side].removePath(pair.paths[1]![side])
-        // While the first window was small, some of what the far path had went on the other as well.
-        copied = pair.paths[0]!.client.counters.reinjected
-      })
+      pair.at(1, () => pair[side].removePath(pair.paths[1]![side]))
       pair.run(1.4)
       const before = out(1)
       assert.deepEqual(events.sort(), ['client closed', 'server closed'])
       pair.run(6)
       assertDone()
       assert.equal(out(1), before)
-      assert.equal(pair.paths[0]!.client.counters.reinjected, copied)
-      assert.ok(pair.server.counters.repeatedIn <= copied)
+      // Copies, which hurry what a far path has, are not counted here.
+      assert.equal(pair.client.counters.octetsOut, 12_000_000)
       assert.equal(pair.client.counters.faults + pair.server.counters.faults, 0)
       assert.equal(pair.client.paths.length, 1)
     })

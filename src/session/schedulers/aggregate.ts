@@ -9,7 +9,7 @@ const WINDOW_SHARE = 0.8
  * if the receiver's window lasts until its record arrives, else the window would close and the fast path stand still
  * for the slow one (the idea of BLEST, Ferlin et al., Networking 2016).
  */
-export const aggregate = (): Scheduler => ({ copies: 0, pick })
+export const aggregate = (): Scheduler => ({ copies: 0, spreads: true, pick })
 
 function pick({ paths, window, now }: Choice): Path | undefined {
   let best: Path | undefined

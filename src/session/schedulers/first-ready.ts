@@ -9,5 +9,5 @@ export function firstReady(): Scheduler {
     if (next !== undefined) last = next.id
     return next
   }
-  return { copies: 0, pick }
+  return { copies: 0, spreads: true, pick }
 }

@@ -16,5 +16,5 @@ export function minLatency(): Scheduler {
     if (isGone || best.estimator.srtt < limit) current = best
     return hasRoom(current!, now) ? current : undefined
   }
-  return { copies: 0, pick }
+  return { copies: 0, spreads: false, pick }
 }

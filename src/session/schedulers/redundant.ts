@@ -2,7 +2,7 @@ import type { Path } from '../path.ts'
 import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** Everything on every path, so that the first copy counts: as fast as the fastest at any moment, and no faster. */
-export const redundant = (): Scheduler => ({ copies: Number.POSITIVE_INFINITY, pick })
+export const redundant = (): Scheduler => ({ copies: Number.POSITIVE_INFINITY, spreads: false, pick })
 
 function pick({ paths, now }: Choice): Path | undefined {
   let best: Path | undefined

@@ -14,6 +14,8 @@ export interface Choice {
 export interface Scheduler {
   /** On how many other paths the same frames go as well. */
   readonly copies: number
+  /** It has several paths carry at once what belongs together: the end of that may wait for the slowest of them. */
+  readonly spreads: boolean
   /** A path with room, or undefined to wait: for room, or because waiting is faster than the path that has some. */
   pick(choice: Choice): Path | undefined
 }

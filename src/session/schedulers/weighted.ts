@@ -5,7 +5,7 @@ import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 const MEMORY = 1_048_576
 
 /** Shares in the proportion of the paths' weights, as long as they have room. */
-export const weighted = (): Scheduler => ({ copies: 0, pick })
+export const weighted = (): Scheduler => ({ copies: 0, spreads: true, pick })
 
 function pick({ paths, now }: Choice): Path | undefined {
   let best: Path | undefined

@@ -19,5 +19,8 @@ export function connectReading(options: NetConnectOpts): Socket {
   return socket
 }
 
-/** Has a socket of `connectReading` take no more in one read than there is `room` for, as far as that is worth a read. */
+/**
+ * Lets a socket of `connectReading` take as much in one read as there was `room` for after the one before, and no less than is
+ * worth a read. Until this is said it takes the least.
+ */
 export const limitReads = (socket: Socket, room: () => number): void => void rooms.set(socket, room)

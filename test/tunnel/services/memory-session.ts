@@ -1,3 +1,4 @@
+import { STREAM_WINDOW } from '../../../src/session/limits.ts'
 import {
   type FlowEvents,
   type Opening,
@@ -9,7 +10,7 @@ import {
 } from '../../../src/session/stream-types.ts'
 
 /** Octets of a stream that may be on their way or unread. */
-const WINDOW = 64 * 1024
+const WINDOW = STREAM_WINDOW
 /** Octets that may wait in a stream for its window before `write` is false. */
 const HIGH = 32 * 1024
 /** As large as one record. */

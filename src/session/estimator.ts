@@ -79,9 +79,10 @@ export class PathEstimator {
    */
   get speed(): number {
     if (!this.#isStarting) return this.rate
+    const { rate } = this
+    if (rate > 0 && this.#hasQueue) return rate
     const hoped = (this.#startCap * MEGA) / this.minRtt
-    if (this.#fullRate === 0) return hoped
-    return this.#hasQueue ? this.rate : Math.max(this.rate, Math.min(hoped, GAIN * this.rate))
+    return this.#fullRate === 0 ? Math.max(rate, hoped) : Math.max(rate, Math.min(hoped, GAIN * rate))
   }
 
   /** What is sent waits on its way: the path takes no more than it does (as HyStart++ looks for it). */
@@ -137,8 +138,8 @@ export class PathEstimator {
     this.#onMinimum(rtt, now)
   }
 
-  /** The newest record that an acknowledgement is about; `octets` is what it said has arrived. */
-  onDelivered(octets: number, newest: SentRecord, now: Micros): void {
+  /** The newest record that an acknowledgement is about; `octets` is what it said has arrived, `inFlight` what has not. */
+  onDelivered(octets: number, inFlight: number, newest: SentRecord, now: Micros): void {
     this.delivered += octets
     this.deliveredAt = now
     this.firstSentAt = newest.sentAt
@@ -146,7 +147,7 @@ export class PathEstimator {
     const took = Math.max(now - newest.deliveredAt, newest.sentAt - newest.firstSentAt, this.minRtt)
     const sample = ((this.delivered - newest.delivered) * MEGA) / took
     if (!newest.isAppLimited || sample > this.rate) this.#onRate(sample, now)
-    if (this.#isStarting) this.#onStartingAck(octets, newest)
+    if (this.#isStarting) this.#onStartingAck(octets, inFlight, newest)
   }
 
   /** Nothing was under way: what is sent now begins anew. */
@@ -202,8 +203,9 @@ export class PathEstimator {
   }
 
   /** Doubles in a round trip, until that brings nothing. */
-  #onStartingAck(octets: number, newest: SentRecord): void {
-    if (!newest.isAppLimited) this.#startCap += octets
+  #onStartingAck(octets: number, inFlight: number, newest: SentRecord): void {
+    // What was under way made use of it (RFC 7661 §4.1 has the same share).
+    if (2 * (inFlight + octets) > this.#startCap) this.#startCap += octets
     if (newest.delivered < this.#roundEnd) return
     this.#roundEnd = this.delivered
     if (newest.isAppLimited) return

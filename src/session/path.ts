@@ -231,7 +231,7 @@ export class Path implements PathInput {
     const newest = this.#sent.acknowledge(count)
     if (newest === undefined) return true
     this.#progressAt = now
-    this.estimator.onDelivered(before - this.inFlight, newest, now)
+    this.estimator.onDelivered(before - this.inFlight, this.inFlight, newest, now)
     if (this.state === 'stalled') this.#recover()
     return true
   }

@@ -140,7 +140,8 @@ describe('aggregate is not below the best line alone', () => {
           const both = carry(lines, octets, options)
           const alone = carry(lines.slice(0, 1), octets, options)
           const rates = `${both.mbit.toFixed(1)} against ${alone.mbit.toFixed(1)} Mbit/s over ${seconds} s`
-          assert.ok(both.mbit >= 0.98 * alone.mbit, rates)
+          // Nobody knows when a transfer will be over: the end of a short one may be on the far line.
+          assert.ok(both.mbit >= (seconds > 2 ? 0.999 : 0.95) * alone.mbit, rates)
         }
       })
     }

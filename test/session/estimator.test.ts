@@ -35,7 +35,7 @@ class Bench {
       this.now = micros(Math.max(this.now, first.doneAt))
       this.#inFlight -= first.record.octets
       this.estimator.onRtt(this.now - first.record.sentAt, 0, this.now)
-      this.estimator.onDelivered(first.record.octets, first.record, this.now)
+      this.estimator.onDelivered(first.record.octets, this.#inFlight, first.record, this.now)
     }
   }
 

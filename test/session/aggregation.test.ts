@@ -140,8 +140,10 @@ describe('aggregate is not below the best line alone', () => {
           const both = carry(lines, octets, options)
           const alone = carry(lines.slice(0, 1), octets, options)
           const rates = `${both.mbit.toFixed(1)} against ${alone.mbit.toFixed(1)} Mbit/s over ${seconds} s`
-          // Nobody knows when a transfer will be over: the end of a short one may be on the far line.
-          assert.ok(both.mbit >= (seconds > 2 ? 0.999 : 0.95) * alone.mbit, rates)
+          // Nobody knows when a transfer will be over: the end of a short one may be on the far line, the more of it the
+          // larger the window.
+          const ofShort = mib === 1 ? 0.98 : 0.95
+          assert.ok(both.mbit >= (seconds > 2 ? 0.999 : ofShort) * alone.mbit, rates)
         }
       })
     }

@@ -120,6 +120,20 @@ describe('a reader', () => {
 })
 
 describe('credit of a stream', () => {
+  it('is room for its user, with what he may write ahead', () => {
+    const peer = new RawPeer()
+    const path = peer.addPath()
+    const stream = peer.session.openStream(OPENING)
+    const { room } = stream
+    assert.ok(room > STREAM_WINDOW)
+    stream.write(new Uint8Array(10_000))
+    assert.equal(stream.room, room - 10_000)
+    path.send({ type: 'STREAM_CREDIT', id: stream.id, limit: STREAM_WINDOW + 4000 })
+    assert.equal(stream.room, room - 6000)
+    stream.write(new Uint8Array(4_000_000))
+    assert.equal(stream.room, 0)
+  })
+
   it('is what it begins with until more is said, and the end needs none', () => {
     const peer = new RawPeer()
     const path = peer.addPath()

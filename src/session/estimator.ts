@@ -204,7 +204,7 @@ export class PathEstimator {
 
   /** Doubles in a round trip, until that brings nothing. */
   #onStartingAck(octets: number, inFlight: number, newest: SentRecord): void {
-    // What was under way made use of it (RFC 7661 §4.1 has the same share).
+    // What was under way made use of it: half, as in Linux's slow start.
     if (2 * (inFlight + octets) > this.#startCap) this.#startCap += octets
     if (newest.delivered < this.#roundEnd) return
     this.#roundEnd = this.delivered

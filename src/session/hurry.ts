@@ -11,7 +11,10 @@ export interface SessionCredit {
   sent: number
 }
 
-/** A copy that nothing waits for but the end is worth its octets where it takes less than half as long, and so much less. */
+/**
+ * A copy that only the end waits for is worth its octets where it takes less than half as long, and so many microseconds
+ * less.
+ */
 const WORTH = 4_000
 /** Of the budget, this share at most goes for streams that only wait for credit: the rest is for what is late then. */
 const WAIT_SHARE = 0.5
@@ -32,7 +35,10 @@ export class Hurry {
     this.#counters = counters
   }
 
-  /** Looks for what is late, and when nothing may be sent for what could be there sooner; gives it to other paths as a copy. */
+  /**
+   * Looks for what is late and, while nothing else may be sent, for what could be there sooner; gives it to other paths as a
+   * copy.
+   */
   run(paths: readonly Path[], isIdle: boolean, now: Micros): void {
     this.at = NEVER
     if (paths.length < 2) return

@@ -111,6 +111,9 @@ export const LAST_PROBE = 5_000_000
 export const PING_BUSY = 1_000_000
 export const PING_IDLE = 15_000_000
 
-/** Of the octets sent, this share, and so many besides, may be sent a second time, to unblock a window or for an end to be there sooner. */
+/**
+ * Of the octets sent, this share, and so many besides, may be sent a second time: to unblock a window, or for an end to be
+ * there sooner.
+ */
 export const REINJECT_SHARE = 0.03
 export const REINJECT_EXTRA = 262_144

@@ -21,6 +21,6 @@ export function connectReading(options: NetConnectOpts): Socket {
 
 /**
  * Lets a socket of `connectReading` take as much in one read as there was `room` for after the one before, and no less than is
- * worth a read. Until this is said it takes the least.
+ * worth a read. Until this is said it takes the least; other sockets are none the wiser.
  */
 export const limitReads = (socket: Socket, room: () => number): void => void rooms.set(socket, room)

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../transport/free-port.ts'
 
 /** A program with all it has printed, and its exit code once it has one. */
 type Program = ChildProcess & { text: string; exit: Promise<number | null> }
@@ -31,15 +32,6 @@ async function serve(name: string, port: number, ...args: string[]): Promise<Pro
   const child = start(name, '-port', String(port), ...args)
   while (!child.text.includes('listening on')) await once(child.stdout!, 'data')
   return child
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 describe('app/standard', () => {

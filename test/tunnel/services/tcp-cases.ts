@@ -5,8 +5,9 @@ import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { TcpForward } from '../../../src/tunnel/services/tcp-forward.ts'
+import { freePort } from '../../transport/free-port.ts'
 import type { MakePair } from './memory-session.ts'
-import { assertSame, Backend, closing, echo, exchange, readAll, someBytes, until, World } from './world.ts'
+import { assertSame, closing, echo, exchange, readAll, someBytes, until, World } from './world.ts'
 
 const MEBI = 1024 * 1024
 const LISTEN = { name: 'web', type: 'tcp', listen: '127.0.0.1:0' } as const
@@ -468,12 +469,7 @@ export function tcpCases(makePair: MakePair): void {
 }
 
 /** Where nothing listens. */
-async function closedPort(): Promise<string> {
-  const backend = await Backend.open(echo)
-  const { address } = backend
-  await backend.close()
-  return address
-}
+const closedPort = async (): Promise<string> => `127.0.0.1:${await freePort()}`
 
 /** A Unix socket whose process ended without taking it away. */
 async function leaveStale(path: string): Promise<void> {

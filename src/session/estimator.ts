@@ -19,6 +19,8 @@ const LATENESS = 4_000
 /** A round trip that is longer than the least by an eighth shows a queue, within these limits. */
 const LEAST_QUEUE = 4_000
 const MOST_QUEUE = 16_000
+/** Silence is borne so many times longer at most. */
+const MOST_PATIENCE = 16
 /** Octets of a record while nothing is known. */
 const STARTING_RECORD = 16_384
 const MEGA = 1_000_000
@@ -37,6 +39,8 @@ export class PathEstimator {
   /** Until so much has arrived, there was less to send than the path could take. */
   #limitedUntil = 0
   #hasRtt = false
+  /** So many times longer silence is borne, doubled by each that came before a sample (RFC 6298 §5.5). */
+  #patience = 1
   #minAt = 0
   #drainUntil = 0
   #drainMin = Number.POSITIVE_INFINITY
@@ -55,7 +59,7 @@ export class PathEstimator {
     return Math.max(this.#rate, this.#rateBefore)
   }
 
-  /** Whether a round trip was ever measured; before that `srtt` and the like are guesses. */
+  /** Whether a round trip was measured since the path began, or was silent; before that `srtt` and the like are guesses. */
   get hasRtt(): boolean {
     return this.#hasRtt
   }
@@ -99,7 +103,7 @@ export class PathEstimator {
 
   /** How long the path may be silent with something in flight. */
   get stallTime(): number {
-    return Math.max(Math.ceil(2 * this.srtt + 4 * this.rttvar), LEAST_STALL)
+    return this.#patience * Math.max(Math.ceil(2 * this.srtt + 4 * this.rttvar), LEAST_STALL)
   }
 
   /**
@@ -125,12 +129,15 @@ export class PathEstimator {
   onRtt(sample: number, delay: number, now: Micros): void {
     // Not below what was seen without the peer's word (RFC 9002 §5.3).
     const rtt = Math.max(1, sample - delay, Math.min(sample, this.#hasRtt ? this.minRtt : sample))
+    this.#patience = 1
     if (!this.#hasRtt) {
       this.#hasRtt = true
       this.srtt = rtt
       this.rttvar = rtt / 2
       this.minRtt = rtt
       this.#minAt = now
+      this.#drainUntil = 0
+      this.#drainMin = Number.POSITIVE_INFINITY
       return
     }
     this.rttvar += (Math.abs(this.srtt - rtt) - this.rttvar) / 4
@@ -166,8 +173,14 @@ export class PathEstimator {
     return this.delivered < this.#limitedUntil
   }
 
+  /** The path was silent for longer than `stallTime`. */
+  onStall(): void {
+    this.#patience = Math.min(2 * this.#patience, MOST_PATIENCE)
+  }
+
   /** The path was silent and is back: what was known of it is believed no more. */
   restart(cap: number): void {
+    this.#hasRtt = false
     this.#isStarting = true
     this.#startCap = cap
     this.#fullRate = 0

@@ -80,7 +80,7 @@ export class Path implements PathInput {
   /** Of the weighted scheduler. */
   debt = 0
   stalledAt: Micros = NEVER
-  /** When its round trip was last asked for or told; NEVER before the first time. */
+  /** When its round trip was last asked for or told; NEVER before the first time, and when that is believed no more. */
   pingedAt: Micros = NEVER
   readonly #onWork: (path: Path) => void
   readonly #sent = new SentRecords()
@@ -289,6 +289,7 @@ export class Path implements PathInput {
     this.counters.stalls++
     this.#probeGap = FIRST_PROBE
     this.#probeAt = addMicros(now, this.#probeGap)
+    this.estimator.onStall()
     this.giveUp()
   }
 
@@ -316,7 +317,8 @@ export class Path implements PathInput {
       const { sentAt, onTrip } = this.#trips.shift()!
       onTrip(now - sentAt)
     }
-    const roundTrip = this.#sent.roundTrip(count, now)
+    // How long it was silent says nothing of how far away the peer is.
+    const roundTrip = this.state === 'stalled' ? undefined : this.#sent.roundTrip(count, now)
     if (roundTrip === undefined) return
     this.estimator.onRtt(roundTrip, delay, now)
     this.pingedAt = now
@@ -332,6 +334,8 @@ export class Path implements PathInput {
     this.state = 'open'
     this.stalledAt = NEVER
     this.#probeAt = NEVER
+    this.pingedAt = NEVER
+    this.#sent.distrustTimes()
     this.estimator.restart(10 * SMALLEST_RECORD)
   }
 }

@@ -55,6 +55,11 @@ export class SentRecords {
     return now - this.#times[(count - 1) % SENT_TIMES]!
   }
 
+  /** No round trip of those that went out until now is told: silence was part of it. */
+  distrustTimes(): void {
+    this.#timed = this.#count
+  }
+
   /** The first record of which this is true, of those that were not given up. */
   find(test: (record: SentRecord) => boolean): SentRecord | undefined {
     for (let i = this.#head; i < this.#records.length; i++) {

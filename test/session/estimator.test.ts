@@ -128,6 +128,20 @@ describe('PathEstimator', () => {
     assert.ok(bench.estimator.rate > 0.9 * bench.rate)
   })
 
+  it('bears silence twice as long each time, until a round trip is measured again, which stands alone (RFC 6298 §5.5)', () => {
+    const estimator = new PathEstimator()
+    for (let i = 0; i < 100; i++) estimator.onRtt(20_000, 0, micros(i))
+    for (const times of [2, 4, 8, 16, 16]) {
+      estimator.onStall()
+      estimator.restart(10 * SMALLEST_RECORD)
+      assert.equal(estimator.stallTime, times * LEAST_STALL)
+    }
+    assert.ok(!estimator.hasRtt)
+    estimator.onRtt(300_000, 0, micros(1_000_000))
+    assert.deepEqual([estimator.srtt, estimator.rttvar, estimator.minRtt], [300_000, 150_000, 300_000])
+    assert.equal(estimator.stallTime, 1_200_000)
+  })
+
   it('believes a peer that held its answer back, but not below what it has seen itself (RFC 9002 §5.3)', () => {
     const estimator = new PathEstimator()
     estimator.onRtt(30_000, 0, micros(0))

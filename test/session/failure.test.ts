@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Micros } from '../../src/base/types.ts'
 import type { SessionStream } from '../../src/session/stream-types.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { type Drained, drain, pattern } from './traffic.ts'
@@ -26,6 +27,11 @@ const silence = (pair: SessionPair, index: number): void => {
   pair.paths[index]!.back.silence()
 }
 
+const resume = (pair: SessionPair, index: number, now: Micros): void => {
+  pair.paths[index]!.there.resume(now)
+  pair.paths[index]!.back.resume(now)
+}
+
 describe('a path that falls silent under bulk', () => {
   it('leaves no gap of more than 300 ms, and nothing lost or doubled', () => {
     const { pair, transfer } = overTwo(40_000_000)
@@ -41,12 +47,58 @@ describe('a path that falls silent under bulk', () => {
     let before = 0
     pair.at(4, (now) => {
       before = pair.paths[0]!.client.counters.octetsOut
-      pair.paths[0]!.there.resume(now)
-      pair.paths[0]!.back.resume(now)
+      resume(pair, 0, now)
     })
     pair.run(6)
     assert.equal(pair.paths[0]!.client.state, 'open')
     assert.ok(pair.paths[0]!.client.counters.octetsOut > before + 1_000_000)
+    pair.run(20)
+    transfer.assertWhole()
+  })
+
+  for (const delay of [10_000, 40_000]) {
+    it(`is left as soon each time, and is back as soon, beside a path of ${delay / 1000} ms`, () => {
+      for (const [silent, open] of [
+        [0.6, 0.1],
+        [0.6, 0.5],
+        [1.8, 0.1],
+        [1.8, 0.5],
+      ] as const) {
+        const pair = new SessionPair()
+        pair.addPath(LINE)
+        pair.addPath({ ...LINE, delay })
+        const transfer = new Transfer(pair, 200_000_000)
+        pair.run(2)
+        transfer.got!.longestGap = 0
+        for (let i = 0; i < 3; i++) {
+          const at = 2 + i * (silent + open)
+          pair.at(at, () => silence(pair, 0))
+          pair.at(at + silent, (now) => resume(pair, 0, now))
+        }
+        pair.run(2 + 3 * silent + 2 * open)
+        const { octetsOut } = pair.paths[0]!.client.counters
+        pair.run(3 + 3 * silent + 2 * open)
+        const title = `${silent} s silent, ${open} s open`
+        assert.ok(transfer.got!.isSound)
+        assert.ok(transfer.got!.longestGap <= 300_000, `${title}: ${transfer.got!.longestGap} µs`)
+        const share = (pair.paths[0]!.client.counters.octetsOut - octetsOut) / LINE.rate
+        assert.ok(share > 0.8, `${title}: ${share} of the line`)
+      }
+    })
+  }
+
+  it('was only far away all of a sudden: that is believed after a few', () => {
+    const { pair, transfer } = overTwo(120_000_000)
+    pair.at(2, () => {
+      for (const wire of [pair.paths[0]!.there, pair.paths[0]!.back]) wire.options = { ...wire.options, delay: 400_000 }
+    })
+    pair.run(8)
+    const { counters } = pair.paths[0]!.client
+    const { stalls, octetsOut } = counters
+    assert.ok(stalls > 0 && stalls <= 4, `${stalls}`)
+    pair.run(10)
+    assert.equal(counters.stalls, stalls)
+    assert.ok(counters.octetsOut - octetsOut > 0.8 * 2 * LINE.rate)
     pair.run(20)
     transfer.assertWhole()
   })

@@ -1,11 +1,11 @@
 // Several lines at once: each alone, the kernel's Multipath TCP, our tunnel. npm run bench -- paths
 import { readFileSync } from 'node:fs'
 import { positive, readFlags } from './flags.ts'
-import { type Cell, FAULTS, GOODPUT, SIMULTANEOUS } from './paths/cells.ts'
+import { type Cell, FAULT_SECONDS, FAULTS, GOODPUT, SIMULTANEOUS } from './paths/cells.ts'
 import type { Taken } from './paths/flow.ts'
 import { faults, goodput, type Run, simultaneous } from './paths/rows.ts'
 import { type Load, type Measured, Ways } from './paths/ways.ts'
-import { machine, withRig } from './rig.ts'
+import { machine, refuse, withRig } from './rig.ts'
 import { markdown } from './table.ts'
 
 const MIB = 1_048_576
@@ -39,7 +39,11 @@ export async function comparePaths(args: readonly string[]): Promise<void> {
   const cells = all.filter(({ title }) => wanted?.includes(title) ?? true)
   const runs = positive('runs', flags.runs)
   const subjects = flags.only.split(',').filter((subject) => rows.needsAlone || subject !== 'alone')
-  const plan = { subjects, ms: positive('seconds', flags.seconds) * 1000 }
+  const seconds = positive('seconds', flags.seconds)
+  if (flags.faults && seconds < FAULT_SECONDS) {
+    refuse(`--seconds ${seconds} ends before the faults do: use --seconds ${FAULT_SECONDS}`)
+  }
+  const plan = { subjects, ms: seconds * 1000 }
   const control = flags.congestion ?? readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim()
   await withRig(Ways.HOSTS, async (lab) => {
     const ways = new Ways(lab, control)

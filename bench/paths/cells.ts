@@ -35,6 +35,9 @@ const failing = (settings: LineSettings, upAt?: number): LineSettings => ({
   at: upAt === undefined ? `${DOWN}s down` : `${DOWN}s down,${upAt}s up`,
 })
 
+/** A flow lasts so many seconds at least, so that what is to be seen of the faults is seen. */
+export const FAULT_SECONDS = UP + 3
+
 /** The first line falls silent. */
 export const FAULTS: readonly Cell[] = [
   { title: 'bulk, 2 x 50/20', lines: [failing(line(50, 20)), line(50, 20)] },
@@ -49,6 +52,10 @@ export const FAULTS: readonly Cell[] = [
     title: 'bulk, 2 x 50/20, mended after 3 s',
     lines: [failing(line(50, 20), UP), line(50, 20)],
     upAt: UP,
+  },
+  {
+    title: 'bulk, 2 x 50/20, silent for 0.5 s thrice',
+    lines: [{ ...line(50, 20), at: '6s down,6.5s up,7s down,7.5s up,8s down,8.5s up' }, line(50, 20)],
   },
 ]
 

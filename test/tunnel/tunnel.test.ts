@@ -81,17 +81,26 @@ describe('a tunnel', () => {
       socket.destroy()
     }))
 
-  it('begins another session at once when the server has forgotten this one', () => {
+  it('begins another session at once when the server has forgotten this one, and lets programs wait for it', () => {
     const said: string[] = []
-    const note = (line: string): void => void said.push(line)
+    let ask = (): void => undefined
+    const note = (line: string): void => {
+      said.push(line)
+      if (line === 'session is over') ask()
+    }
     const log = { error: note, warn: note, info: note, debug: note }
     return withWorld(
       1,
       async (world) => {
         const { client, port } = world
+        const early = new Promise<Buffer>((resolve, reject) => {
+          ask = () => roundTrip(port, Buffer.from('early')).then(resolve, reject)
+        })
         await world.restartServer()
+        assert.equal((await early).toString(), 'early')
         await until(() => client.path('p0')!.connections === 2)
         assert.equal((await roundTrip(port, Buffer.from('hello'))).toString(), 'hello')
+        ask = () => undefined
         assert.ok(said.includes('session is over'))
         // No pause: that the session is not known was no failure.
         assert.ok(!said.includes('cannot connect a path'), said.join('\n'))

@@ -1,9 +1,10 @@
 import { ResetCode } from '../../session/stream-types.ts'
 import type { Login } from '../../transport/proxy.ts'
 import { BoundedStream } from './bounded-stream.ts'
+import type { Hosts } from './hosts.ts'
 import { HttpRequestParser, type HttpWish, httpAnswer } from './http-request.ts'
 import { type Client, ProxyFront, type ProxyFrontOptions } from './proxy-front.ts'
-import type { HostSource, Service } from './service.ts'
+import type { Service } from './service.ts'
 
 export interface HttpListenerOptions extends ProxyFrontOptions {
   /** Who may use it. Default: whoever can connect. */
@@ -33,7 +34,7 @@ function refusal(target: string, code: number): Uint8Array {
  * each connection. A client hears that it is connected when the other side is.
  * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen.
  */
-export function openHttpListener(options: HttpListenerOptions, host: HostSource): Promise<Service> {
+export function openHttpListener(options: HttpListenerOptions, hosts: Hosts): Promise<Service> {
   const onWish = (client: Client, { target, request }: HttpWish): void => {
     const refused = (code: number): Uint8Array => refusal(target, code)
     if (request === undefined) {
@@ -47,5 +48,5 @@ export function openHttpListener(options: HttpListenerOptions, host: HostSource)
     })
   }
   const makeParser = (): HttpRequestParser => new HttpRequestParser(options.login)
-  return ProxyFront.open(options, { kind: 'http', makeParser, onWish }, host)
+  return ProxyFront.open(options, { kind: 'http', makeParser, onWish }, hosts)
 }

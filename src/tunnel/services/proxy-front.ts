@@ -2,10 +2,11 @@ import type { Socket } from 'node:net'
 import { ResetCode, type SessionFlow, type SessionStream } from '../../session/stream-types.ts'
 import { Asking, Farewell, type Words } from './asking.ts'
 import { parseEndpoint } from './endpoint.ts'
+import type { Hosts } from './hosts.ts'
 import { type Ledger, newLedger } from './join.ts'
 import { Listener } from './listener.ts'
 import type { Open } from './open-set.ts'
-import type { CloseOptions, HostSource, Service, ServiceKind, ServiceStatus } from './service.ts'
+import type { CloseOptions, Service, ServiceKind, ServiceStatus } from './service.ts'
 import { abort } from './splice.ts'
 import { DEFAULT_MAX_CONNECTIONS, sourceOf } from './tcp-forward.ts'
 
@@ -57,14 +58,14 @@ export class Client {
   readonly ledger: Ledger
   readonly source: string
   readonly #service: string
-  readonly #host: HostSource
+  readonly #hosts: Hosts
 
-  constructor(socket: Socket, service: string, ledger: Ledger, host: HostSource) {
+  constructor(socket: Socket, service: string, ledger: Ledger, hosts: Hosts) {
     this.socket = socket
     this.ledger = ledger
     this.source = sourceOf(socket)
     this.#service = service
-    this.#host = host
+    this.#hosts = hosts
   }
 
   /**
@@ -72,14 +73,17 @@ export class Client {
    * @param prepare makes the stream ready before it is joined
    */
   ask(target: string, words: Words, prepare = (stream: SessionStream): SessionStream => stream): void {
-    const stream = this.#host()?.openStream({ service: this.#service, target, source: this.source })
-    if (stream === undefined) this.refuse(words.refused(ResetCode.CLOSED), ResetCode.CLOSED)
-    else new Asking(this.socket, prepare(stream), this.ledger, words)
+    const { socket, ledger } = this
+    const opening = { service: this.#service, target, source: this.source }
+    this.#hosts.meet(socket, ledger, {
+      onHost: (host) => new Asking(socket, prepare(host.openStream(opening)), ledger, words),
+      onNone: () => this.refuse(words.refused(ResetCode.CLOSED), ResetCode.CLOSED),
+    })
   }
 
   /** A flow to a target; undefined while there is no session. */
   openFlow(target: string): SessionFlow | undefined {
-    return this.#host()?.openFlow({ service: this.#service, target, source: this.source })
+    return this.#hosts.current?.openFlow({ service: this.#service, target, source: this.source })
   }
 
   /** Says a last word. */
@@ -94,25 +98,25 @@ export class ProxyFront<Wish> implements Service {
   readonly name: string
   readonly #options: ProxyFrontOptions
   readonly #manners: ProxyManners<Wish>
-  readonly #host: HostSource
+  readonly #hosts: Hosts
   readonly #ledger: Ledger
   #listener!: Listener
 
-  private constructor(options: ProxyFrontOptions, manners: ProxyManners<Wish>, host: HostSource) {
+  private constructor(options: ProxyFrontOptions, manners: ProxyManners<Wish>, hosts: Hosts) {
     this.name = options.name
     this.#options = options
     this.#ledger = newLedger(options.rate)
     this.#manners = manners
-    this.#host = host
+    this.#hosts = hosts
   }
 
   /** @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen. */
   static async open<Wish>(
     options: ProxyFrontOptions,
     manners: ProxyManners<Wish>,
-    host: HostSource,
+    hosts: Hosts,
   ): Promise<ProxyFront<Wish>> {
-    const front = new ProxyFront(options, manners, host)
+    const front = new ProxyFront(options, manners, hosts)
     const endpoint = parseEndpoint(options.listen, `"listen" of the service "${options.name}"`)
     front.#listener = await Listener.open(endpoint, (socket) => front.#onConnection(socket))
     front.#listener.onError = options.onProblem
@@ -146,7 +150,7 @@ export class ProxyFront<Wish> implements Service {
       return
     }
     tally.begin()
-    const client = new Client(socket, service, this.#ledger, this.#host)
+    const client = new Client(socket, service, this.#ledger, this.#hosts)
     new Introduction(client, this.#manners, handshakeTimeout)
   }
 }

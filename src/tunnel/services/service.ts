@@ -1,4 +1,4 @@
-import type { SessionFlow, SessionStream, StreamHost } from '../../session/stream-types.ts'
+import type { SessionFlow, SessionStream } from '../../session/stream-types.ts'
 import type { TallyRecord } from './tally.ts'
 
 /** What a service is, and on which side: the first four ask, the last three answer. */
@@ -40,6 +40,3 @@ export interface AnsweringService extends Service {
   onStream?(stream: SessionStream): void
   onFlow?(flow: SessionFlow): void
 }
-
-/** The session that streams are opened on now; undefined while there is none. */
-export type HostSource = () => StreamHost | undefined

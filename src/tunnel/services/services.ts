@@ -3,9 +3,10 @@ import { MAX_SERVICE } from '../../session/limits.ts'
 import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
 import { parseHostPort } from '../../transport/host-port.ts'
 import { BenchBackend, type BenchBackendOptions } from './bench-backend.ts'
+import { Hosts } from './hosts.ts'
 import { type HttpListenerOptions, openHttpListener } from './http-listener.ts'
 import { ProxyBackend, type ProxyBackendOptions } from './proxy-backend.ts'
-import type { AnsweringService, CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
+import type { AnsweringService, CloseOptions, Service, ServiceStatus } from './service.ts'
 import { openSocksListener, type SocksListenerOptions } from './socks-listener.ts'
 import { TcpBackend, type TcpBackendOptions } from './tcp-backend.ts'
 import { TcpForward, type TcpForwardOptions } from './tcp-forward.ts'
@@ -30,6 +31,8 @@ export interface ServiceHooks {
   readonly onTurnedAway?: (opening: Opening, why: keyof Refusals, host: StreamHost) => void
   /** Hears what goes wrong in a service, for those that do not have an `onProblem` of their own. */
   readonly onProblem?: (name: string, error: Error) => void
+  /** Milliseconds that a connection waits for a session. Default 5,000. */
+  readonly patience?: number
 }
 
 /** Openings that were turned away before any service heard of them. */
@@ -47,17 +50,17 @@ export class Services {
   readonly #hooks: ServiceHooks
   readonly #asking = new Map<string, Service>()
   readonly #answering = new Map<string, AnsweringService>()
-  readonly #hosts: StreamHost[] = []
+  readonly #hosts: Hosts
   /** What was counted by those that were closed with all others. */
   #last: readonly ServiceStatus[] = []
 
   constructor(hooks: ServiceHooks) {
     this.#hooks = hooks
+    this.#hosts = new Hosts(hooks.patience)
   }
 
   /** Lets a session be served, and streams be opened on it. */
   attach(host: StreamHost): void {
-    this.#hosts.push(host)
     host.onStream = (stream) => {
       const service = this.#answererOf(stream, 'stream', host)
       if (service?.onStream === undefined) stream.reset(ResetCode.FORBIDDEN)
@@ -68,15 +71,12 @@ export class Services {
       if (service?.onFlow === undefined) flow.close(ResetCode.FORBIDDEN)
       else service.onFlow(flow)
     }
+    this.#hosts.add(host)
   }
 
   /** Opens nothing more on a session and takes nothing more from it; what is open stays. */
   detach(host: StreamHost): void {
-    const at = this.#hosts.indexOf(host)
-    if (at < 0) return
-    this.#hosts.splice(at, 1)
-    host.onStream = undefined
-    host.onFlow = undefined
+    if (this.#hosts.delete(host)) stopServing(host)
   }
 
   /**
@@ -95,7 +95,7 @@ export class Services {
         ? definition
         : { onProblem: (error) => onProblem(name, error), ...definition }
     if (isAsking(complete)) {
-      const service = await openAsking(complete, () => this.#hosts.at(-1))
+      const service = await openAsking(complete, this.#hosts)
       this.#asking.set(name, service)
       return service
     }
@@ -123,7 +123,7 @@ export class Services {
     const all = [...this.#asking.values(), ...this.#answering.values()]
     await Promise.all(all.map((service) => service.close(options)))
     this.#last = all.map((service) => service.status())
-    for (const host of [...this.#hosts]) this.detach(host)
+    this.#hosts.clear(stopServing)
     this.#asking.clear()
     this.#answering.clear()
   }
@@ -152,20 +152,25 @@ function checkOpening(definition: ServiceDefinition): void {
   throw new NetError('EINVAL', `Cannot use "${target}" for "target" of the service "${name}": it is not host:port`)
 }
 
+function stopServing(host: StreamHost): void {
+  host.onStream = undefined
+  host.onFlow = undefined
+}
+
 type AskingDefinition = Extract<ServiceDefinition, { readonly listen: string }>
 
 const isAsking = (definition: ServiceDefinition): definition is AskingDefinition => 'listen' in definition
 
-function openAsking(definition: AskingDefinition, host: HostSource): Promise<Service> {
+function openAsking(definition: AskingDefinition, hosts: Hosts): Promise<Service> {
   switch (definition.type) {
     case 'tcp':
-      return TcpForward.open(definition, host)
+      return TcpForward.open(definition, hosts)
     case 'udp':
-      return UdpForward.open(definition, host)
+      return UdpForward.open(definition, hosts)
     case 'socks5':
-      return openSocksListener(definition, host)
+      return openSocksListener(definition, hosts)
     case 'http':
-      return openHttpListener(definition, host)
+      return openHttpListener(definition, hosts)
   }
 }
 

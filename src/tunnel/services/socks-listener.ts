@@ -3,8 +3,9 @@ import { formatHostPort } from '../../transport/host-port.ts'
 import type { Login } from '../../transport/proxy.ts'
 import { Command } from '../../transport/socks5-wire.ts'
 import type { FlowLimits } from './flow-table.ts'
+import type { Hosts } from './hosts.ts'
 import { type Client, ProxyFront, type ProxyFrontOptions } from './proxy-front.ts'
-import type { HostSource, Service } from './service.ts'
+import type { Service } from './service.ts'
 import { SocksAssociation } from './socks-association.ts'
 import { SocksHandshake, SocksReply, type SocksWish, socksReply } from './socks-handshake.ts'
 import type { UdpSocketOptions } from './udp-socket.ts'
@@ -32,11 +33,11 @@ const WORDS = {
  * A client hears that it is connected when the other side is.
  * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen.
  */
-export function openSocksListener(options: SocksListenerOptions, host: HostSource): Promise<Service> {
+export function openSocksListener(options: SocksListenerOptions, hosts: Hosts): Promise<Service> {
   const onWish = (client: Client, { command, to }: SocksWish): void => {
     if (command === Command.CONNECT) client.ask(formatHostPort(to), WORDS)
     else new SocksAssociation(client, to, options)
   }
   const makeParser = (): SocksHandshake => new SocksHandshake(options.login)
-  return ProxyFront.open(options, { kind: 'socks5', makeParser, onWish }, host)
+  return ProxyFront.open(options, { kind: 'socks5', makeParser, onWish }, hosts)
 }

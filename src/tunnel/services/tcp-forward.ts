@@ -2,9 +2,10 @@ import type { Socket } from 'node:net'
 import { ResetCode } from '../../session/stream-types.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import { parseEndpoint } from './endpoint.ts'
+import type { Hosts } from './hosts.ts'
 import { joinAsking, type Ledger, newLedger } from './join.ts'
 import { Listener } from './listener.ts'
-import type { CloseOptions, HostSource, Service, ServiceStatus } from './service.ts'
+import type { CloseOptions, Service, ServiceStatus } from './service.ts'
 import { abort } from './splice.ts'
 
 export interface TcpForwardOptions {
@@ -37,23 +38,23 @@ export const sourceOf = ({ remoteAddress, remotePort }: Socket): string =>
  */
 export class TcpForward implements Service {
   readonly name: string
-  readonly #host: HostSource
+  readonly #hosts: Hosts
   readonly #most: number
   readonly #wish: { readonly service: string; readonly target: string }
   readonly #ledger: Ledger
   #listener!: Listener
 
-  private constructor(options: TcpForwardOptions, host: HostSource) {
+  private constructor(options: TcpForwardOptions, hosts: Hosts) {
     this.name = options.name
-    this.#host = host
+    this.#hosts = hosts
     this.#wish = { service: options.service ?? options.name, target: options.target ?? '' }
     this.#ledger = newLedger(options.rate)
     this.#most = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
   }
 
   /** @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen. */
-  static async open(options: TcpForwardOptions, host: HostSource): Promise<TcpForward> {
-    const forward = new TcpForward(options, host)
+  static async open(options: TcpForwardOptions, hosts: Hosts): Promise<TcpForward> {
+    const forward = new TcpForward(options, hosts)
     const endpoint = parseEndpoint(options.listen, `"listen" of the service "${options.name}"`)
     forward.#listener = await Listener.open(endpoint, (socket) => forward.#onConnection(socket))
     forward.#listener.onError = options.onProblem
@@ -84,14 +85,20 @@ export class TcpForward implements Service {
 
   #onConnection(socket: Socket): void {
     const { tally, open } = this.#ledger
-    const host = open.size < this.#most ? this.#host() : undefined
-    if (host === undefined) {
-      tally.refuse(open.size < this.#most ? ResetCode.CLOSED : ResetCode.LIMIT)
+    if (open.size >= this.#most) {
+      tally.refuse(ResetCode.LIMIT)
       socket.on('error', () => undefined)
       abort(socket)
       return
     }
     tally.begin()
-    joinAsking({ socket }, host.openStream({ ...this.#wish, source: sourceOf(socket) }), this.#ledger)
+    const opening = { ...this.#wish, source: sourceOf(socket) }
+    this.#hosts.meet(socket, this.#ledger, {
+      onHost: (host) => joinAsking({ socket }, host.openStream(opening), this.#ledger),
+      onNone: () => {
+        tally.end(ResetCode.CLOSED, false)
+        abort(socket)
+      },
+    })
   }
 }

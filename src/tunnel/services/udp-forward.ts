@@ -4,9 +4,10 @@ import { NetError } from '../../base/errors.ts'
 import { formatHostPort, type HostPort, parseHostPort } from '../../transport/host-port.ts'
 import { resolveByMachine } from '../../transport/resolve.ts'
 import { type FlowLimits, FlowTable } from './flow-table.ts'
+import type { Hosts } from './hosts.ts'
 import { cannotListen } from './listener.ts'
 import { rateLimits } from './rate-limit.ts'
-import type { HostSource, Service, ServiceStatus } from './service.ts'
+import type { Service, ServiceStatus } from './service.ts'
 import { Tally } from './tally.ts'
 import { enlargeReceiveBuffer, makeUdpSocket, UdpSender, type UdpSocketOptions } from './udp-socket.ts'
 
@@ -31,7 +32,7 @@ export interface UdpForwardOptions extends FlowLimits, UdpSocketOptions {
 export class UdpForward implements Service {
   readonly name: string
   readonly #options: UdpForwardOptions
-  readonly #host: HostSource
+  readonly #hosts: Hosts
   readonly #tally = new Tally()
   readonly #flows: FlowTable
   #socket!: Socket
@@ -39,16 +40,16 @@ export class UdpForward implements Service {
   #closed: Promise<void> | undefined = undefined
   #sender!: UdpSender
 
-  private constructor(options: UdpForwardOptions, host: HostSource) {
+  private constructor(options: UdpForwardOptions, hosts: Hosts) {
     this.name = options.name
     this.#options = options
-    this.#host = host
+    this.#hosts = hosts
     this.#flows = new FlowTable(this.#tally, rateLimits(options.rate), options)
   }
 
   /** @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL or EPERM when it cannot listen. */
-  static async open(options: UdpForwardOptions, host: HostSource): Promise<UdpForward> {
-    const forward = new UdpForward(options, host)
+  static async open(options: UdpForwardOptions, hosts: Hosts): Promise<UdpForward> {
+    const forward = new UdpForward(options, hosts)
     const endpoint = parseHostPort(options.listen)
     if (endpoint === undefined) {
       const what = `"listen" of the service "${options.name}"`
@@ -105,7 +106,7 @@ export class UdpForward implements Service {
       target: this.#options.target ?? '',
       source: formatHostPort({ host: address, port }),
     }
-    const flow = this.#host()?.openFlow(opening)
+    const flow = this.#hosts.current?.openFlow(opening)
     if (flow === undefined) return undefined
     return this.#flows.add(key, flow, (bytes) => this.#sender.send(bytes, port, address))
   }

@@ -4,6 +4,7 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { Hosts } from '../../../src/tunnel/services/hosts.ts'
 import { TcpForward } from '../../../src/tunnel/services/tcp-forward.ts'
 import { freePort } from '../../transport/free-port.ts'
 import type { MakePair } from './memory-session.ts'
@@ -300,22 +301,16 @@ export function tcpCases(makePair: MakePair): void {
       run(async (world) => {
         const path = join(world.directory(), 'taken')
         await world.backend(echo, path)
-        await assert.rejects(
-          TcpForward.open({ name: 'x', listen: `unix:${path}` }, () => undefined),
-          {
-            code: 'EADDRINUSE',
-            message: /Cannot listen on unix:.*: something listens there already/,
-          },
-        )
+        await assert.rejects(TcpForward.open({ name: 'x', listen: `unix:${path}` }, new Hosts()), {
+          code: 'EADDRINUSE',
+          message: /Cannot listen on unix:.*: something listens there already/,
+        })
         const file = join(world.directory(), 'file')
         writeFileSync(file, 'x')
-        await assert.rejects(
-          TcpForward.open({ name: 'x', listen: `unix:${file}` }, () => undefined),
-          {
-            code: 'EINVAL',
-            message: /there is something that is no socket/,
-          },
-        )
+        await assert.rejects(TcpForward.open({ name: 'x', listen: `unix:${file}` }, new Hosts()), {
+          code: 'EINVAL',
+          message: /there is something that is no socket/,
+        })
         assert.ok(existsSync(file))
       }),
     )
@@ -326,7 +321,7 @@ export function tcpCases(makePair: MakePair): void {
       'says why it cannot listen',
       run(async (world) => {
         const backend = await world.backend(echo)
-        const open = (listen: string) => TcpForward.open({ name: 'web', listen }, () => undefined)
+        const open = (listen: string) => TcpForward.open({ name: 'web', listen }, new Hosts())
         await assert.rejects(open(backend.address), { code: 'EADDRINUSE', message: /something listens there already/ })
         await assert.rejects(open('192.0.2.1:0'), { code: 'EADDRNOTAVAIL', message: /no interface of this machine/ })
         await assert.rejects(open('nonsense'), { code: 'EINVAL', message: /"listen" of the service "web"/ })
@@ -335,7 +330,7 @@ export function tcpCases(makePair: MakePair): void {
     )
 
     it(
-      'resets connections above the limit, and those for which there is no session',
+      'resets connections above the limit, and those for which there is no session in time',
       run(async (world) => {
         const backend = await world.backend(echo)
         await world.open([{ ...LISTEN, maxConnections: 1 }], [backendAt(backend.address)])
@@ -349,6 +344,39 @@ export function tcpCases(makePair: MakePair): void {
         await until(() => world.asking.status()[0]!.open === 0)
         assert.equal(await closing(world.connect()), 'ECONNRESET')
         assert.deepEqual(world.asking.status()[0]!.errors, { CLOSED: 1, LIMIT: 1 })
+      }),
+    )
+
+    it(
+      'lets connections wait for a session',
+      run(async (world) => {
+        const backend = await world.backend(echo)
+        await world.open([LISTEN], [backendAt(backend.address)])
+        const { asking } = world.pair
+        world.asking.detach(asking)
+        const [early, late, gone] = [world.connect(), world.connect(), world.connect()]
+        const echoed = exchange(early, someBytes(300_000))
+        await until(() => world.asking.status()[0]!.open === 3)
+        gone.resetAndDestroy()
+        await until(() => world.asking.status()[0]!.open === 2)
+        world.asking.attach(asking)
+        assert.equal((await echoed).length, 300_000)
+        assert.equal((await exchange(late, 'late')).toString(), 'late')
+        assert.deepEqual(world.asking.status()[0]!.errors, { CANCELLED: 1 })
+      }),
+    )
+
+    it(
+      'ends those that wait for a session when it closes',
+      run(async (world) => {
+        await world.open([LISTEN], [])
+        world.asking.detach(world.pair.asking)
+        const socket = world.connect()
+        await until(() => world.asking.status()[0]!.open === 1)
+        const closed = world.asking.close()
+        assert.equal(await closing(socket), 'ECONNRESET')
+        await closed
+        assert.deepEqual(world.asking.status()[0]!.errors, { CLOSED: 1 })
       }),
     )
 

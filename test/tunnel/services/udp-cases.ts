@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { networkInterfaces } from 'node:os'
 import { describe, it } from 'node:test'
+import { Hosts } from '../../../src/tunnel/services/hosts.ts'
 import { UdpForward } from '../../../src/tunnel/services/udp-forward.ts'
 import type { MakePair } from './memory-session.ts'
 import { until, World } from './world.ts'
@@ -223,7 +224,7 @@ export function udpCases(makePair: MakePair): void {
       'says why it cannot listen',
       run(async (world) => {
         const taken = await bound(world)
-        const open = (listen: string) => UdpForward.open({ name: 'dns', listen }, () => undefined)
+        const open = (listen: string) => UdpForward.open({ name: 'dns', listen }, new Hosts())
         await assert.rejects(open(`127.0.0.1:${taken.address().port}`), { code: 'EADDRINUSE' })
         await assert.rejects(open('192.0.2.1:0'), { code: 'EADDRNOTAVAIL' })
         await assert.rejects(open('unix:/x'), { code: 'EINVAL', message: /"listen" of the service "dns"/ })

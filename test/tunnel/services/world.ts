@@ -51,6 +51,9 @@ export class Backend {
   }
 }
 
+/** Milliseconds that a connection waits for a session. */
+const PATIENCE = 200
+
 /** All of them, or none: what it throws is why. */
 async function openServices(
   host: StreamHost,
@@ -106,7 +109,7 @@ export class World {
     const onProblem = (name: string, error: Error): void => void this.problems.push(`${name}: ${error.message}`)
     this.answering = await openServices(this.pair.answering, answering, { onProblem, ...hooks })
     this.onEnd(() => this.answering.close())
-    this.asking = await openServices(this.pair.asking, asking, { onProblem })
+    this.asking = await openServices(this.pair.asking, asking, { onProblem, patience: PATIENCE })
     this.onEnd(() => this.asking.close())
   }
 

@@ -10,6 +10,7 @@ import type { Log } from './log.ts'
 import { KnownServers } from './paths/known-servers.ts'
 import { PathDialer } from './paths/path-dialer.ts'
 import { PathKeeper } from './paths/path-keeper.ts'
+import { ProblemLog } from './problem-log.ts'
 import { clientDefinition, pingTimes } from './service-definitions.ts'
 import { Services } from './services/services.ts'
 
@@ -39,7 +40,8 @@ export class TunnelClient {
     this.#config = config
     this.#log = log
     this.#dialer = new PathDialer(config)
-    this.services = new Services({ onProblem: (name, error) => log.warn(error.message, { service: name }) })
+    const problems = new ProblemLog(log)
+    this.services = new Services({ onProblem: (name, error) => problems.tell(name, error, clock()) })
     const { user, password, scheduler, window, streamWindow, ping } = config
     this.budget = new Budget(config.budget)
     this.link = new ClientLink({

@@ -27,6 +27,7 @@ import type { SessionSecret } from './handshake/session-secret.ts'
 import { LiveSession } from './live-session.ts'
 import type { Log } from './log.ts'
 import { PathDoor } from './paths/path-door.ts'
+import { ProblemLog } from './problem-log.ts'
 import type { Change } from './reload.ts'
 import { pingTimes, serverDefinition, userOptions } from './service-definitions.ts'
 import { type Refusals, Services } from './services/services.ts'
@@ -97,13 +98,14 @@ export class TunnelServer {
       budget: this.budget,
       onEnded: (session, why) => this.#onEnded(session, why),
     })
+    const problems = new ProblemLog(log)
     this.services = new Services({
       authorize: (opening, _kind, host) => {
         const served = this.#byHost.get(host)
         return served !== undefined && this.users.authorize(served.registered.user, opening) === undefined
       },
       onTurnedAway: (opening, why, host) => this.#onTurnedAway(opening.service, why, host),
-      onProblem: (name, error) => log.warn(error.message, { service: name }),
+      onProblem: (name, error) => problems.tell(name, error, clock()),
     })
   }
 

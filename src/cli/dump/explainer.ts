@@ -1,4 +1,5 @@
 import { formatEndpoint, formatIp, IPV4_ANY } from '../../base/address.ts'
+import { BoundedMap } from '../../base/bounded-map.ts'
 import { ArpHeader, ArpOperation } from '../../wire/arp.ts'
 import { EtherType } from '../../wire/ethernet.ts'
 import { IcmpCode, IcmpHeader, IcmpType } from '../../wire/icmp.ts'
@@ -7,7 +8,6 @@ import { readIpv6 } from '../../wire/ipv6.ts'
 import { FrameLayers } from '../../wire/layers.ts'
 import { TcpFlag, TcpHeader } from '../../wire/tcp.ts'
 import { TcpOptions } from '../../wire/tcp-options.ts'
-import { BoundedMap } from '../bounded-map.ts'
 import type { Packet } from './packet.ts'
 import { WatchedConnection } from './watched-connection.ts'
 

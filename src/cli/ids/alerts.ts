@@ -1,4 +1,4 @@
-import { BoundedMap } from '../bounded-map.ts'
+import { BoundedMap } from '../../base/bounded-map.ts'
 import type { Rule, Severity } from './rule.ts'
 
 const MAX_ALERTS = 1024

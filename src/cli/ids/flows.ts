@@ -1,8 +1,8 @@
 import type { IpAddr } from '../../base/address.ts'
 import { formatEndpoint, formatIp } from '../../base/address.ts'
+import { BoundedMap } from '../../base/bounded-map.ts'
 import { protocolWord } from '../../wire/describe.ts'
 import { TcpFlag } from '../../wire/tcp.ts'
-import { BoundedMap } from '../bounded-map.ts'
 import type { Observation } from './observation.ts'
 
 const MAX_FLOWS = 65536

@@ -1,4 +1,4 @@
-import { BoundedMap } from '../bounded-map.ts'
+import { BoundedMap } from '../../base/bounded-map.ts'
 
 const MAX_KEYS = 2048
 /** More members than this are counted only as far as a threshold needs. */

@@ -7,7 +7,7 @@ import {
   MAC_NONE,
   type MacAddr,
 } from '../../../base/address.ts'
-import { BoundedMap } from '../../bounded-map.ts'
+import { BoundedMap } from '../../../base/bounded-map.ts'
 import type { Observation } from '../observation.ts'
 import type { Report, Rule } from '../rule.ts'
 

@@ -1,5 +1,5 @@
+import { BoundedMap } from '../../../base/bounded-map.ts'
 import { IPV4_MAX_LEN } from '../../../wire/ipv4.ts'
-import { BoundedMap } from '../../bounded-map.ts'
 import type { Observation } from '../observation.ts'
 import type { Report, Rule } from '../rule.ts'
 

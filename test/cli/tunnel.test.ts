@@ -184,6 +184,15 @@ services: [{ name: any, type: socks5, listen: "127.0.0.1:1080" }]
     assert.deepEqual([error.event, error.code, error.exit_code], ['error', 'ERR_CONFIG', 2])
   })
 
+  it('reads stdin, and names it', async () => {
+    const good = await gotcpReading(readFileSync(at('pair/server.yaml'), 'utf8'), 'tunnel', 'check', '-')
+    assert.deepEqual([good.code, good.stderr], [0, ''])
+    assert.match(good.stdout, /^stdin: a server that\n/)
+    const bad = await gotcpReading('mode: relay', 'tunnel', 'check', '-')
+    assert.deepEqual([bad.code, bad.stdout], [2, ''])
+    assert.match(bad.stderr, /stdin:1:7: mode: found "relay"; expected server or client \(ERR_CONFIG\)/)
+  })
+
   it('says when there is no such file', async () => {
     const { code, stderr } = await gotcp('tunnel', 'check', at('none.yaml'))
     assert.deepEqual(

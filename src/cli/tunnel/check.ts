@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import { type Args, defineCommand, type Flags } from '../command.ts'
 import { Exit } from '../exit.ts'
 import type { Io } from '../io.ts'
@@ -6,11 +7,12 @@ import { snakeCased } from './snake-case.ts'
 
 const FLAGS = {} satisfies Flags
 
-async function checkFile(file: string, io: Io): Promise<void> {
-  const { ConfigError, loadConfig, redact } = await import('../../tunnel/config/index.ts')
-  const { output } = io
+async function checkFile(name: string, io: Io): Promise<void> {
+  const { ConfigError, loadConfig, parseConfig, redact } = await import('../../tunnel/config/index.ts')
+  const { output, env } = io
+  const file = name === '-' ? 'stdin' : name
   try {
-    const config = loadConfig(file, { env: io.env })
+    const config = name === '-' ? parseConfig(await text(io.stdin), { file, env }) : loadConfig(file, { env })
     for (const warning of config.warnings) output.warn(warning)
     output.print(`${file}: a ${config.mode} that`)
     for (const line of describeConfig(config)) output.print(line)
@@ -35,9 +37,12 @@ at once, and the exit code is then 2. Warnings are for what is allowed but deser
 they are.`,
   examples: [
     { command: 'gotcp tunnel check server.yaml', says: 'what would listen, for whom, and where it leads' },
+    { command: 'ssh host cat server.yaml | gotcp tunnel check -', says: 'one that is somewhere else' },
     { command: 'gotcp tunnel check --json client.yaml', says: 'the same with every default, for scripts; no secrets' },
   ],
   flags: FLAGS,
-  positionals: [{ name: 'FILE', summary: 'the configuration, YAML or JSON', required: true, variadic: true }],
+  positionals: [
+    { name: 'FILE', summary: 'the configuration, YAML or JSON; - is stdin', required: true, variadic: true },
+  ],
   run,
 })

@@ -84,15 +84,15 @@ export class PathEstimator {
   get speed(): number {
     if (!this.#isStarting) return this.rate
     const { rate } = this
-    if (rate > 0 && this.#hasQueue) return rate
+    if (this.#hasQueue) return rate
     const hoped = (this.#startCap * MEGA) / this.minRtt
     return this.#fullRate === 0 ? Math.max(rate, hoped) : Math.max(rate, Math.min(hoped, GAIN * rate))
   }
 
-  /** What is sent waits on its way: the path takes no more than it does (as HyStart++ looks for it). */
+  /** What is sent waits on its way: the path takes no more than its rate (as HyStart++ looks for it). */
   get #hasQueue(): boolean {
     const threshold = Math.max(LEAST_QUEUE, Math.min(this.minRtt / 8, MOST_QUEUE))
-    return this.#hasRtt && this.srtt > this.minRtt + LATENESS + threshold
+    return this.rate > 0 && this.#hasRtt && this.srtt > this.minRtt + LATENESS + threshold
   }
 
   /** Octets that one record should have. */
@@ -120,7 +120,7 @@ export class PathEstimator {
 
   /** Octets that it may bring in so many microseconds: in its start twice as many in each round trip. */
   within(micros: number): number {
-    if (!this.#isStarting || (this.#fullRate > 0 && this.#hasQueue)) return (this.speed * micros) / MEGA
+    if (!this.#isStarting || this.#hasQueue) return (this.speed * micros) / MEGA
     const inRound = (this.speed * this.minRtt) / MEGA
     return inRound * (2 ** (micros / this.minRtt) - 1)
   }

@@ -180,13 +180,17 @@ export class PathEstimator {
 
   /** The path was silent and is back: what was known of it is believed no more. */
   restart(cap: number): void {
-    this.#hasRtt = false
     this.#isStarting = true
     this.#startCap = cap
     this.#fullRate = 0
     this.#flatRounds = 0
     this.#rateBefore = 0
     this.#rate /= 4
+  }
+
+  /** The next round trip stands alone: those before it are of another time. */
+  forgetRtt(): void {
+    this.#hasRtt = false
   }
 
   #onMinimum(rtt: number, now: Micros): void {

@@ -226,13 +226,14 @@ export class Path implements PathInput {
   /** The peer has `count` of our records; false when we never sent so many. */
   onAck(count: number, delay: number, isHere: boolean, now: Micros): boolean {
     if (count > this.#sent.count) return false
-    if (isHere) this.#onOwnAck(count, delay, now)
+    const isOutage = this.state === 'stalled' && now - this.#progressAt > this.estimator.stallTime
+    if (isHere) this.#onOwnAck(count, delay, isOutage, now)
     const before = this.inFlight
     const newest = this.#sent.acknowledge(count)
     if (newest === undefined) return true
     this.#progressAt = now
     this.estimator.onDelivered(before - this.inFlight, this.inFlight, newest, now)
-    if (this.state === 'stalled') this.#recover()
+    if (this.state === 'stalled') this.#recover(isOutage)
     return true
   }
 
@@ -312,14 +313,13 @@ export class Path implements PathInput {
   }
 
   /** Only what came back on the path itself tells its round trip; most is acknowledged sooner, on a faster one. */
-  #onOwnAck(count: number, delay: number, now: Micros): void {
+  #onOwnAck(count: number, delay: number, isOutage: boolean, now: Micros): void {
     while (this.#trips.length > 0 && this.#trips[0]!.number < count) {
       const { sentAt, onTrip } = this.#trips.shift()!
       onTrip(now - sentAt)
     }
-    // How long it was silent says nothing of how far away the peer is.
-    const roundTrip = this.state === 'stalled' ? undefined : this.#sent.roundTrip(count, now)
-    if (roundTrip === undefined) return
+    const roundTrip = this.#sent.roundTrip(count, now)
+    if (roundTrip === undefined || isOutage) return
     this.estimator.onRtt(roundTrip, delay, now)
     this.pingedAt = now
   }
@@ -330,13 +330,16 @@ export class Path implements PathInput {
     for (const item of this.#copies.splice(0)) lose(item)
   }
 
-  #recover(): void {
+  /** It speaks again. How long it was away says nothing of how far away the peer is; what was only late does. */
+  #recover(isOutage: boolean): void {
     this.state = 'open'
     this.stalledAt = NEVER
     this.#probeAt = NEVER
-    this.pingedAt = NEVER
-    this.#sent.distrustTimes()
     this.estimator.restart(10 * SMALLEST_RECORD)
+    if (!isOutage) return
+    this.estimator.forgetRtt()
+    this.#sent.distrustTimes()
+    this.pingedAt = NEVER
   }
 }
 

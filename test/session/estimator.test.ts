@@ -133,7 +133,7 @@ describe('PathEstimator', () => {
     for (let i = 0; i < 100; i++) estimator.onRtt(20_000, 0, micros(i))
     for (const times of [2, 4, 8, 16, 16]) {
       estimator.onStall()
-      estimator.restart(10 * SMALLEST_RECORD)
+      estimator.forgetRtt()
       assert.equal(estimator.stallTime, times * LEAST_STALL)
     }
     assert.ok(!estimator.hasRtt)

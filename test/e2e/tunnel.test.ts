@@ -149,6 +149,11 @@ ${extra}`,
     const more = await run('paths', 'add', 'more', '--remote', `127.0.0.1:${serverPort}`, ...limited, ...control)
     assert.deepEqual(records(more)[0]!['added'], ['more-1', 'more-2'])
     for (const name of ['more-1', 'more-2']) assert.equal((await run('paths', 'remove', name, ...control)).code, 0)
+    const own = ['paths', 'add', 'own', '--remote', `127.0.0.1:${serverPort}`, '--ip', '192.0.2.9/24', ...control]
+    assert.match((await run(...own)).stderr, /--ip and --gateway are of our own stack; give --via IFACE/)
+    assert.equal((await run(...own, '--via', 'nowhere0', '--gateway', '192.0.2.1')).code, 0)
+    await client.until(/cannot connect a path path=own why="No interface is called/)
+    assert.equal((await run('paths', 'remove', 'own', ...control)).code, 0)
     assert.equal((await run('paths', 'remove', 'one', ...control)).code, 0)
     assert.equal((await run('paths', 'set', 'three', '--role', 'never', ...control)).code, 0)
     const listed = (await run('paths', 'list', ...control)).stdout.toString()

@@ -41,7 +41,22 @@ const ADD = {
   ),
   local: value({ ...TEXT, placeholder: 'ADDR' }, { summary: 'the address to connect from' }),
   interface: value(INTERFACE, { short: 'i', summary: 'the interface to connect through' }),
+  via: value(INTERFACE, { summary: 'the interface to connect through by our own stack, at the address --ip' }),
+  ip: value({ ...TEXT, placeholder: 'CIDR' }, { summary: 'with --via: our address there, such as 10.0.0.9/24' }),
+  gateway: value(
+    { ...TEXT, placeholder: 'ADDR' },
+    { summary: 'with --via: the router there (default: the server is on the link)' },
+  ),
 } satisfies Flags
+
+/** The path's `via`, as it would stand in the file. */
+function viaOf({ via, ip, gateway }: Args<typeof ADD>) {
+  if (via === undefined && (ip ?? gateway) !== undefined) {
+    throw new UsageError('--ip and --gateway are of our own stack; give --via IFACE, too')
+  }
+  if (via !== undefined && ip === undefined) throw new UsageError('--via needs --ip: our address on that interface')
+  return via === undefined ? undefined : { interface: via, ip, gateway }
+}
 
 const NAME = { name: 'NAME', summary: 'the path, as status names it', required: true } as const
 
@@ -90,13 +105,17 @@ const add = defineCommand({
         'gotcp tunnel paths add relay --remote vpn.example.org:7000 --proxy socks5://10.0.0.1:1080 --role backup',
       says: 'through a proxy, for when nothing else is left',
     },
+    {
+      command: 'gotcp tunnel paths add dsl --remote 203.0.113.7:7000 --via eth1 --ip 192.0.2.9/24 --gateway 192.0.2.1',
+      says: 'by our own stack on that interface, past all routing tables',
+    },
   ],
   flags: ADD,
   positionals: [{ ...NAME, summary: 'what to call it' }],
   async run(args, io) {
     const { remote, role, weight, proxy, connections, rate, quota, local, interface: device } = args
     if (remote === undefined) throw new UsageError('--remote is missing: where the server listens')
-    const way = { proxy, connections, rate, quota, local, interface: device }
+    const way = { proxy, connections, rate, quota, local, interface: device, via: viaOf(args) }
     const path = { name: args._[0], remote, role, weight, ...way }
     const daemon = await findDaemon(args, io)
     const { added } = await daemon.ask<{ added: readonly string[] }>('paths-add', { path })

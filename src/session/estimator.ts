@@ -1,6 +1,14 @@
 import { addMicros, type Micros } from '../base/types.ts'
 import type { SentRecord } from './carried.ts'
-import { FIRST_CAP, FIRST_RTT, LARGEST_RECORD, LEAST_STALL, RECORD_TIME, SMALLEST_RECORD } from './limits.ts'
+import {
+  FIRST_CAP,
+  FIRST_RTT,
+  LARGEST_RECORD,
+  LEAST_STALL,
+  MOST_STALL,
+  RECORD_TIME,
+  SMALLEST_RECORD,
+} from './limits.ts'
 
 /** The least round trip is believed for so long, and then looked for again. */
 const MIN_RTT_WINDOW = 10_000_000
@@ -19,8 +27,6 @@ const LATENESS = 4_000
 /** A round trip that is longer than the least by an eighth shows a queue, within these limits. */
 const LEAST_QUEUE = 4_000
 const MOST_QUEUE = 16_000
-/** Silence is borne so many times longer at most. */
-const MOST_PATIENCE = 16
 /** Octets of a record while nothing is known. */
 const STARTING_RECORD = 16_384
 const MEGA = 1_000_000
@@ -101,9 +107,15 @@ export class PathEstimator {
     return Math.max(SMALLEST_RECORD, Math.min(size, this.#isStarting ? STARTING_RECORD : LARGEST_RECORD))
   }
 
+  /** In which an answer is to be expected. */
+  get answerTime(): number {
+    return Math.max(Math.ceil(2 * this.srtt + 4 * this.rttvar), LEAST_STALL)
+  }
+
   /** How long the path may be silent with something in flight. */
   get stallTime(): number {
-    return this.#patience * Math.max(Math.ceil(2 * this.srtt + 4 * this.rttvar), LEAST_STALL)
+    const { answerTime } = this
+    return Math.max(answerTime, Math.min(this.#patience * answerTime, MOST_STALL))
   }
 
   /**
@@ -175,7 +187,7 @@ export class PathEstimator {
 
   /** The path was silent for longer than `stallTime`. */
   onStall(): void {
-    this.#patience = Math.min(2 * this.#patience, MOST_PATIENCE)
+    this.#patience *= 2
   }
 
   /** The path was silent and is back: what was known of it is believed no more. */

@@ -11,6 +11,7 @@ import {
   REMEMBERED_DATAGRAMS,
 } from './limits.ts'
 import type { RecordWriter } from './record-writer.ts'
+import { copyOf } from './small-pieces.ts'
 import { type FlowEvents, type Opening, ResetCode, type SessionFlow } from './stream-types.ts'
 
 export interface FlowOwner {
@@ -154,7 +155,7 @@ export class Flow implements SessionFlow {
     const early = this.#early
     if (early === undefined) this.events.onDatagram?.(bytes, age)
     else if (early.length < MAX_EARLY_DATAGRAMS && this.#owner.holdEarly(bytes.length + DATAGRAM_COST)) {
-      early.push({ bytes: bytes.slice(), age })
+      early.push({ bytes: copyOf(bytes), age })
     } else this.#owner.onDropped()
   }
 
@@ -162,13 +163,24 @@ export class Flow implements SessionFlow {
   isNew(number: number): boolean {
     if (number <= this.#highest - REMEMBERED_DATAGRAMS) return this.#repeated()
     if (number > this.#highest) {
-      const from = Math.max(this.#highest + 1, number - REMEMBERED_DATAGRAMS + 1)
-      for (let n = from; n <= number; n++) this.#seen[(n % REMEMBERED_DATAGRAMS) >> 3]! &= ~(1 << (n & 7))
+      this.#unsee(Math.max(this.#highest + 1, number - REMEMBERED_DATAGRAMS + 1), number)
       this.#highest = number
     } else if ((this.#seen[(number % REMEMBERED_DATAGRAMS) >> 3]! & (1 << (number & 7))) !== 0) return this.#repeated()
     this.#seen[(number % REMEMBERED_DATAGRAMS) >> 3]! |= 1 << (number & 7)
     this.counters.received++
     return true
+  }
+
+  /** None of these numbers has come: whole octets at once, since the peer chooses how many there are. */
+  #unsee(first: number, last: number): void {
+    const seen = this.#seen
+    for (let n = first; n <= last; ) {
+      const octet = (n % REMEMBERED_DATAGRAMS) >> 3
+      const whole = n % 8 === 0 ? Math.min((last + 1 - n) >> 3, seen.length - octet) : 0
+      if (whole > 0) seen.fill(0, octet, octet + whole)
+      else seen[octet]! &= ~(1 << (n & 7))
+      n += whole > 0 ? 8 * whole : 1
+    }
   }
 
   onReset(code: number): void {

@@ -104,6 +104,8 @@ export const FIRST_RTT = 100_000
 export const FIRST_CAP = 32_768
 /** A path is stalled when nothing of it was acknowledged for `max(2 srtt + 4 rttvar, this)`. */
 export const LEAST_STALL = 120_000
+/** Nor, however often that was too short, silence for longer than this, unless two round trips take that long. */
+export const MOST_STALL = 5_000_000
 /** A stalled path is asked so soon, then half as often each time. */
 export const FIRST_PROBE = 200_000
 export const LAST_PROBE = 5_000_000

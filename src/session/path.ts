@@ -271,7 +271,7 @@ export class Path implements PathInput {
   /** When silence with something in flight becomes a stall, or a stalled path is asked again. */
   get watchAt(): Micros {
     if (this.state === 'stalled') return this.#probeAt
-    if (this.state === 'closing') return addMicros(this.#progressAt, Math.max(this.estimator.stallTime, CLOSING_TIME))
+    if (this.state === 'closing') return addMicros(this.#progressAt, Math.max(this.estimator.answerTime, CLOSING_TIME))
     if (this.state !== 'open' || this.inFlight === 0) return NEVER
     return addMicros(this.#progressAt, this.estimator.stallTime)
   }

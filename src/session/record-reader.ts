@@ -1,5 +1,6 @@
 import { FLOW_BIT, type FrameHandler, FrameType, ROLES } from './frame.ts'
 import { MAX_DATAGRAM, MAX_RECORD, MAX_SERVICE, MAX_TEXT } from './limits.ts'
+import { copyOf } from './small-pieces.ts'
 import { MAX_VARINT, readVarint, varintLength } from './varint.ts'
 
 const LENGTH_OCTETS = 3
@@ -113,7 +114,7 @@ export class RecordReader {
   }
 
   #hold(bytes: Uint8Array, at: number, end: number): void {
-    if (bytes !== this.#held) this.#held = bytes.slice(at, end)
+    if (bytes !== this.#held) this.#held = copyOf(bytes.subarray(at, end))
     this.#heldLength = end - at
   }
 

@@ -4,9 +4,12 @@ const WASTE = 4
 export const SMALL = 1024
 export const JOINED = 4096
 
+/** A copy in a buffer of its own. A Buffer's `slice` would be none. */
+export const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
 /** The piece in a buffer of its own, where it is a small part of another's. */
 export const compact = (bytes: Uint8Array): Uint8Array =>
-  bytes.length * WASTE < bytes.buffer.byteLength ? bytes.slice() : bytes
+  bytes.length * WASTE < bytes.buffer.byteLength ? copyOf(bytes) : bytes
 
 /** Pieces of `octets` together as one. */
 export function join(pieces: readonly Uint8Array[], octets: number): Uint8Array {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { type Micros, micros } from '../../src/base/types.ts'
 import type { SentRecord } from '../../src/session/carried.ts'
 import { PathEstimator } from '../../src/session/estimator.ts'
-import { FIRST_CAP, LARGEST_RECORD, LEAST_STALL, SMALLEST_RECORD } from '../../src/session/limits.ts'
+import { FIRST_CAP, LARGEST_RECORD, LEAST_STALL, MOST_STALL, SMALLEST_RECORD } from '../../src/session/limits.ts'
 
 const MEGA = 1_000_000
 
@@ -131,11 +131,14 @@ describe('PathEstimator', () => {
   it('bears silence twice as long each time, until a round trip is measured again, which stands alone (RFC 6298 §5.5)', () => {
     const estimator = new PathEstimator()
     for (let i = 0; i < 100; i++) estimator.onRtt(20_000, 0, micros(i))
-    for (const times of [2, 4, 8, 16, 16]) {
+    for (const times of [2, 4, 8, 16, 32]) {
       estimator.onStall()
       estimator.forgetRtt()
       assert.equal(estimator.stallTime, times * LEAST_STALL)
+      assert.equal(estimator.answerTime, LEAST_STALL)
     }
+    for (let i = 0; i < 2000; i++) estimator.onStall()
+    assert.equal(estimator.stallTime, MOST_STALL)
     assert.ok(!estimator.hasRtt)
     estimator.onRtt(300_000, 0, micros(1_000_000))
     assert.deepEqual([estimator.srtt, estimator.rttvar, estimator.minRtt], [300_000, 150_000, 300_000])

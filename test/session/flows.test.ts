@@ -56,6 +56,20 @@ describe('Flow', () => {
     assert.ok(empty.counters.full > 80_000)
   })
 
+  it('keeps no larger buffers of what came before it was known', () => {
+    for (const buffer of [new Uint8Array(65_536), Buffer.alloc(65_536)]) {
+      const flow = new Flow(makeFlow().owner, { id: 2, isOurs: false, opening: OPENING })
+      const got: Uint8Array[] = []
+      flow.events.onDatagram = (bytes) => got.push(bytes)
+      flow.onDatagram(buffer.subarray(7, 8), 0)
+      flow.introduce()
+      assert.deepEqual(
+        got.map(({ buffer }) => buffer.byteLength),
+        [1],
+      )
+    }
+  })
+
   it('drops what has waited too long, and refuses what is too long', () => {
     const { flow, owner } = makeFlow()
     flow.send(new Uint8Array(10))

@@ -115,23 +115,33 @@ describe('Reassembly', () => {
     )
   })
 
-  it('keeps what its reader leaves in few pieces and no larger buffers', () => {
-    const reassembly = new Reassembly()
-    const buffer = new Uint8Array(65_536).fill(7)
-    for (let i = 0; i < 20_000; i++) {
-      reassembly.insert(i, buffer.subarray(i, i + 1), false)
-      reassembly.settle()
-    }
-    let [pieces, octets, memory] = [0, 0, 0]
-    for (let bytes = reassembly.take(); bytes !== undefined; bytes = reassembly.take()) {
-      pieces++
-      octets += bytes.length
-      memory += bytes.buffer.byteLength
-    }
-    assert.equal(octets, 20_000)
-    assert.equal(memory, 20_000)
-    assert.ok(pieces <= 20, `${pieces} pieces`)
-  })
+  for (const buffer of [new Uint8Array(65_536), Buffer.alloc(65_536)]) {
+    it(`keeps what its reader leaves in few pieces and no larger buffers, of a ${buffer.constructor.name}`, () => {
+      const reassembly = new Reassembly()
+      for (let i = 0; i < 20_000; i++) {
+        reassembly.insert(i, buffer.subarray(i, i + 1), false)
+        reassembly.settle()
+      }
+      let [pieces, octets, memory] = [0, 0, 0]
+      for (let bytes = reassembly.take(); bytes !== undefined; bytes = reassembly.take()) {
+        pieces++
+        octets += bytes.length
+        memory += bytes.buffer.byteLength
+      }
+      assert.equal(octets, 20_000)
+      assert.equal(memory, 20_000)
+      assert.ok(pieces <= 20, `${pieces} pieces`)
+    })
+
+    it(`keeps no larger buffers beyond a gap, of a ${buffer.constructor.name}`, () => {
+      const reassembly = new Reassembly()
+      for (let i = 1; i < 2000; i += 2) reassembly.insert(i, buffer.subarray(i, i + 1), false)
+      for (let i = 0; i < 2000; i += 2) reassembly.insert(i, new Uint8Array(1), false)
+      for (let bytes = reassembly.take(); bytes !== undefined; bytes = reassembly.take()) {
+        assert.ok(bytes.buffer.byteLength < 4096)
+      }
+    })
+  }
 
   it('keeps few pieces beyond a gap', () => {
     const reassembly = new Reassembly()

@@ -89,6 +89,18 @@ describe('a record', () => {
     assert.deepEqual(readInPieces(bytes, [1]).read.joined(), EACH, 'octet by octet')
   })
 
+  it('is read the same when the memory that brought the first part of it is used again', () => {
+    const { bytes } = write(EACH.map((one) => [one]))
+    for (let at = 1; at < bytes.length; at++) {
+      const read = new Recorded()
+      for (const piece of [Buffer.from(bytes.subarray(0, at)), Buffer.from(bytes.subarray(at))]) {
+        assert.equal(read.reader.feed(piece), undefined)
+        piece.fill(0xff)
+      }
+      assert.deepEqual(read.joined(), EACH, `cut at ${at}`)
+    }
+  })
+
   it('is read as it was written, however it is cut', (t) => {
     check(
       t,

@@ -9,20 +9,19 @@ export interface SocketPipeOptions {
   readonly limit?: number
   /** As `limitUnsent` takes it. Default 256 KiB. */
   readonly unsent?: number
-  /** Once one side has ended, how long nothing may move before it is over, in milliseconds. Default 5000. */
+  /** How long the rest may take once one side has ended, in milliseconds, whatever still moves. Default 10,000. */
   readonly linger?: number
 }
 
 const DEFAULT_LIMIT = 256 * 1024
 const DEFAULT_UNSENT = 256 * 1024
-const DEFAULT_LINGER = 5000
+const DEFAULT_LINGER = 10_000
 /** Octets a second: more would be none, in the 32 bits of the option. */
 const MAX_PACE = 2 ** 31 - 1
 
 /** What node:net's sockets have, and others may. */
 interface SocketLike extends Duplex {
   setNoDelay?(isOn: boolean): unknown
-  setTimeout?(msecs: number, onTimeout: () => void): unknown
 }
 
 /**
@@ -40,6 +39,7 @@ export class SocketPipe implements Pipe {
   /** `write` has said that it is enough, and not yet that it is not. */
   #isFull = false
   #reason: string | undefined
+  #deadline: NodeJS.Timeout | undefined = undefined
 
   constructor(socket: Duplex, options: SocketPipeOptions = {}) {
     this.#socket = socket
@@ -51,6 +51,7 @@ export class SocketPipe implements Pipe {
     socket.on('error', (error) => {
       this.#reason ??= error.message
     })
+    socket.on('close', () => clearTimeout(this.#deadline))
   }
 
   /** Lets octets flow to `input`, beginning with those that have come already. */
@@ -153,8 +154,10 @@ export class SocketPipe implements Pipe {
   }
 
   #endWriting(): void {
-    this.#socket.end()
-    this.#socket.setTimeout?.(this.#linger, () => this.#socket.destroy())
+    const socket = this.#socket
+    socket.end()
+    // Nobody counts it any more: who goes on talking does not keep it.
+    this.#deadline ??= setTimeout(() => socket.destroy(), this.#linger)
   }
 
   get #descriptor(): number | undefined {

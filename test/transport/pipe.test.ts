@@ -128,6 +128,16 @@ for (const [kind, makePair] of [
       assert.deepEqual(heard.reasons, ['we ended the connection'])
     })
 
+    it('ends where the peer goes on and on, too', LIMIT, async () => {
+      const [a, b] = await pair()
+      const { pipe, heard } = started(a, { linger: 100 })
+      const talk = setInterval(() => b.write('x'), 10)
+      pipe.end()
+      await heard.until(() => heard.reasons.length > 0)
+      clearInterval(talk)
+      assert.ok(a.destroyed)
+    })
+
     it('says nothing once it is destroyed, and the peer learns of it', async () => {
       const [a, b] = await pair()
       const { pipe, heard } = started(a)

@@ -171,9 +171,9 @@ export class ClientLink {
     })
     if (result.kind !== 'authenticated') throw new Error(`a client that authenticates has ${result.kind}`)
     const { session } = result
-    const { maxStreams, credit } = session.limits
+    const { credit } = session.limits
     const { name, rate } = way
-    const live = new LiveSession({ ...options, role: 'client', memory, maxStreams, credit })
+    const live = new LiveSession({ ...options, role: 'client', memory, credit })
     const current: Current = { live, session, nextPathId: 1 }
     this.#current = current
     live.session.onEnd = (_code, reason) => this.#end(current, reason)

@@ -28,17 +28,13 @@ export class PathDialer {
     const { signal, timeout } = limits
     const { local, interface: device, proxy, via } = path
     const began = performance.now()
+    // All files before there is a socket that would have to be destroyed.
     const proxyCa = path.proxyCa === undefined ? undefined : await readFile(path.proxyCa)
+    const secrets = path.tls ? { trust: await this.#trust(host), identity: await this.#identity() } : undefined
     const socket = await dialPath({ host, port, local, interface: device, proxy, proxyCa, via, ...limits })
-    if (!path.tls) return socket
+    if (secrets === undefined) return socket
     const left = Math.max(1, timeout - (performance.now() - began))
-    return await secureClient(socket, {
-      trust: await this.#trust(host),
-      peer: formatHostPort(path.remote),
-      identity: await this.#identity(),
-      signal,
-      timeout: left,
-    })
+    return await secureClient(socket, { ...secrets, peer: formatHostPort(path.remote), signal, timeout: left })
   }
 
   async #trust(host: string): Promise<Trust> {

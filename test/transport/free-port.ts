@@ -20,8 +20,10 @@ export async function freePort(): Promise<number> {
 
 async function register(port: number): Promise<Socket | undefined> {
   const entry = createSocket('udp4')
-  const isOurs = await new Promise<boolean>((resolve) => {
-    entry.once('error', () => resolve(false))
+  const isOurs = await new Promise<boolean>((resolve, reject) => {
+    entry.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    )
     entry.bind(port, REGISTER, () => resolve(true))
   })
   if (isOurs) return entry.unref()

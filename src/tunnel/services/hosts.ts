@@ -11,8 +11,8 @@ const PATIENCE = 5000
 export interface Arrival {
   /** There is a session for it. */
   readonly onHost: (host: StreamHost) => void
-  /** There was none in time: the connection is to be ended, and the tally to be told. */
-  readonly onNone: () => void
+  /** There was none in time: ends the connection, and tells the tally. Default: it is reset. */
+  readonly onNone?: () => void
 }
 
 /** The sessions of one side. What is opened is opened on the newest; connections that come while there is none wait. */
@@ -69,7 +69,7 @@ class Held implements Open {
     this.#ledger = ledger
     this.#arrival = arrival
     this.#onOver = onOver
-    this.#timer = setTimeout(() => this.#leave(arrival.onNone), patience)
+    this.#timer = setTimeout(this.#onNone, patience)
     ledger.open.add(this)
     socket.on('error', ignore).on('close', this.#onClose)
   }
@@ -86,6 +86,12 @@ class Held implements Open {
   }
 
   readonly #onClose = (): void => this.abort(ResetCode.CANCELLED)
+
+  readonly #onNone = (): void => {
+    const { onNone } = this.#arrival
+    if (onNone === undefined) this.abort(ResetCode.CLOSED)
+    else this.#leave(onNone)
+  }
 
   /** What comes next is open before this is not any more. */
   #leave(next: () => void): void {

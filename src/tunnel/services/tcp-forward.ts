@@ -95,10 +95,6 @@ export class TcpForward implements Service {
     const opening = { ...this.#wish, source: sourceOf(socket) }
     this.#hosts.meet(socket, this.#ledger, {
       onHost: (host) => joinAsking({ socket }, host.openStream(opening), this.#ledger),
-      onNone: () => {
-        tally.end(ResetCode.CLOSED, false)
-        abort(socket)
-      },
     })
   }
 }

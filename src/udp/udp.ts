@@ -101,7 +101,8 @@ export class Udp implements Transport {
     if (data.length > Math.min(most, MAX_UDP_PAYLOAD)) return 'EMSGSIZE'
     if (!endpoint.canSend(data.length)) return 'ENOBUFS'
     if (endpoint.pending === 0) this.#senders.push(endpoint)
-    endpoint.push({ data: data.slice(), address, port })
+    // A Buffer's `slice` would be no copy.
+    endpoint.push({ data: new Uint8Array(data), address, port })
     return undefined
   }
 

@@ -163,6 +163,17 @@ describe('Udp.send()', () => {
     assert.deepEqual([...sent!.bytes.subarray(26, 28)], [255, 255])
   })
 
+  it('copies what it is given, of a Buffer too', () => {
+    for (const given of [Uint8Array.of(1, 2, 3), Buffer.from([1, 2, 3])]) {
+      const { link, stack, open } = ready()
+      stack.udp.send(open(), given, PEER, 53)
+      given.fill(9)
+      stack.poll(0 as Micros)
+      const [sent] = packetsOf(link.take(), 'ip')
+      assert.deepEqual([...sent!.bytes.subarray(28)], [1, 2, 3])
+    }
+  })
+
   it('sends groups with time to live 1 unless asked otherwise', () => {
     const { link, stack, open } = ready()
     stack.udp.send(open(), data, ip('239.0.0.1'), 9)

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { type ErrorCode, NetError } from '../../base/errors.ts'
 import { type Endpoint, formatEndpoint } from '../../transport/endpoint.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
+import { acceptReading } from './reading.ts'
 import { SOCKET_BUFFER } from './splice.ts'
 
 /** A peer that says nothing for so long is asked by its kernel whether it is still there, in milliseconds. */
@@ -32,14 +33,11 @@ export class Listener {
    * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EPERM, or EINVAL where the path leads nowhere or to something else.
    */
   static async open(endpoint: Endpoint, onConnection: (socket: Socket) => void): Promise<Listener> {
-    const options = {
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE,
-      highWaterMark: SOCKET_BUFFER,
-    }
-    const server = createServer(options, onConnection)
+    const kept = { allowHalfOpen: true, highWaterMark: SOCKET_BUFFER }
+    const told = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
+    const server = createServer({ ...kept, ...told, pauseOnConnect: true }, (accepted) =>
+      onConnection(acceptReading(accepted, kept)),
+    )
     try {
       await listen(server, endpoint)
     } catch (error) {
@@ -53,7 +51,7 @@ export class Listener {
     return new Listener(server, endpoint)
   }
 
-  /** Takes no more connections. Resolves when those that it took have ended, which is not its doing. */
+  /** Takes no more connections; those that it took are no concern of it. */
   close(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()))
   }

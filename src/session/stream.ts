@@ -147,6 +147,7 @@ export class Stream implements SessionStream {
 
   reset(code: number): void {
     if (this.isOver) return
+    this.#tellings.forgetAccepted()
     this.#resetNow(code)
     this.#touch()
   }
@@ -158,7 +159,7 @@ export class Stream implements SessionStream {
   }
 
   onAccepted(): void {
-    if (!this.isOurs || this.#isAccepted) return
+    if (!this.isOurs || this.#isAccepted || this.isOver) return
     this.#isAccepted = true
     this.#tellings.accepted()
     this.#touch()

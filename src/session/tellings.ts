@@ -11,6 +11,11 @@ export class Tellings {
     this.#isAccepted = true
   }
 
+  /** He has reset it himself. */
+  forgetAccepted(): void {
+    this.#isAccepted = false
+  }
+
   readable(): void {
     this.#isReadable = true
   }

@@ -183,6 +183,28 @@ describe('a stream whose reader stops', () => {
 })
 
 describe('a stream that is reset', () => {
+  it('hears no more of what it was about, whenever that comes', () => {
+    for (const isInTurn of [false, true]) {
+      const pair = makePair()
+      pair.server.onStream = (stream) => stream.accept()
+      const streams = [pair.client.openStream(OPENING), pair.client.openStream(OPENING)]
+      let accepted = 0
+      const resetAll = (): void => {
+        for (const stream of streams) stream.reset(ResetCode.CANCELLED)
+      }
+      for (const stream of streams) {
+        stream.events.onAccepted = () => {
+          accepted++
+          resetAll()
+        }
+      }
+      if (!isInTurn) pair.at(0.005, resetAll)
+      pair.run(2)
+      assert.equal(accepted, isInTurn ? 1 : 0)
+      assertAtRest(pair)
+    }
+  })
+
   for (const side of ['client', 'server'] as const) {
     for (const at of [0, 0.001, 0.006, 0.02, 0.05, 0.1, 0.3]) {
       it(`by the ${side} after ${1000 * at} ms is gone on both sides, and all accounts are right`, () => {

@@ -12,6 +12,9 @@ export interface Interrupt {
   onLeave(action: () => void): void
 }
 
+/** Signals within so many milliseconds are one: timeout(1) tells the process, and then its whole group. */
+const ONCE = 50
+
 /**
  * Runs `body` under the rules of a terminal. The first Ctrl-C aborts the signal:
  * the command stops, prints its summary and returns the code its result earned.
@@ -23,12 +26,15 @@ export async function withInterrupt(io: Io, body: (interrupt: Interrupt) => Prom
   const controller = new AbortController()
   let status: (() => string) | undefined
   let leave: (() => void) | undefined
+  let firstAt = Number.NEGATIVE_INFINITY
   const onSignal = (name: NodeJS.Signals): void => {
+    if (performance.now() - firstAt < ONCE) return
     if (controller.signal.aborted) {
       io.output.note('interrupted twice: leaving at once')
       leave?.()
       process.exit(128 + (constants.signals[name] ?? 2))
     }
+    firstAt = performance.now()
     controller.abort()
   }
   const onQuit = (): void => {

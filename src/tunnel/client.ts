@@ -41,7 +41,10 @@ export class TunnelClient {
     this.#log = log
     this.#dialer = new PathDialer(config)
     const problems = new ProblemLog(log)
-    this.services = new Services({ onProblem: (name, error) => problems.tell(name, error, clock()) })
+    this.services = new Services({
+      onProblem: (name, error) => problems.tell(name, error, clock()),
+      isCarried: () => this.link.live?.session.paths.some(({ state }) => state === 'open') === true,
+    })
     const { user, password, scheduler, window, streamWindow, ping } = config
     this.budget = new Budget(config.budget)
     this.link = new ClientLink({
@@ -125,6 +128,7 @@ export class TunnelClient {
     this.#log.info('session has begun', { user: this.#config.user })
     live.session.onPath = (path, event) => {
       if (event === 'closed') live.forget(path)
+      if (event === 'recovered') this.services.onCarried()
       for (const keeper of this.#keepers.values()) if (keeper.onPath(path, event)) return
     }
     this.services.attach(live.session)
@@ -132,6 +136,7 @@ export class TunnelClient {
 
   /** The first path that is there again: what kept the others away may be over for them, too. */
   #onUp(up: PathKeeper): void {
+    this.services.onCarried()
     if (up.live?.session.paths.length !== 1) return
     for (const keeper of this.#keepers.values()) if (keeper !== up) keeper.hurry()
   }

@@ -5,7 +5,7 @@ import { letGarbageWait } from './collector.ts'
 import { diffConfig } from './config/diff.ts'
 import type { TunnelConfig } from './config/types.ts'
 import { ControlServer } from './control/control-server.ts'
-import { answerRequest, openCount } from './control/daemon-commands.ts'
+import { answerRequest } from './control/daemon-commands.ts'
 import type { Health, MetricsServer } from './control/metrics.ts'
 import { type DaemonLog, openLog } from './log.ts'
 import { Notifier } from './notify.ts'
@@ -122,9 +122,16 @@ export class Daemon {
   /** What must not be left behind when the process leaves at once. */
   leave(): void {
     this.#trimmer.stop()
+    // Cut short, a connection must not look as if it had ended.
+    void this.side.services.close()
     this.#control?.close()
     this.#metrics?.close()
     this.side.leave()
+  }
+
+  /** What its services have open, which the end waits for. */
+  get open(): number {
+    return this.side.services.status().reduce((all, { open }) => all + open, 0)
   }
 
   /** Whether it does what it is for: a client when a path is up, a server as long as it lets paths in. */
@@ -234,7 +241,7 @@ export class Daemon {
   async #stop(drain: number): Promise<void> {
     this.#state = 'draining'
     this.#notifier.stopping()
-    this.log.info('about to end', { open: openCount(this.side), drain_ms: drain })
+    this.log.info('about to end', { open: this.open, drain_ms: drain })
     await this.side.stop(drain)
     clearInterval(this.#ticks)
     this.leave()

@@ -36,12 +36,24 @@ describe('withInterrupt', () => {
   })
 
   it('leaves at once at the second', async () => {
-    const { child, text, code } = await start("await stopped; stdout.write('stopping\\n'); await new Promise(() => {})")
+    const { child, text, code } = await start(
+      "await stopped; setTimeout(() => stdout.write('stopping\\n'), 100); await new Promise(() => {})",
+    )
     child.kill('SIGINT')
     while (!text().includes('stopping')) await once(child.stdout!, 'data')
     child.kill('SIGINT')
     assert.equal(await code, 130)
     assert.match(text(), /leaving at once/)
+  })
+
+  it('takes two at one time for one, as timeout(1) sends them', async () => {
+    const { child, text, code } = await start(
+      "await stopped; await new Promise((resolve) => setTimeout(resolve, 100)); stdout.write('summary\\n'); return 1",
+    )
+    child.kill('SIGTERM')
+    child.kill('SIGINT')
+    assert.equal(await code, 1)
+    assert.match(text(), /summary/)
   })
 
   it('exits with 130 when there was no result', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -230,12 +231,15 @@ ${extra}`,
       await each.until(/paths? up, 0 open; /)
     }
     const socket = await connected(port)
-    socket.on('error', () => undefined)
     assert.equal(await exchange(socket, 'hello'), 'hello')
+    const broken = once(socket, 'error')
     client.child.kill('SIGINT')
     await client.until(/1 open/)
+    // Two at one time are one.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     client.child.kill('SIGINT')
     assert.equal((await client.ended).code, 130)
+    assert.equal((await broken)[0].code, 'ECONNRESET')
     assert.match(client.stderr, /leaving at once/)
     assert.ok(!existsSync(join(folder, 'client.sock')))
     for (const each of [server, client]) assert.doesNotMatch(each.stderr + each.stdout, /corvus/)

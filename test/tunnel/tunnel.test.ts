@@ -110,6 +110,21 @@ describe('a tunnel', () => {
     )
   })
 
+  it('lets programs wait that connect while a server is away that was killed', () =>
+    withWorld(2, async (world) => {
+      const { client, port, relays } = world
+      for (const relay of relays) {
+        relay.silence(true)
+        relay.cut()
+      }
+      await until(() => client.paths.every(({ path }) => path === undefined))
+      const asked = ['one', 'two'].map((word) => roundTrip(port, Buffer.from(word)))
+      await until(() => client.services.status()[0]!.open === 2)
+      for (const relay of relays) relay.silence(false)
+      await world.restartServer()
+      assert.deepEqual((await Promise.all(asked)).map(String), ['one', 'two'])
+    }))
+
   it('hurries the other paths when one of them is there again', () =>
     withWorld(2, async ({ client, relays }) => {
       const hurried = new Promise<void>((resolve) => {

@@ -66,7 +66,7 @@ async function attend(daemon: Daemon, { drain }: RunOptions, io: Io, interrupt: 
   interrupt.onStatus(() => statusLine(daemon.status()))
   interrupt.onLeave(() => daemon.leave())
   const onStop = (): void => {
-    const open = daemon.status().sessions.reduce((all, session) => all + session.open, 0)
+    const { open } = daemon
     void daemon.stop(drain === undefined ? undefined : drain * 1000)
     if (open > 0) io.output.note(`${open} open; they may end by themselves now, and Ctrl-C again ends them at once`)
   }

@@ -15,6 +15,7 @@ interface Commanded {
   readonly config: TunnelConfig
   readonly side: Side
   readonly log: Log
+  readonly open: number
   status(): TunnelStatus
   reload(): Promise<ReloadReport>
   stop(drain?: number): Promise<void>
@@ -39,7 +40,7 @@ const COMMANDS: Readonly<Record<string, DaemonCommand>> = {
   stop: (daemon, args) => {
     const drain = numberOf(args, 'drain', Number.MAX_SAFE_INTEGER)
     setImmediate(() => void daemon.stop(drain))
-    return { open: openCount(daemon.side) }
+    return { open: daemon.open }
   },
   'paths-add': ({ side, config, log }, { path }) => {
     if (typeof path !== 'object' || path === null) throw invalid('"path" is a mapping, as in the file of a client')
@@ -101,8 +102,6 @@ export async function answerRequest(daemon: Commanded, { command, ...args }: Con
   }
   return await COMMANDS[command]!(daemon, args)
 }
-
-export const openCount = (side: Side): number => side.sessions().reduce((all, session) => all + session.open, 0)
 
 function roundTrip({ name, path, live }: LivePath, patience: number) {
   return new Promise<{ path: string; rtt_ms: number | null }>((resolve) => {

@@ -15,15 +15,26 @@ export interface Arrival {
   readonly onNone?: () => void
 }
 
-/** The sessions of one side. What is opened is opened on the newest; connections that come while there is none wait. */
+export interface HostsOptions {
+  /** Milliseconds that a connection waits for a session that something carries. Default 5,000. */
+  readonly patience?: number | undefined
+  /** Whether something carries what is opened there. Default: always. */
+  readonly isCarried?: ((host: StreamHost) => boolean) | undefined
+}
+
+/**
+ * The sessions of one side. What is opened is opened on the newest. Connections that come while there is none wait; and while
+ * nothing carries it, too: it may be gone with a server that was killed, and take all that was opened on it along.
+ */
 export class Hosts {
   readonly #patience: number
+  readonly #isCarried: (host: StreamHost) => boolean
   readonly #hosts: StreamHost[] = []
   readonly #held = new Set<Held>()
 
-  /** @param patience milliseconds that a connection waits for a session */
-  constructor(patience = PATIENCE) {
+  constructor({ patience = PATIENCE, isCarried = () => true }: HostsOptions = {}) {
     this.#patience = patience
+    this.#isCarried = isCarried
   }
 
   /** The newest; undefined while there is none. */
@@ -33,7 +44,14 @@ export class Hosts {
 
   add(host: StreamHost): void {
     this.#hosts.push(host)
-    for (const held of [...this.#held]) held.pass(host)
+    this.onCarried()
+  }
+
+  /** Something carries the newest again, perhaps: what waits goes on. */
+  onCarried(): void {
+    const { current } = this
+    if (current === undefined || !this.#isCarried(current)) return
+    for (const held of [...this.#held]) held.pass(current)
   }
 
   /** Whether there was such a one. */
@@ -48,11 +66,20 @@ export class Hosts {
     for (const host of this.#hosts.splice(0)) onEach(host)
   }
 
-  /** Hands a connection to the session, as soon as there is one; nobody reads from it meanwhile. The tally has begun it. */
+  /** Hands a connection to the session, now or later; nobody reads from it meanwhile. The tally has begun it. */
   meet(socket: Socket, ledger: Ledger, arrival: Arrival): void {
     const { current } = this
-    if (current !== undefined) arrival.onHost(current)
-    else this.#held.add(new Held(socket, ledger, arrival, this.#patience, (held) => this.#held.delete(held)))
+    if (current !== undefined && this.#isCarried(current)) arrival.onHost(current)
+    else this.#hold(new Held(socket, ledger, arrival, (held) => this.#held.delete(held)))
+  }
+
+  #hold(held: Held): void {
+    this.#held.add(held)
+    held.wait(this.#patience, () => {
+      const { current } = this
+      if (current === undefined) held.fail()
+      else held.pass(current)
+    })
   }
 }
 
@@ -62,20 +89,31 @@ class Held implements Open {
   readonly #ledger: Ledger
   readonly #arrival: Arrival
   readonly #onOver: (held: Held) => void
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined = undefined
 
-  constructor(socket: Socket, ledger: Ledger, arrival: Arrival, patience: number, onOver: (held: Held) => void) {
+  constructor(socket: Socket, ledger: Ledger, arrival: Arrival, onOver: (held: Held) => void) {
     this.#socket = socket
     this.#ledger = ledger
     this.#arrival = arrival
     this.#onOver = onOver
-    this.#timer = setTimeout(this.#onNone, patience)
     ledger.open.add(this)
     socket.on('error', ignore).on('close', this.#onClose)
   }
 
+  /** Does this, unless something else happens first. */
+  wait(milliseconds: number, onTime: () => void): void {
+    this.#timer = setTimeout(onTime, milliseconds)
+  }
+
   pass(host: StreamHost): void {
     this.#leave(() => this.#arrival.onHost(host))
+  }
+
+  /** There is nothing to wait for any more. */
+  fail(): void {
+    const { onNone } = this.#arrival
+    if (onNone === undefined) this.abort(ResetCode.CLOSED)
+    else this.#leave(onNone)
   }
 
   abort(code: ResetCode): void {
@@ -86,12 +124,6 @@ class Held implements Open {
   }
 
   readonly #onClose = (): void => this.abort(ResetCode.CANCELLED)
-
-  readonly #onNone = (): void => {
-    const { onNone } = this.#arrival
-    if (onNone === undefined) this.abort(ResetCode.CLOSED)
-    else this.#leave(onNone)
-  }
 
   /** What comes next is open before this is not any more. */
   #leave(next: () => void): void {

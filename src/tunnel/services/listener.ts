@@ -11,6 +11,9 @@ import { SOCKET_BUFFER } from './splice.ts'
 /** A peer that says nothing for so long is asked by its kernel whether it is still there, in milliseconds. */
 export const KEEP_ALIVE = 120_000
 
+/** Connections that may wait to be accepted: what comes in one burst. The system may allow fewer (net.core.somaxconn). */
+const BACKLOG = 4096
+
 /** Listens, and words what goes wrong. */
 export class Listener {
   /** What cannot be undone has happened after it listened, such as too many open files; it listens on. */
@@ -60,7 +63,7 @@ export class Listener {
 function listen(server: Server, endpoint: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(endpoint, () => {
+    server.listen({ ...endpoint, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve()
     })

@@ -3,7 +3,7 @@ import { MAX_SERVICE } from '../../session/limits.ts'
 import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
 import { parseHostPort } from '../../transport/host-port.ts'
 import { BenchBackend, type BenchBackendOptions } from './bench-backend.ts'
-import { Hosts } from './hosts.ts'
+import { Hosts, type HostsOptions } from './hosts.ts'
 import { type HttpListenerOptions, openHttpListener } from './http-listener.ts'
 import { ProxyBackend, type ProxyBackendOptions } from './proxy-backend.ts'
 import type { AnsweringService, CloseOptions, Service, ServiceStatus } from './service.ts'
@@ -24,15 +24,13 @@ export type ServiceDefinition =
   | ({ readonly type: 'proxy' } & ProxyBackendOptions)
   | ({ readonly type: 'bench' } & BenchBackendOptions)
 
-export interface ServiceHooks {
+export interface ServiceHooks extends HostsOptions {
   /** Whether the other side of `host` may have that; asked for each stream and each flow. Default: yes. */
   readonly authorize?: (opening: Opening, kind: 'stream' | 'flow', host: StreamHost) => boolean
   /** Hears what the other side of `host` asked for and may not have. */
   readonly onTurnedAway?: (opening: Opening, why: keyof Refusals, host: StreamHost) => void
   /** Hears what goes wrong in a service, for those that do not have an `onProblem` of their own. */
   readonly onProblem?: (name: string, error: Error) => void
-  /** Milliseconds that a connection waits for a session. Default 5,000. */
-  readonly patience?: number
 }
 
 /** Openings that were turned away before any service heard of them. */
@@ -56,7 +54,7 @@ export class Services {
 
   constructor(hooks: ServiceHooks) {
     this.#hooks = hooks
-    this.#hosts = new Hosts(hooks.patience)
+    this.#hosts = new Hosts(hooks)
   }
 
   /** Lets a session be served, and streams be opened on it. */
@@ -72,6 +70,11 @@ export class Services {
       else service.onFlow(flow)
     }
     this.#hosts.add(host)
+  }
+
+  /** Something carries the session that was attached last again, perhaps. */
+  onCarried(): void {
+    this.#hosts.onCarried()
   }
 
   /** Opens nothing more on a session and takes nothing more from it; what is open stays. */
@@ -118,11 +121,11 @@ export class Services {
     return all.length === 0 ? this.#last : all.map((service) => service.status())
   }
 
-  /** Takes nothing new; resolves when nothing of any service is left but what it has counted. */
+  /** Takes nothing new; resolves when nothing of any service is left but what it has counted. May be called again. */
   async close(options?: CloseOptions): Promise<void> {
     const all = [...this.#asking.values(), ...this.#answering.values()]
     await Promise.all(all.map((service) => service.close(options)))
-    this.#last = all.map((service) => service.status())
+    if (all.length > 0) this.#last = all.map((service) => service.status())
     this.#hosts.clear(stopServing)
     this.#asking.clear()
     this.#answering.clear()

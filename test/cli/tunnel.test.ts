@@ -191,6 +191,26 @@ services: [{ name: any, type: socks5, listen: "127.0.0.1:1080" }]
     const bad = await gotcpReading('mode: relay', 'tunnel', 'check', '-')
     assert.deepEqual([bad.code, bad.stdout], [2, ''])
     assert.match(bad.stderr, /stdin:1:7: mode: found "relay"; expected server or client \(ERR_CONFIG\)/)
+    const twice = await gotcpReading('mode: relay', 'tunnel', 'check', '-', '-')
+    assert.deepEqual([twice.code, twice.stderr], [2, 'gotcp: stdin is there only once: give one -\n'])
+  })
+
+  it('reads no more of what is no configuration than a configuration may have', async () => {
+    const text = `mode: ${'x'.repeat(1_048_576)}`
+    writeFileSync(at('long.yaml'), text)
+    writeFileSync(at('binary.yaml'), 'mode: \0')
+    const tooLong = /has more than 1 MiB; is it a configuration at all\? \(ERR_CONFIG\)/
+    for (const [outcome, message] of [
+      [await gotcpReading(text, 'tunnel', 'check', '-'), tooLong],
+      [await gotcp('tunnel', 'check', at('long.yaml')), tooLong],
+      [await gotcp('tunnel', 'check', '/dev/zero'), tooLong],
+      [await gotcpReading('mode: \0', 'tunnel', 'check', '-'), /stdin is no text in UTF-8/],
+      [await gotcp('tunnel', 'check', at('binary.yaml')), /binary\.yaml is no text in UTF-8/],
+      [await gotcp('tunnel', 'check', folder), /cannot be read: EISDIR/],
+    ] as const) {
+      assert.equal(outcome.code, 2)
+      assert.match(outcome.stderr, message)
+    }
   })
 
   it('says when there is no such file', async () => {

@@ -1,6 +1,5 @@
-import { text } from 'node:stream/consumers'
 import { type Args, defineCommand, type Flags } from '../command.ts'
-import { Exit } from '../exit.ts'
+import { Exit, UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { describeConfig } from './describe.ts'
 import { snakeCased } from './snake-case.ts'
@@ -8,11 +7,12 @@ import { snakeCased } from './snake-case.ts'
 const FLAGS = {} satisfies Flags
 
 async function checkFile(name: string, io: Io): Promise<void> {
-  const { ConfigError, loadConfig, parseConfig, redact } = await import('../../tunnel/config/index.ts')
+  const { ConfigError, loadConfig, parseConfig, readStreamText, redact } = await import('../../tunnel/config/index.ts')
   const { output, env } = io
   const file = name === '-' ? 'stdin' : name
   try {
-    const config = name === '-' ? parseConfig(await text(io.stdin), { file, env }) : loadConfig(file, { env })
+    const config =
+      name === '-' ? parseConfig(await readStreamText(io.stdin, file), { file, env }) : loadConfig(file, { env })
     for (const warning of config.warnings) output.warn(warning)
     output.print(`${file}: a ${config.mode} that`)
     for (const line of describeConfig(config)) output.print(line)
@@ -24,6 +24,7 @@ async function checkFile(name: string, io: Io): Promise<void> {
 }
 
 async function run(args: Args<typeof FLAGS>, io: Io): Promise<number> {
+  if (args._.filter((file) => file === '-').length > 1) throw new UsageError('stdin is there only once: give one -')
   for (const file of args._) await checkFile(file, io)
   return Exit.OK
 }

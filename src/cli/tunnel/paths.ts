@@ -75,6 +75,7 @@ async function list(args: Args<typeof DAEMON_FLAGS>, io: Io): Promise<number> {
     output.print([...cells[i]!.map((cell, column) => cell.padEnd(widths[column]!)), remark(path)].join('  ').trimEnd())
     output.record('path', path)
   }
+  if (all.length === 0) output.note('no paths')
   return Exit.OK
 }
 

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { NetError } from '../../base/errors.ts'
 import { buildClient } from './build-client.ts'
 import { buildServer } from './build-server.ts'
 import { checkDuplicates } from './checks.ts'
@@ -12,7 +10,8 @@ import { holdsSecret } from './inline-secret.ts'
 import { problemsOf } from './issues.ts'
 import { didYouMean } from './kinds.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { cannotRead, isOpenToOthers, type Origin, Reading } from './reading.ts'
+import { readText } from './read-text.ts'
+import { isOpenToOthers, type Origin, Reading } from './reading.ts'
 import { textOf } from './scalar.ts'
 import { SERVER } from './server-schema.ts'
 import { type Environment, Source } from './source.ts'
@@ -30,13 +29,7 @@ export interface ParseOptions {
 
 /** Reads a configuration file. @throws ConfigError with everything that is wrong; NetError ERR_CONFIG when it cannot be read */
 export function loadConfig(path: string, options: Omit<ParseOptions, 'file'> = {}): TunnelConfig {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new NetError('ERR_CONFIG', cannotRead(path, error))
-  }
-  if (text.includes('\0')) throw new NetError('ERR_CONFIG', `${path} is no text in UTF-8; write it as YAML or JSON`)
+  const text = readText(path)
   const config = parseConfig(text, { ...options, file: path })
   return isOpenToOthers(path) && holdsSecret(new Source(path, text).value)
     ? freezeDeep({ ...config, warnings: [openToOthers(path), ...config.warnings] })

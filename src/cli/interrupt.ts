@@ -12,7 +12,7 @@ export interface Interrupt {
   onLeave(action: () => void): void
 }
 
-/** Signals within so many milliseconds are one: timeout(1) tells the process, and then its whole group. */
+/** SIGTERMs within so many milliseconds are one: timeout(1) tells the process, and then its whole group. */
 const ONCE = 50
 
 /**
@@ -28,7 +28,7 @@ export async function withInterrupt(io: Io, body: (interrupt: Interrupt) => Prom
   let leave: (() => void) | undefined
   let firstAt = Number.NEGATIVE_INFINITY
   const onSignal = (name: NodeJS.Signals): void => {
-    if (performance.now() - firstAt < ONCE) return
+    if (name === 'SIGTERM' && performance.now() - firstAt < ONCE) return
     if (controller.signal.aborted) {
       io.output.note('interrupted twice: leaving at once')
       leave?.()

@@ -137,11 +137,11 @@ describe('gotcp impair as a process', { skip: labUnavailable() }, () => {
   it('changes in time by --at and by a script, and says so', async () => {
     const script = join(folder, 'script')
     writeFileSync(script, '# a black hole\n0.3s down\n\n0.6s up  # and out of it\n')
-    const running = await join2('--at', '0.1s a-to-b loss 1%', '--script', script)
+    const running = await join2('--at', '0.1s a-to-b delay 1ms', '--script', script)
     await running.until(/0\.60 s: up/)
     assert.equal((await ping(one, 2)).length, 2)
     const { stderr } = await stop()
-    assert.match(stderr, /^0\.10 s: a-to-b loss 1%$/m)
+    assert.match(stderr, /^0\.10 s: a-to-b delay 1ms$/m)
     assert.match(stderr, /^0\.30 s: down$/m)
   })
 

@@ -1,6 +1,6 @@
 // The client's end of a session, without services: pours streams into the server's service of type bench.
 import { say, serveParent } from '../../src/lab/tunnel/child.ts'
-import type { StreamHost } from '../../src/session/stream-types.ts'
+import type { StreamHost } from '../../src/session/streams/stream-types.ts'
 import { TunnelClient } from '../../src/tunnel/client.ts'
 import { parseConfig } from '../../src/tunnel/config/parse.ts'
 import { openLog } from '../../src/tunnel/log.ts'

@@ -1,5 +1,5 @@
 import type { Micros } from '../base/types.ts'
-import type { Path } from './path.ts'
+import type { Path } from './paths/path.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 
 /** Which of a session's paths may carry something now, by their roles. */

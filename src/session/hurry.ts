@@ -1,9 +1,9 @@
 import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
-import type { SentRecord } from './carried.ts'
 import { REINJECT_EXTRA, REINJECT_SHARE } from './limits.ts'
-import type { Path } from './path.ts'
+import type { Path } from './paths/path.ts'
+import type { SentRecord } from './records/carried.ts'
 import type { SessionCounters } from './session-types.ts'
-import { StreamSpan } from './stream-span.ts'
+import { StreamSpan } from './streams/stream-span.ts'
 
 /** What the other side lets us send over all streams, and what was. */
 export interface SessionCredit {

@@ -1,16 +1,16 @@
 import { earliest, type Micros, NEVER } from '../base/types.ts'
-import type { Carried } from './carried.ts'
 import { Carriers } from './carriers.ts'
-import type { ControlQueue } from './control.ts'
-import type { Flow } from './flow.ts'
 import { Hurry } from './hurry.ts'
 import { MAX_CONTROL, MAX_RECORD, QUANTUM } from './limits.ts'
-import type { Path } from './path.ts'
-import type { RecordWriter } from './record-writer.ts'
+import type { Path } from './paths/path.ts'
+import type { Carried } from './records/carried.ts'
+import type { ControlQueue } from './records/control.ts'
+import type { RecordWriter } from './records/record-writer.ts'
 import { hasRoom, type Scheduler } from './schedulers/scheduler.ts'
 import type { SessionCounters } from './session-types.ts'
-import type { Stream } from './stream.ts'
-import { nextSpan, type StreamSpan } from './stream-span.ts'
+import type { Flow } from './streams/flow.ts'
+import type { Stream } from './streams/stream.ts'
+import { nextSpan, type StreamSpan } from './streams/stream-span.ts'
 
 /** A record with less room than this is full: no frame's numbers are longer. */
 const LEAST_FRAME = 64

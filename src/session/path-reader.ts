@@ -1,6 +1,6 @@
 import type { Input } from './input.ts'
-import type { Path } from './path.ts'
-import { RecordReader } from './record-reader.ts'
+import type { Path } from './paths/path.ts'
+import { RecordReader } from './records/record-reader.ts'
 
 /** Reads what came on one path, and hands its frames to the session's input. */
 export class PathReader {

@@ -1,12 +1,12 @@
 import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
-import { ControlFrame, type ControlQueue } from './control.ts'
-import type { PathRole } from './frame.ts'
 import type { Input } from './input.ts'
 import type { Output } from './output.ts'
-import type { Path } from './path.ts'
-import type { PathBook } from './path-book.ts'
 import { PathReader } from './path-reader.ts'
-import type { RecordWriter } from './record-writer.ts'
+import type { Path } from './paths/path.ts'
+import type { PathBook } from './paths/path-book.ts'
+import { ControlFrame, type ControlQueue } from './records/control.ts'
+import type { PathRole } from './records/frame.ts'
+import type { RecordWriter } from './records/record-writer.ts'
 import type { PathEvent, SessionCounters } from './session-types.ts'
 
 export interface WatchParts {

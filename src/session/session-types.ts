@@ -1,4 +1,4 @@
-import type { BudgetLease } from './budget.ts'
+import type { BudgetLease } from './credit/budget.ts'
 import type { SchedulerName } from './schedulers/by-name.ts'
 
 export type SessionRole = 'client' | 'server'

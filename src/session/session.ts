@@ -1,8 +1,5 @@
 import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
-import { Budget } from './budget.ts'
-import { ControlFrame, ControlQueue } from './control.ts'
-import type { Flow, FlowOwner } from './flow.ts'
-import { FrameType, type PathRole } from './frame.ts'
+import { Budget } from './credit/budget.ts'
 import { Input } from './input.ts'
 import {
   MAX_SESSION_WINDOW,
@@ -15,16 +12,25 @@ import {
   SESSION_WINDOW,
 } from './limits.ts'
 import { Output } from './output.ts'
-import { type OnTrip, Path, type PathOptions } from './path.ts'
-import { PathBook } from './path-book.ts'
 import { PathWatch } from './path-watch.ts'
+import { type OnTrip, Path, type PathOptions } from './paths/path.ts'
+import { PathBook } from './paths/path-book.ts'
+import { Throttle } from './paths/throttle.ts'
+import { ControlFrame, ControlQueue } from './records/control.ts'
+import { FrameType, type PathRole } from './records/frame.ts'
 import { SCHEDULERS, type SchedulerName } from './schedulers/by-name.ts'
 import { noCounts, type PathEvent, type SessionLoad, type SessionOptions } from './session-types.ts'
-import type { Stream, StreamOwner } from './stream.ts'
-import { encodeOpening, StreamTable } from './stream-table.ts'
-import { type Opening, ResetCode, type SessionFlow, type SessionStream, type StreamHost } from './stream-types.ts'
+import type { Flow, FlowOwner } from './streams/flow.ts'
+import type { Stream, StreamOwner } from './streams/stream.ts'
+import { encodeOpening, StreamTable } from './streams/stream-table.ts'
+import {
+  type Opening,
+  ResetCode,
+  type SessionFlow,
+  type SessionStream,
+  type StreamHost,
+} from './streams/stream-types.ts'
 import { Teller } from './teller.ts'
-import { Throttle } from './throttle.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,10 +1,10 @@
 import type { Micros } from '../base/types.ts'
-import type { Flow } from './flow.ts'
 import type { Input } from './input.ts'
 import type { SessionCounters } from './session-types.ts'
-import type { Stream } from './stream.ts'
-import type { StreamTable } from './stream-table.ts'
-import { ResetCode, type StreamHost } from './stream-types.ts'
+import type { Flow } from './streams/flow.ts'
+import type { Stream } from './streams/stream.ts'
+import type { StreamTable } from './streams/stream-table.ts'
+import { ResetCode, type StreamHost } from './streams/stream-types.ts'
 
 export interface TellerParts {
   readonly input: Input

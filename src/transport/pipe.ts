@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { hasNative } from '../driver/native.ts'
 import { descriptorOf, SocketOption, type SocketOptionName, setSocketOption } from '../driver/socket-option.ts'
-import type { PathInput, Pipe } from '../session/pipe.ts'
+import type { PathInput, Pipe } from '../session/paths/pipe.ts'
 import { type PipeInfo, readTcpInfo } from './tcp-info.ts'
 
 export interface SocketPipeOptions {

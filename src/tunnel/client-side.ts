@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { PathRole } from '../session/frame.ts'
+import type { PathRole } from '../session/records/frame.ts'
 import type { Session } from '../session/session.ts'
 import { formatEndpoint } from '../transport/endpoint.ts'
 import { TunnelClient } from './client.ts'

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import type { NetError } from '../base/errors.ts'
 import { clock } from '../driver/clock.ts'
-import { Budget } from '../session/budget.ts'
+import { Budget } from '../session/credit/budget.ts'
 import { ClientLink } from './client-link.ts'
 import type { ClientConfig, PathConfig } from './config/types.ts'
 import { FreezeWatch } from './freeze-watch.ts'

@@ -1,7 +1,7 @@
 /** The multipath tunnel as a library: `import { TunnelClient, TunnelServer, parseConfig } from 'gotcp/tunnel'`. */
-export { Budget } from '../session/budget.ts'
-export type { Path, PathOptions } from '../session/path.ts'
-export type { PathInput, Pipe } from '../session/pipe.ts'
+export { Budget } from '../session/credit/budget.ts'
+export type { Path, PathOptions } from '../session/paths/path.ts'
+export type { PathInput, Pipe } from '../session/paths/pipe.ts'
 export { SCHEDULER_NAMES, type SchedulerName } from '../session/schedulers/by-name.ts'
 export { Session } from '../session/session.ts'
 export type { PathEvent, SessionCounters, SessionOptions } from '../session/session-types.ts'
@@ -12,7 +12,7 @@ export {
   type SessionFlow,
   type SessionStream,
   type StreamEvents,
-} from '../session/stream-types.ts'
+} from '../session/streams/stream-types.ts'
 export { TunnelClient } from './client.ts'
 export { loadConfig, type ParseOptions, parseConfig } from './config/parse.ts'
 export { ConfigError } from './config/problem.ts'

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { clock } from '../driver/clock.ts'
 import { Loop } from '../driver/loop.ts'
-import type { Path, PathOptions } from '../session/path.ts'
+import type { Path, PathOptions } from '../session/paths/path.ts'
 import { Session } from '../session/session.ts'
 import type { SessionOptions } from '../session/session-types.ts'
 import { SocketPipe } from '../transport/pipe.ts'

@@ -1,4 +1,4 @@
-import type { Path } from '../session/path.ts'
+import type { Path } from '../session/paths/path.ts'
 import { formatEndpoint } from '../transport/endpoint.ts'
 import type { ConfigChanges } from './config/diff.ts'
 import type { ServerConfig, TunnelConfig } from './config/types.ts'

@@ -1,5 +1,5 @@
-import type { PathRole } from '../session/frame.ts'
-import type { Path } from '../session/path.ts'
+import type { Path } from '../session/paths/path.ts'
+import type { PathRole } from '../session/records/frame.ts'
 import type { TallyRecord } from './services/tally.ts'
 
 /**

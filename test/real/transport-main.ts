@@ -1,7 +1,7 @@
 // Dials as its argument says, sends 1 MiB each time, and wants it back: node transport-main.js '[{"host":"10.0.0.1","port":7}]'
 // Prints one line: what came of each dial. Ends by itself when nothing is left open.
 import { createHash, randomBytes } from 'node:crypto'
-import type { PathInput } from '../../src/session/pipe.ts'
+import type { PathInput } from '../../src/session/paths/pipe.ts'
 import { type DialOptions, dialPath } from '../../src/transport/dial.ts'
 import { SocketPipe } from '../../src/transport/pipe.ts'
 import { secureClient } from '../../src/transport/tls.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { below, chance, type Rng, seededRng } from '../../src/base/rng.ts'
-import type { SessionStream } from '../../src/session/stream-types.ts'
+import type { SessionStream } from '../../src/session/streams/stream-types.ts'
 import { assertAtRest } from './at-rest.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { SEED } from './property.ts'

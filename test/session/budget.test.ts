@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Budget } from '../../src/session/budget.ts'
+import { Budget } from '../../src/session/credit/budget.ts'
 import { SESSION_WINDOW } from '../../src/session/limits.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { drain, fill } from './traffic.ts'

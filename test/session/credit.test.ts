@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SESSION_WINDOW, STREAM_WINDOW } from '../../src/session/limits.ts'
-import type { SessionStream } from '../../src/session/stream-types.ts'
+import type { SessionStream } from '../../src/session/streams/stream-types.ts'
 import { type RawPath, RawPeer } from './raw-peer.ts'
 
 const OPENING = { service: 'web', target: '', source: '' }

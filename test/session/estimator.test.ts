@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Micros, micros } from '../../src/base/types.ts'
-import type { SentRecord } from '../../src/session/carried.ts'
-import { PathEstimator } from '../../src/session/estimator.ts'
 import { FIRST_CAP, LARGEST_RECORD, LEAST_STALL, MOST_STALL, SMALLEST_RECORD } from '../../src/session/limits.ts'
+import { PathEstimator } from '../../src/session/paths/estimator.ts'
+import type { SentRecord } from '../../src/session/records/carried.ts'
 
 const MEGA = 1_000_000
 

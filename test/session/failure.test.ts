@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Micros } from '../../src/base/types.ts'
-import type { SessionStream } from '../../src/session/stream-types.ts'
+import type { SessionStream } from '../../src/session/streams/stream-types.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { type Drained, drain, pattern } from './traffic.ts'
 import { Transfer } from './transfer.ts'

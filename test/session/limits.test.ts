@@ -9,7 +9,7 @@ import {
   MAX_SERVICE,
   MAX_TEXT,
 } from '../../src/session/limits.ts'
-import { LONGEST_NUMBERS } from '../../src/session/record-writer.ts'
+import { LONGEST_NUMBERS } from '../../src/session/records/record-writer.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { Recorded } from './records.ts'
 import { drain, fill } from './traffic.ts'

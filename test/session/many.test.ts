@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MAX_UNREAD, STREAM_WINDOW } from '../../src/session/limits.ts'
-import type { SessionStream } from '../../src/session/stream-types.ts'
+import type { SessionStream } from '../../src/session/streams/stream-types.ts'
 import { MBIT, SessionPair } from './pair.ts'
 
 const OPENING = { service: 'bulk', target: '', source: '' }

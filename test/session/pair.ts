@@ -1,5 +1,5 @@
 import { type Micros, micros, NEVER, type Pollable } from '../../src/base/types.ts'
-import type { Path, PathOptions } from '../../src/session/path.ts'
+import type { Path, PathOptions } from '../../src/session/paths/path.ts'
 import { Session } from '../../src/session/session.ts'
 import type { SessionOptions } from '../../src/session/session-types.ts'
 import { Simulation } from '../../src/stack/simulate.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { RangeSet } from '../../src/session/ranges.ts'
+import { RangeSet } from '../../src/session/streams/ranges.ts'
 import { check } from './property.ts'
 
 const SPACE = 60

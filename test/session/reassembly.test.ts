@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { below, seededRng } from '../../src/base/rng.ts'
-import { Reassembly } from '../../src/session/reassembly.ts'
+import { Reassembly } from '../../src/session/streams/reassembly.ts'
 import { check, SEED } from './property.ts'
 
 const SPACE = 120

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { ROLES } from '../../src/session/frame.ts'
 import { MAX_DATAGRAM, MAX_RECORD, MAX_SERVICE, MAX_TEXT } from '../../src/session/limits.ts'
-import { RecordWriter } from '../../src/session/record-writer.ts'
+import { ROLES } from '../../src/session/records/frame.ts'
+import { RecordWriter } from '../../src/session/records/record-writer.ts'
 import { check } from './property.ts'
 import { type Frame, Recorded, readInPieces, taken, writeFrame } from './records.ts'
 

@@ -1,6 +1,6 @@
-import { type FrameHandler, FrameType, type PathRole } from '../../src/session/frame.ts'
-import { RecordReader } from '../../src/session/record-reader.ts'
-import type { RecordWriter } from '../../src/session/record-writer.ts'
+import { type FrameHandler, FrameType, type PathRole } from '../../src/session/records/frame.ts'
+import { RecordReader } from '../../src/session/records/record-reader.ts'
+import type { RecordWriter } from '../../src/session/records/record-writer.ts'
 
 export interface StreamFrame {
   type: 'STREAM' | 'STREAM_END'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { micros } from '../../src/base/types.ts'
-import { Path } from '../../src/session/path.ts'
-import type { Pipe } from '../../src/session/pipe.ts'
+import { Path } from '../../src/session/paths/path.ts'
+import type { Pipe } from '../../src/session/paths/pipe.ts'
 import { SCHEDULERS, type SchedulerName } from '../../src/session/schedulers/by-name.ts'
 
 const MEGA = 1_000_000

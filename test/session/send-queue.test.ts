@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { SendQueue } from '../../src/session/send-queue.ts'
+import { SendQueue } from '../../src/session/streams/send-queue.ts'
 import { check } from './property.ts'
 
 type Span = { from: number; to: number; isEnd: boolean }

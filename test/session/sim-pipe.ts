@@ -1,6 +1,6 @@
 import { chance, type Rng } from '../../src/base/rng.ts'
 import { addMicros, earliest, type Micros, NEVER, type Pollable } from '../../src/base/types.ts'
-import type { PathInput, Pipe } from '../../src/session/pipe.ts'
+import type { PathInput, Pipe } from '../../src/session/paths/pipe.ts'
 
 export interface WireOptions {
   /** Octets per second. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { SessionOptions } from '../../src/session/session-types.ts'
-import { ResetCode, type SessionStream } from '../../src/session/stream-types.ts'
+import { ResetCode, type SessionStream } from '../../src/session/streams/stream-types.ts'
 import { assertAtRest } from './at-rest.ts'
 import { MBIT, SessionPair } from './pair.ts'
 import { RawPeer } from './raw-peer.ts'

@@ -1,4 +1,4 @@
-import type { SessionStream } from '../../src/session/stream-types.ts'
+import type { SessionStream } from '../../src/session/streams/stream-types.ts'
 
 const CHUNK = 32_768
 const PERIOD = 251

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { MAX_VARINT, readVarint, varintLength, varintSize, writeVarint } from '../../src/session/varint.ts'
+import { MAX_VARINT, readVarint, varintLength, varintSize, writeVarint } from '../../src/session/records/varint.ts'
 import { check } from './property.ts'
 
 const hex = (value: number): string => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { FrameType } from '../../src/session/frame.ts'
-import { RecordWriter } from '../../src/session/record-writer.ts'
+import { FrameType } from '../../src/session/records/frame.ts'
+import { RecordWriter } from '../../src/session/records/record-writer.ts'
 import { type Frame, Recorded, readInPieces, taken, writeFrame } from './records.ts'
 
 const PAGE = join(import.meta.dirname, '../../../docs/session-protocol.md')

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type Micros, micros } from '../../src/base/types.ts'
-import { Budget } from '../../src/session/budget.ts'
-import { IdSpace } from '../../src/session/id-space.ts'
+import { Budget } from '../../src/session/credit/budget.ts'
+import { ReceiveWindow } from '../../src/session/credit/receive-window.ts'
 import { LEAST_WINDOW, MAX_AHEAD } from '../../src/session/limits.ts'
-import { ReceiveWindow } from '../../src/session/receive-window.ts'
+import { IdSpace } from '../../src/session/streams/id-space.ts'
 import { check } from './property.ts'
 
 const RTT = 10_000

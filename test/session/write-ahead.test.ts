@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LEAST_WRITE_AHEAD, MAX_WRITE_AHEAD, WRITE_AHEAD } from '../../src/session/limits.ts'
-import { WriteAhead } from '../../src/session/write-ahead.ts'
+import { WriteAhead } from '../../src/session/streams/write-ahead.ts'
 
 /** How much may be unsent before its user is told to wait. */
 function limitOf(ahead: WriteAhead): number {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { PathInput } from '../../src/session/pipe.ts'
+import type { PathInput } from '../../src/session/paths/pipe.ts'
 import { type Identity, ownIdentity } from '../../src/transport/certificate.ts'
 import { createSecureServer, secureClient } from '../../src/transport/tls.ts'
 import { temporaryFolder } from './temporary.ts'

@@ -1,4 +1,4 @@
-import { ROLES } from '../../session/frame.ts'
+import { ROLES } from '../../session/records/frame.ts'
 import type { PathStatus } from '../../tunnel/status.ts'
 import { type Args, defineCommand, type Flags, value } from '../command.ts'
 import { Exit, UsageError } from '../exit.ts'

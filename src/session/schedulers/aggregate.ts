@@ -1,4 +1,4 @@
-import type { Path } from '../path.ts'
+import type { Path } from '../paths/path.ts'
 import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** This share of the window may be filled by what overtakes a record on a slower path. */

@@ -1,4 +1,4 @@
-import type { Path } from '../path.ts'
+import type { Path } from '../paths/path.ts'
 import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** Whichever path has room, in turn: what is slow takes less by itself. Gota's way; good for paths that are alike. */

@@ -1,4 +1,4 @@
-import type { Path } from '../path.ts'
+import type { Path } from '../paths/path.ts'
 import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** Another path must be better by this much, and by this share, before it is taken instead: microseconds. */

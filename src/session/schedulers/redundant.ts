@@ -1,4 +1,4 @@
-import type { Path } from '../path.ts'
+import type { Path } from '../paths/path.ts'
 import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** Everything on every path, so that the first copy counts: as fast as the fastest at any moment, and no faster. */

@@ -1,5 +1,5 @@
 import type { Micros } from '../../base/types.ts'
-import type { Path } from '../path.ts'
+import type { Path } from '../paths/path.ts'
 
 /** What a scheduler is asked: where the next record should go. */
 export interface Choice {

@@ -1,4 +1,4 @@
-import type { Path } from '../path.ts'
+import type { Path } from '../paths/path.ts'
 import { type Choice, hasRoom, type Scheduler } from './scheduler.ts'
 
 /** Octets of debt that are forgotten: a path that was full or away does not get all at once what it missed. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Counters } from '../../base/counters.ts'
 import { addMicros, type Micros, NEVER, type Pollable } from '../../base/types.ts'
 import { clock as monotonicClock } from '../../driver/clock.ts'
-import { Budget, type BudgetLease } from '../../session/budget.ts'
+import { Budget, type BudgetLease } from '../../session/credit/budget.ts'
 import { PathIds } from './path-ids.ts'
 
 export const SESSION_ID_OCTETS = 16

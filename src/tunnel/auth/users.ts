@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Counters } from '../../base/counters.ts'
 import { NetError } from '../../base/errors.ts'
-import type { Opening } from '../../session/stream-types.ts'
+import type { Opening } from '../../session/streams/stream-types.ts'
 import { isMeant, parseTarget, type Target, targetRule } from '../target-rule.ts'
 import { globMatcher } from './glob.ts'
 import { saslPrep } from './saslprep.ts'

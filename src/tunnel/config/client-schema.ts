@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ROLES } from '../../session/frame.ts'
+import { ROLES } from '../../session/records/frame.ts'
 import { COMMON, SERVICE_LIMITS } from './common-schema.ts'
 import { byType, defaulted, described, type Kind, listOf, mapping, optional, required, word } from './key.ts'
 import {

@@ -1,4 +1,4 @@
-import type { PathRole } from '../../session/frame.ts'
+import type { PathRole } from '../../session/records/frame.ts'
 import type { SchedulerName } from '../../session/schedulers/by-name.ts'
 import type { Endpoint } from '../../transport/endpoint.ts'
 import type { HostPort } from '../../transport/host-port.ts'

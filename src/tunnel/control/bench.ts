@@ -1,5 +1,10 @@
 import { NetError } from '../../base/errors.ts'
-import { ResetCode, type SessionStream, type StreamEvents, type StreamHost } from '../../session/stream-types.ts'
+import {
+  ResetCode,
+  type SessionStream,
+  type StreamEvents,
+  type StreamHost,
+} from '../../session/streams/stream-types.ts'
 import { BenchMode } from '../services/bench-backend.ts'
 import { resetName } from '../services/reset-reason.ts'
 

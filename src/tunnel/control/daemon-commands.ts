@@ -1,5 +1,5 @@
 import { NetError } from '../../base/errors.ts'
-import { type PathRole, ROLES } from '../../session/frame.ts'
+import { type PathRole, ROLES } from '../../session/records/frame.ts'
 import { ClientSide } from '../client-side.ts'
 import type { TunnelConfig } from '../config/types.ts'
 import type { Log } from '../log.ts'

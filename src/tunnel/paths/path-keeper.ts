@@ -1,5 +1,5 @@
-import type { PathRole } from '../../session/frame.ts'
-import type { Path } from '../../session/path.ts'
+import type { Path } from '../../session/paths/path.ts'
+import type { PathRole } from '../../session/records/frame.ts'
 import type { PathEvent } from '../../session/session-types.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import type { ClientLink, Entered } from '../client-link.ts'

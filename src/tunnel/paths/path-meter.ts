@@ -1,4 +1,4 @@
-import type { Path } from '../../session/path.ts'
+import type { Path } from '../../session/paths/path.ts'
 
 /** Octets and events of one path, over all connections that it had. */
 export interface PathTotals {

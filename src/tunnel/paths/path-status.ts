@@ -1,4 +1,4 @@
-import type { Path } from '../../session/path.ts'
+import type { Path } from '../../session/paths/path.ts'
 import { formatProxy } from '../../transport/proxy.ts'
 import type { PathConfig } from '../config/types.ts'
 import type { LiveSession } from '../live-session.ts'

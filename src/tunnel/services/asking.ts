@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
+import { ResetCode, type SessionStream, type StreamEvents } from '../../session/streams/stream-types.ts'
 import { EarlyReader } from './early-reader.ts'
 import { joinAsking, type Ledger } from './join.ts'
 import type { Open } from './open-set.ts'

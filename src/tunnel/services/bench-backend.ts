@@ -1,4 +1,4 @@
-import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
+import { ResetCode, type SessionStream, type StreamEvents } from '../../session/streams/stream-types.ts'
 import { refuse } from './join.ts'
 import { type Open, OpenSet } from './open-set.ts'
 import type { AnsweringService, CloseOptions, ServiceStatus } from './service.ts'

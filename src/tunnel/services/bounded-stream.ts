@@ -1,4 +1,4 @@
-import type { SessionStream, StreamEvents } from '../../session/stream-types.ts'
+import type { SessionStream, StreamEvents } from '../../session/streams/stream-types.ts'
 
 /** A stream that takes only so many octets more; what is written behind them is thrown away. */
 export class BoundedStream implements SessionStream {

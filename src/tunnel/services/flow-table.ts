@@ -1,4 +1,4 @@
-import { ResetCode, type SessionFlow } from '../../session/stream-types.ts'
+import { ResetCode, type SessionFlow } from '../../session/streams/stream-types.ts'
 import { type Aged, AgingList } from './aging.ts'
 import { passes, type RateLimits } from './rate-limit.ts'
 import type { Tally } from './tally.ts'

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { ResetCode, type StreamHost } from '../../session/stream-types.ts'
+import { ResetCode, type StreamHost } from '../../session/streams/stream-types.ts'
 import type { Ledger } from './join.ts'
 import type { Open } from './open-set.ts'
 import { abort } from './splice.ts'

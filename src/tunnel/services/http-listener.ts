@@ -1,4 +1,4 @@
-import { ResetCode } from '../../session/stream-types.ts'
+import { ResetCode } from '../../session/streams/stream-types.ts'
 import type { Login } from '../../transport/proxy.ts'
 import { BoundedStream } from './bounded-stream.ts'
 import type { Hosts } from './hosts.ts'

@@ -1,4 +1,4 @@
-import { ResetCode } from '../../session/stream-types.ts'
+import { ResetCode } from '../../session/streams/stream-types.ts'
 import { formatHostPort, type HostPort, isHost, parseHostPort } from '../../transport/host-port.ts'
 import type { Login } from '../../transport/proxy.ts'
 import { isLogin } from './login.ts'

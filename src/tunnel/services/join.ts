@@ -1,4 +1,4 @@
-import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
+import { ResetCode, type SessionStream, type StreamEvents } from '../../session/streams/stream-types.ts'
 import { type Open, OpenSet } from './open-set.ts'
 import { type RateLimits, rateLimits } from './rate-limit.ts'
 import { resetCodeOf } from './reset-reason.ts'

@@ -1,4 +1,4 @@
-import type { ResetCode } from '../../session/stream-types.ts'
+import type { ResetCode } from '../../session/streams/stream-types.ts'
 
 /** What is open of a service, and how to end it. */
 export interface Open {

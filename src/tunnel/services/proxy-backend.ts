@@ -1,4 +1,4 @@
-import { ResetCode, type SessionFlow, type SessionStream } from '../../session/stream-types.ts'
+import { ResetCode, type SessionFlow, type SessionStream } from '../../session/streams/stream-types.ts'
 import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
 import { cannotReach, connectToAny, DEFAULT_TIMEOUT, withDeadline } from './dial.ts'
 import { answer, type Ledger, newLedger, refuse } from './join.ts'

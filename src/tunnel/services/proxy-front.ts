@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { ResetCode, type SessionFlow, type SessionStream } from '../../session/stream-types.ts'
+import { ResetCode, type SessionFlow, type SessionStream } from '../../session/streams/stream-types.ts'
 import { Asking, Farewell, type Words } from './asking.ts'
 import { parseEndpoint } from './endpoint.ts'
 import type { Hosts } from './hosts.ts'

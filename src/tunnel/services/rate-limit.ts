@@ -1,6 +1,6 @@
 import type { Counters } from '../../base/counters.ts'
 import { clock } from '../../driver/clock.ts'
-import { Throttle } from '../../session/throttle.ts'
+import { Throttle } from '../../session/paths/throttle.ts'
 
 const BITS = 8
 const MICROS_PER_MS = 1000

@@ -1,4 +1,4 @@
-import { ResetCode } from '../../session/stream-types.ts'
+import { ResetCode } from '../../session/streams/stream-types.ts'
 
 const NAMES = new Map<number, string>(Object.entries(ResetCode).map(([name, code]) => [code, name]))
 

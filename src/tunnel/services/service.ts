@@ -1,4 +1,4 @@
-import type { SessionFlow, SessionStream } from '../../session/stream-types.ts'
+import type { SessionFlow, SessionStream } from '../../session/streams/stream-types.ts'
 import type { TallyRecord } from './tally.ts'
 
 /** What a service is, and on which side: the first four ask, the last three answer. */

@@ -1,6 +1,6 @@
 import { NetError } from '../../base/errors.ts'
 import { MAX_SERVICE } from '../../session/limits.ts'
-import { type Opening, ResetCode, type StreamHost } from '../../session/stream-types.ts'
+import { type Opening, ResetCode, type StreamHost } from '../../session/streams/stream-types.ts'
 import { parseHostPort } from '../../transport/host-port.ts'
 import { BenchBackend, type BenchBackendOptions } from './bench-backend.ts'
 import { Hosts, type HostsOptions } from './hosts.ts'

@@ -1,5 +1,5 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
-import { ResetCode } from '../../session/stream-types.ts'
+import { ResetCode } from '../../session/streams/stream-types.ts'
 import { formatHostPort, type HostPort, isHost } from '../../transport/host-port.ts'
 import { parseUdp, udpHeader } from '../../transport/socks5-wire.ts'
 import { Farewell } from './asking.ts'

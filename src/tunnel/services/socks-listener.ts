@@ -1,4 +1,4 @@
-import { ResetCode } from '../../session/stream-types.ts'
+import { ResetCode } from '../../session/streams/stream-types.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import type { Login } from '../../transport/proxy.ts'
 import { Command } from '../../transport/socks5-wire.ts'

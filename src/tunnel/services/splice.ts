@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { NetError } from '../../base/errors.ts'
-import { ResetCode, type SessionStream, type StreamEvents } from '../../session/stream-types.ts'
+import { ResetCode, type SessionStream, type StreamEvents } from '../../session/streams/stream-types.ts'
 import { checkEnd } from './hidden-reset.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { limitReads } from './reading.ts'

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { ResetCode, type SessionStream } from '../../session/stream-types.ts'
+import { ResetCode, type SessionStream } from '../../session/streams/stream-types.ts'
 import { formatEndpoint } from '../../transport/endpoint.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import { Dialer, type DialOptions } from './dial.ts'

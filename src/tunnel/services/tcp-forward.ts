@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { ResetCode } from '../../session/stream-types.ts'
+import { ResetCode } from '../../session/streams/stream-types.ts'
 import { formatHostPort } from '../../transport/host-port.ts'
 import { parseEndpoint } from './endpoint.ts'
 import type { Hosts } from './hosts.ts'

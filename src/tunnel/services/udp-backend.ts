@@ -1,7 +1,7 @@
 import type { Socket } from 'node:dgram'
 import { isIP } from 'node:net'
 import { NetError } from '../../base/errors.ts'
-import { type FlowEvents, ResetCode, type SessionFlow } from '../../session/stream-types.ts'
+import { type FlowEvents, ResetCode, type SessionFlow } from '../../session/streams/stream-types.ts'
 import { parseHostPort } from '../../transport/host-port.ts'
 import { type Resolve, resolveByMachine } from '../../transport/resolve.ts'
 import { type Aged, AgingList } from './aging.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { NEVER } from '../../../src/base/types.ts'
-import { Budget } from '../../../src/session/budget.ts'
+import { Budget } from '../../../src/session/credit/budget.ts'
 import { LEAST_WINDOW } from '../../../src/session/limits.ts'
 import { PathIds } from '../../../src/tunnel/auth/path-ids.ts'
 import {

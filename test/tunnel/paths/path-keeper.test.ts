@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
-import type { Path } from '../../../src/session/path.ts'
+import type { Path } from '../../../src/session/paths/path.ts'
 import type { Entered } from '../../../src/tunnel/client-link.ts'
 import { parseConfig } from '../../../src/tunnel/config/parse.ts'
 import type { ClientConfig, PathConfig } from '../../../src/tunnel/config/types.ts'

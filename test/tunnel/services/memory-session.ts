@@ -7,7 +7,7 @@ import {
   type SessionStream,
   type StreamEvents,
   type StreamHost,
-} from '../../../src/session/stream-types.ts'
+} from '../../../src/session/streams/stream-types.ts'
 
 /** Octets of a stream that may be on their way or unread. */
 const WINDOW = STREAM_WINDOW

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
-import type { SessionStream, StreamEvents } from '../../../src/session/stream-types.ts'
+import type { SessionStream, StreamEvents } from '../../../src/session/streams/stream-types.ts'
 import { SOCKET_BUFFER, Splice } from '../../../src/tunnel/services/splice.ts'
 import { Backend, closing, until } from './world.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import type { SessionFlow } from '../../../src/session/stream-types.ts'
+import type { SessionFlow } from '../../../src/session/streams/stream-types.ts'
 import { UdpBackend } from '../../../src/tunnel/services/udp-backend.ts'
 
 describe('UdpBackend', () => {

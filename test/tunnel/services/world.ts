@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { StreamHost } from '../../../src/session/stream-types.ts'
+import type { StreamHost } from '../../../src/session/streams/stream-types.ts'
 import { type ServiceDefinition, type ServiceHooks, Services } from '../../../src/tunnel/services/services.ts'
 import type { HostPair, MakePair } from './memory-session.ts'
 

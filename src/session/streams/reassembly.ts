@@ -1,5 +1,5 @@
+import { compact, JOINED, join, SMALL } from '../records/small-pieces.ts'
 import { EarlyPieces } from './early-pieces.ts'
-import { compact, JOINED, join, SMALL } from './small-pieces.ts'
 
 /** What arrived of a stream: octets in order wait for their reader, the others for what is missing before them. */
 export class Reassembly {

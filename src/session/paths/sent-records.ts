@@ -1,6 +1,6 @@
-import type { Micros } from '../base/types.ts'
-import { lose, type SentRecord } from './carried.ts'
-import { SENT_TIMES } from './limits.ts'
+import type { Micros } from '../../base/types.ts'
+import { SENT_TIMES } from '../limits.ts'
+import { lose, type SentRecord } from '../records/carried.ts'
 
 /** So many that are done with stand before the others at most. */
 const MOST_DONE = 256

@@ -1,4 +1,4 @@
-import { BUDGET, BUDGET_SHARE, LEAST_WINDOW } from './limits.ts'
+import { BUDGET, BUDGET_SHARE, LEAST_WINDOW } from '../limits.ts'
 import type { WindowLease } from './receive-window.ts'
 
 /**

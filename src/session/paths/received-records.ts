@@ -1,6 +1,6 @@
-import { addMicros, type Micros, NEVER } from '../base/types.ts'
-import { ACK_DELAY, ACK_EVERY } from './limits.ts'
-import type { RecordWriter } from './record-writer.ts'
+import { addMicros, type Micros, NEVER } from '../../base/types.ts'
+import { ACK_DELAY, ACK_EVERY } from '../limits.ts'
+import type { RecordWriter } from '../records/record-writer.ts'
 
 /** The records that came on a path, and what of them is still to be acknowledged. */
 export class ReceivedRecords {

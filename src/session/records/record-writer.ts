@@ -1,5 +1,5 @@
+import { COPY_BELOW } from '../limits.ts'
 import { FrameType, type PathRole, ROLES } from './frame.ts'
-import { COPY_BELOW } from './limits.ts'
 import { varintSize, writeVarint } from './varint.ts'
 
 const LENGTH_OCTETS = 3

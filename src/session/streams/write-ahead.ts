@@ -1,4 +1,4 @@
-import { LEAST_WRITE_AHEAD, WRITE_AHEAD } from './limits.ts'
+import { LEAST_WRITE_AHEAD, WRITE_AHEAD } from '../limits.ts'
 
 /** What one user may write beyond what the other side lets go, where a share for each is `most`. */
 export const beyondFor = (most: number): number => Math.max(LEAST_WRITE_AHEAD, most)

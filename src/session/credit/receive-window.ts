@@ -1,5 +1,5 @@
-import type { Micros } from '../base/types.ts'
-import { LEAST_WINDOW } from './limits.ts'
+import type { Micros } from '../../base/types.ts'
+import { LEAST_WINDOW } from '../limits.ts'
 
 /** The memory that a window has beyond what everyone has. */
 export interface WindowLease {

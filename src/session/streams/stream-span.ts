@@ -1,5 +1,5 @@
-import type { Carried } from './carried.ts'
-import type { RecordWriter } from './record-writer.ts'
+import type { Carried } from '../records/carried.ts'
+import type { RecordWriter } from '../records/record-writer.ts'
 import type { Stream } from './stream.ts'
 
 /** Octets of a stream in one record. */

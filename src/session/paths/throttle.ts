@@ -1,4 +1,4 @@
-import { addMicros, type Micros } from '../base/types.ts'
+import { addMicros, type Micros } from '../../base/types.ts'
 
 /** So long may be saved up, in seconds, and so many octets at least: what a rate means over a moment. */
 const SAVED = 0.02

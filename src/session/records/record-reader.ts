@@ -1,5 +1,5 @@
+import { MAX_DATAGRAM, MAX_RECORD, MAX_SERVICE, MAX_TEXT } from '../limits.ts'
 import { FLOW_BIT, type FrameHandler, FrameType, ROLES } from './frame.ts'
-import { MAX_DATAGRAM, MAX_RECORD, MAX_SERVICE, MAX_TEXT } from './limits.ts'
 import { copyOf } from './small-pieces.ts'
 import { MAX_VARINT, readVarint, varintLength } from './varint.ts'
 

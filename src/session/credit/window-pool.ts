@@ -1,4 +1,4 @@
-import { PROVEN_OCTETS, PROVEN_POOL, PROVEN_SHARE, UNPROVEN_POOL, UNPROVEN_SHARE } from './limits.ts'
+import { PROVEN_OCTETS, PROVEN_POOL, PROVEN_SHARE, UNPROVEN_POOL, UNPROVEN_SHARE } from '../limits.ts'
 import type { WindowLease } from './receive-window.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Micros } from '../base/types.ts'
+import type { Micros } from '../../base/types.ts'
 import type { RecordWriter } from './record-writer.ts'
 
 /** Something a record carries that must arrive, or be obsolete: told when its record arrived, or may be lost with its path. */

@@ -1,11 +1,11 @@
+import { ReceiveWindow } from '../credit/receive-window.ts'
+import { WindowPool } from '../credit/window-pool.ts'
+import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, MAX_WRITE_AHEAD, STREAM_WINDOW, WRITE_BUDGET } from '../limits.ts'
+import { FLOW_BIT, ID_STEP } from '../records/frame.ts'
 import { Flow, type FlowOwner } from './flow.ts'
-import { FLOW_BIT, ID_STEP } from './frame.ts'
 import { IdSpace } from './id-space.ts'
-import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, MAX_WRITE_AHEAD, STREAM_WINDOW, WRITE_BUDGET } from './limits.ts'
-import { ReceiveWindow } from './receive-window.ts'
 import { Stream, type StreamOwner } from './stream.ts'
 import type { Opening } from './stream-types.ts'
-import { WindowPool } from './window-pool.ts'
 
 const UNKNOWN: Opening = { service: '', target: '', source: '' }
 const encoder = new TextEncoder()

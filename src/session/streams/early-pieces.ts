@@ -1,4 +1,4 @@
-import { compact, JOINED, join, SMALL } from './small-pieces.ts'
+import { compact, JOINED, join, SMALL } from '../records/small-pieces.ts'
 
 /** Pieces of one block, at most; a full one becomes two. */
 const BLOCK = 256

@@ -1,5 +1,4 @@
-import { addMicros, type Micros } from '../base/types.ts'
-import type { SentRecord } from './carried.ts'
+import { addMicros, type Micros } from '../../base/types.ts'
 import {
   FIRST_CAP,
   FIRST_RTT,
@@ -8,7 +7,8 @@ import {
   MOST_STALL,
   RECORD_TIME,
   SMALLEST_RECORD,
-} from './limits.ts'
+} from '../limits.ts'
+import type { SentRecord } from '../records/carried.ts'
 
 /** The least round trip is believed for so long, and then looked for again. */
 const MIN_RTT_WINDOW = 10_000_000

@@ -1,5 +1,5 @@
-import { FLOW_BIT, ID_STEP, SERVER_BIT } from './frame.ts'
-import { MAX_AHEAD } from './limits.ts'
+import { MAX_AHEAD } from '../limits.ts'
+import { FLOW_BIT, ID_STEP, SERVER_BIT } from '../records/frame.ts'
 import { RangeSet } from './ranges.ts'
 
 /**

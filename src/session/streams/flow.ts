@@ -1,6 +1,4 @@
-import { addMicros, type Micros, NEVER } from '../base/types.ts'
-import type { Carried } from './carried.ts'
-import { ControlFrame, type ControlQueue } from './control.ts'
+import { addMicros, type Micros, NEVER } from '../../base/types.ts'
 import {
   DATAGRAM_COST,
   FLOW_FRESH,
@@ -9,9 +7,11 @@ import {
   MAX_DATAGRAM,
   MAX_EARLY_DATAGRAMS,
   REMEMBERED_DATAGRAMS,
-} from './limits.ts'
-import type { RecordWriter } from './record-writer.ts'
-import { copyOf } from './small-pieces.ts'
+} from '../limits.ts'
+import type { Carried } from '../records/carried.ts'
+import { ControlFrame, type ControlQueue } from '../records/control.ts'
+import type { RecordWriter } from '../records/record-writer.ts'
+import { copyOf } from '../records/small-pieces.ts'
 import { type FlowEvents, type Opening, ResetCode, type SessionFlow } from './stream-types.ts'
 
 export interface FlowOwner {

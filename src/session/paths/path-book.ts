@@ -1,4 +1,4 @@
-import { REMEMBERED_PATHS } from './limits.ts'
+import { REMEMBERED_PATHS } from '../limits.ts'
 import type { Path } from './path.ts'
 
 /** The paths of a session, those that just went included. */

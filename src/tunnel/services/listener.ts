@@ -14,6 +14,9 @@ export const KEEP_ALIVE = 120_000
 /** Connections that may wait to be accepted: what comes in one burst. The system may allow fewer (net.core.somaxconn). */
 const BACKLOG = 4096
 
+/** So many connections read as Node does, which is faster by a tenth; those above take less memory when they stall. */
+const FEW = 256
+
 /** Listens, and words what goes wrong. */
 export class Listener {
   /** What cannot be undone has happened after it listened, such as too many open files; it listens on. */
@@ -32,15 +35,21 @@ export class Listener {
 
   /**
    * Listens on a port, or on a Unix socket, whose path may be there if no one listens on it any more. The connections
-   * are half-open by choice.
+   * are half-open by choice, and wait to be resumed.
    * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EPERM, or EINVAL where the path leads nowhere or to something else.
    */
   static async open(endpoint: Endpoint, onConnection: (socket: Socket) => void): Promise<Listener> {
     const kept = { allowHalfOpen: true, highWaterMark: SOCKET_BUFFER }
     const told = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
-    const server = createServer({ ...kept, ...told, pauseOnConnect: true }, (accepted) =>
-      onConnection(acceptReading(accepted, kept)),
-    )
+    let open = 0
+    const server = createServer({ ...kept, ...told, pauseOnConnect: true }, (accepted) => {
+      const socket = open < FEW ? accepted : acceptReading(accepted, kept)
+      // From now on it is noticed when it goes.
+      socket.read(0)
+      open++
+      socket.once('close', () => open--)
+      onConnection(socket)
+    })
     try {
       await listen(server, endpoint)
     } catch (error) {

@@ -168,7 +168,12 @@ class Introduction<Wish> implements Open {
     this.#parser = manners.makeParser()
     this.#timer = setTimeout(() => this.abort(ResetCode.TIMED_OUT), timeout)
     client.ledger.open.add(this)
-    client.socket.on('data', this.#onData).on('end', this.#onGone).on('close', this.#onGone).on('error', ignore)
+    client.socket
+      .on('data', this.#onData)
+      .on('end', this.#onGone)
+      .on('close', this.#onGone)
+      .on('error', ignore)
+      .resume()
   }
 
   abort(code: ResetCode): void {

@@ -130,7 +130,7 @@ describe('gotcp bench as a process', { skip: labUnavailable() }, () => {
     for (const [args, says] of [
       [[SERVER], /refused the connection \(ECONNREFUSED\)/],
       [[SERVER, '--latency'], /refused the connection \(ECONNREFUSED\)/],
-      [['172.20.0.77', '--connections'], /EHOSTUNREACH/],
+      [['172.20.0.77', '--connections', '-t', '1'], /EHOSTUNREACH/],
     ] as const) {
       const { code, stdout, stderr } = await gotcp(here, 'bench', ...args)
       assert.equal(code, 1, stderr)

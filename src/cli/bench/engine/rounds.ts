@@ -48,6 +48,12 @@ export interface RoundsTotal {
   readonly isComplete: boolean
 }
 
+/** A connection, and when its SYN went. */
+interface Opened {
+  readonly socket: TcpSocket
+  readonly began: number
+}
+
 /**
  * Measures round trips against a server that sends back what it gets.
  * @throws {NetError} ECONNREFUSED, ECONNRESET, EADDRNOTAVAIL, …; EPROTO when the server sends something else
@@ -90,10 +96,11 @@ class Rounds {
   async run(): Promise<RoundsTotal> {
     const { parallel, kind, signal } = this.#options
     const finished = new Promise<void>((resolve) => (this.#finish = resolve))
-    const sockets = kind === 'latency' ? await this.#connectAll(parallel) : []
+    // The time begins when the server is known to be there: who cannot reach it is told why, however long that takes.
+    const opened = await this.#connectAll(kind === 'latency' ? parallel : 1)
     this.#schedule.start()
     signal.addEventListener('abort', this.#finish, { once: true })
-    const worker = (i: number): Promise<void> => (kind === 'latency' ? this.#ask(sockets[i]!) : this.#visit())
+    const worker = (i: number) => (kind === 'latency' ? this.#ask(opened[i]!.socket) : this.#visit(opened[i]))
     const workers = Promise.all(Array.from({ length: parallel }, (_, i) => worker(i)))
     try {
       await Promise.race([workers, finished])
@@ -105,18 +112,18 @@ class Rounds {
     return { seconds: this.#schedule.seconds, ...this.#total, isComplete: !signal.aborted }
   }
 
-  async #connectAll(count: number): Promise<readonly TcpSocket[]> {
-    const sockets: TcpSocket[] = []
-    for (let i = 0; i < count; i++) sockets.push(await this.#connect())
-    return sockets
+  async #connectAll(count: number): Promise<readonly Opened[]> {
+    const opened: Opened[] = []
+    for (let i = 0; i < count; i++) opened.push(await this.#connect())
+    return opened
   }
 
-  async #connect(): Promise<TcpSocket> {
+  async #connect(): Promise<Opened> {
     const began = performance.now()
     const socket = await this.#open()
     this.#count('connect', performance.now() - began)
     this.#sockets.add(socket)
-    return socket
+    return { socket, began }
   }
 
   async #open(): Promise<TcpSocket> {
@@ -142,12 +149,11 @@ class Rounds {
     }
   }
 
-  /** Connects, asks once and closes, again and again. */
-  async #visit(): Promise<void> {
+  /** Connects, asks once and closes, again and again; the first time on what is open already. */
+  async #visit(opened: Opened | undefined): Promise<void> {
     const answer = new Uint8Array(this.#options.length)
-    while (this.#takeTurn()) {
-      const began = performance.now()
-      const socket = await this.#connect()
+    for (let next = opened; this.#takeTurn(); next = undefined) {
+      const { socket, began } = next ?? (await this.#connect())
       await this.#exchange(socket, answer)
       this.#count('round', performance.now() - began)
       this.#sockets.delete(socket)

@@ -24,6 +24,12 @@ export class Loop {
   #immediate: NodeJS.Immediate | undefined
   #isPolling = false
   #isStopped = false
+  /** One function for all turns: `soon` is called for each frame, and a function of its own would cost each call. */
+  readonly #turn = (): void => {
+    this.#immediate = undefined
+    this.#poll()
+    this.#stayAwake()
+  }
 
   constructor(stack: Pollable, options: LoopOptions = {}) {
     this.#stack = stack
@@ -42,11 +48,7 @@ export class Loop {
   /** Something changed: polls once this turn of the event loop has gathered everything. */
   soon(): void {
     if (this.#immediate !== undefined || this.#isStopped) return
-    this.#immediate = setImmediate(() => {
-      this.#immediate = undefined
-      this.#poll()
-      this.#stayAwake()
-    })
+    this.#immediate = setImmediate(this.#turn)
   }
 
   /** Never polls again, and keeps no process alive. */

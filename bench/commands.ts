@@ -15,6 +15,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[--quick]',
     run: async (args) => (await import('./links.ts')).compareLinks(args),
   },
+  bare: {
+    usage: '[--quick]',
+    run: async (args) => (await import('./bare.ts')).compareWithBare(args),
+  },
   worker: {
     usage: '[--quick]',
     run: async (args) => (await import('./worker.ts')).compareWorker(args),

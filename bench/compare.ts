@@ -2,7 +2,7 @@
 import type { Lab } from '../test/real/netns.ts'
 import { readFlags } from './flags.ts'
 import { machine, withRig } from './rig.ts'
-import { FULL, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
+import { FULL, kernelClient, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
 import { MEASUREMENTS } from './rows.ts'
 import { compareWrk } from './wrk.ts'
 
@@ -19,13 +19,13 @@ async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
   await servePeers(tap, peer)
   const onTap = { link: 'tap', api: 'promises', interface: 'bench0', address: '10.1.0.1/24', host: '10.1.0.2' } as const
   const subjects: Subject[] = [
-    { title: 'kernel', at: client, client: VETH.host },
+    { title: 'kernel', at: client, client: kernelClient(peer, VETH.host) },
     { title: 'node:net on the kernel', at: client, client: { ...VETH, link: 'kernel', api: 'node', address: '' } },
     { title: 'AF_PACKET', at: client, client: { ...VETH, link: 'packet', api: 'promises', address: OURS } },
     { title: 'gotcp/net on AF_PACKET', at: client, client: { ...VETH, link: 'packet', api: 'node', address: OURS } },
     { title: 'TAP', at: tap, client: onTap },
   ]
-  const table = await measureAll(subjects, MEASUREMENTS, plan, peer)
+  const table = await measureAll(subjects, MEASUREMENTS, plan)
   console.log(machine())
   console.log(
     `veth, MTU 1500, offloads as they come; congestion control: cubic on both sides; ${placement}; ` +

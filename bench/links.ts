@@ -5,7 +5,7 @@ import type { Lab } from '../test/real/netns.ts'
 import { readFlags } from './flags.ts'
 import type { Attachment } from './result.ts'
 import { machine, refuse, withRig } from './rig.ts'
-import { FULL, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
+import { FULL, kernelClient, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
 import { BULK, MEASUREMENTS, type Measurement } from './rows.ts'
 
 /** A veth of its own, and who is measured on it. */
@@ -43,7 +43,7 @@ const SCENES: readonly Scene[] = [
 ]
 
 /** Makes a scene's wire; who is on it. */
-function arrange(lab: Lab, { features, ours }: Scene, index: number): Subject[] {
+function arrange(lab: Lab, peer: string, { features, ours }: Scene, index: number): Subject[] {
   const [base, host] = [`10.0.${index}`, `10.0.${index}.2`]
   const name = lab.veth('client', 'peer', { client: `${base}.1/24`, peer: `${host}/24` })
   for (const end of ['client', 'peer']) {
@@ -56,7 +56,7 @@ function arrange(lab: Lab, { features, ours }: Scene, index: number): Subject[] 
     at,
     client: { ...wire, address: special.shared ? `${base}.1/24` : `${base}.3/24`, ...special },
   }))
-  return [{ title: 'kernel', at, client: host }, ...clients]
+  return [{ title: 'kernel', at, client: kernelClient(peer, host) }, ...clients]
 }
 
 async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
@@ -68,7 +68,7 @@ async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
       `${plan.rounds} × ${plan.ms} ms, interleaved within a table; a ratio above 1 is better than the kernel`,
   )
   for (const [index, scene] of SCENES.entries()) {
-    const table = await measureAll(arrange(lab, scene, index), scene.measurements, plan, peer)
+    const table = await measureAll(arrange(lab, peer, scene, index), scene.measurements, plan)
     console.log(`\n${scene.title}\n\n${table}`)
   }
 }

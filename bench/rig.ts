@@ -5,19 +5,19 @@ import { join } from 'node:path'
 
 import { createLab, type Lab, labUnavailable } from '../test/real/netns.ts'
 
-const PEER_SOURCE = join(import.meta.dirname, '../../bench/peer.c')
+const SOURCES = join(import.meta.dirname, '../../bench')
 
 export function refuse(reason: string): never {
   console.error(`bench: ${reason}`)
   process.exit(2)
 }
 
-/** Compiles the peer; the path of the program. */
-function compilePeer(folder: string): string {
-  const program = join(folder, 'peer')
-  const result = spawnSync('cc', ['-O2', '-o', program, PEER_SOURCE], { encoding: 'utf8' })
-  if (result.error !== undefined) refuse('there is no C compiler for the peer. Run: apt-get install gcc libc6-dev')
-  if (result.status !== 0) refuse(`the peer does not compile: ${result.stderr}`)
+/** Compiles a program in C; its path. */
+function compile(name: string, folder: string): string {
+  const program = join(folder, name)
+  const result = spawnSync('cc', ['-O2', '-o', program, join(SOURCES, `${name}.c`)], { encoding: 'utf8' })
+  if (result.error !== undefined) refuse(`there is no C compiler for ${name}.c. Run: apt-get install gcc libc6-dev`)
+  if (result.status !== 0) refuse(`${name}.c does not compile: ${result.stderr}`)
   return program
 }
 
@@ -25,10 +25,10 @@ function compilePeer(folder: string): string {
 export const machine = (): string =>
   `Linux ${release()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'processor unknown'}, Node ${process.version}`
 
-/** Makes the hosts and the peer for the time of `work`. */
+/** Makes the hosts and the peer for the time of `work`, and other programs that it names. */
 export async function withRig(
   hosts: readonly string[],
-  work: (lab: Lab, peer: string) => Promise<void>,
+  work: (lab: Lab, peer: string, program: (name: string) => string) => Promise<void>,
 ): Promise<void> {
   const why = labUnavailable()
   if (why !== undefined) refuse(why)
@@ -38,7 +38,7 @@ export async function withRig(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const lab = createLab({ hosts })
   try {
-    await work(lab, compilePeer(folder))
+    await work(lab, compile('peer', folder), (name) => compile(name, folder))
   } finally {
     lab.close()
   }

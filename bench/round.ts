@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 import { firstLine, type LabHost, outputOf } from '../test/real/netns.ts'
-import type { Attachment, Order, Result } from './result.ts'
+import type { Attachment, Mode, Order, Result } from './result.ts'
 import { type Measurement, PORT_OF } from './rows.ts'
 import { Table } from './table.ts'
 
@@ -22,13 +22,21 @@ export interface Plan {
 export const QUICK: Plan = { rounds: 1, ms: 150, warmUp: 150 }
 export const FULL: Plan = { rounds: 5, ms: 1000, warmUp: 2000 }
 
+/** The command of a client in C, for a run against a port of so many milliseconds. */
+export type Command = (mode: Mode, port: number, ms: number) => readonly string[]
+
 /** Who talks to the kernel, and where. */
 export interface Subject {
   readonly title: string
   readonly at: LabHost
-  /** A client in Node; the address of the peer makes it the C client. */
-  readonly client: Attachment | string
+  /** A client in Node, or one in C. */
+  readonly client: Attachment | Command
 }
+
+/** The kernel itself as the client of a peer at `host`. */
+export const kernelClient =
+  (peer: string, host: string): Command =>
+  (mode, port, ms) => [peer, mode, host, String(port), String(ms)]
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-c', '0,1', 'true']).status === 0
 
@@ -64,13 +72,13 @@ async function runNode(at: LabHost, order: Order): Promise<string> {
   return outputOf(child)
 }
 
-async function run({ title, at, client }: Subject, measurement: Measurement, plan: Plan, peer: string) {
+async function run({ title, at, client }: Subject, measurement: Measurement, plan: Plan) {
   const { mode, together } = measurement
   const port = PORT_OF[mode] + (together ? PORTS.together : PORTS.apart)
   const { ms, warmUp } = plan
   const text =
-    typeof client === 'string'
-      ? await outputOf(spawnAt(at, [...pin(0), peer, mode, client, String(port), String(ms)]))
+    typeof client === 'function'
+      ? await outputOf(spawnAt(at, [...pin(0), ...client(mode, port, ms)]))
       : await runNode(at, { ...client, mode, port, ms, warmUp })
   const result: Result = JSON.parse(text)
   if (result.wrong > 0) throw new Error(`${title}, ${mode}: ${result.wrong} wrong bytes`)
@@ -85,13 +93,12 @@ export async function measureAll(
   subjects: readonly Subject[],
   measurements: readonly Measurement[],
   plan: Plan,
-  peer: string,
 ): Promise<Table> {
   const results: Map<string, Result>[][] = measurements.map(() => [])
   for (let round = 1; round <= plan.rounds; round++) {
     for (const [i, measurement] of measurements.entries()) {
       const byTitle = new Map<string, Result>()
-      for (const subject of subjects) byTitle.set(subject.title, await run(subject, measurement, plan, peer))
+      for (const subject of subjects) byTitle.set(subject.title, await run(subject, measurement, plan))
       results[i]!.push(byTitle)
     }
     console.error(`bench: round ${round} of ${plan.rounds} done`)

@@ -26,8 +26,8 @@ async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
     subject('createStack', { ...VETH, api: 'promises', busy }),
     subject('createStackWorker', { ...VETH, api: 'worker', busy }),
   ]
-  const idle = await measureAll(both(0), MEASUREMENTS, plan, peer)
-  const busy = await measureAll(both(BUSY_MS), WHEN_BUSY, plan, peer)
+  const idle = await measureAll(both(0), MEASUREMENTS, plan)
+  const busy = await measureAll(both(BUSY_MS), WHEN_BUSY, plan)
   console.log(machine())
   console.log(
     `veth, MTU 1500, offloads as they come; the other end is the kernel; ${placement}, by its user's thread; median ` +

@@ -92,6 +92,17 @@ describe('npm run bench -- links --quick', { skip: labUnavailable() ?? noCompile
   })
 })
 
+describe('npm run bench -- bare --quick', { skip: labUnavailable() ?? noCompiler }, () => {
+  it('compares the kernel, C over the same kind of socket, and us', { timeout: 120_000 }, () => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, 'bare', '--quick'], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const [table, ...more] = tablesIn(stdout)
+    assert.deepEqual(more, [])
+    assert.match(table!.head, /kernel .* C over AF_PACKET .*ratio .* with a copy .*ratio .* gotcp .*ratio/)
+    assertFigures(table!, MEASUREMENTS.flatMap((measurement) => measurement.rows).length, 7)
+  })
+})
+
 describe('readWrk', () => {
   const printed = (trouble: string): string => `Running 1s test @ http://10.0.0.1:8080/
   Latency Distribution

@@ -27,6 +27,10 @@ describe('a mistake is named by line, column, key, what is there, what is expect
       '7:10: trust: unknown key "q"; known here: fingerprint, ca, name',
     ],
     'a key that is there twice': [server('log: info\nlog: warn'), '7:1: this key is there twice; keep one of the two'],
+    'a key that is there twice, deep inside': [
+      server('limits: { half-open: 7, half-open: 8 }'),
+      '6:25: this key is there twice; keep one of the two',
+    ],
     'a key of the other end': [
       server('paths: []'),
       '6:1: unknown key "paths"; paths are the client\'s; a server has "listen"',
@@ -170,6 +174,18 @@ describe('a mistake is named by line, column, key, what is there, what is expect
     ],
   }
   for (const [what, [text, says]] of Object.entries(cases)) it(what, () => assert.equal(mistake(text), says))
+
+  it('levels without end', () => {
+    const says = /^6:\d+: hundreds of levels lie within each other here; is it a configuration at all\?$/
+    for (const level of ['[', '{ a: ']) assert.match(mistake(server(`log: ${level.repeat(20_000)}`)), says)
+  })
+
+  it('each of thousands of keys, at its own place', { timeout: 30_000 }, () => {
+    const keys = Array.from({ length: 20_000 }, (_, i) => `${i}nonsense: 1`)
+    const lines = mistakes(server(keys.join('\n')))
+    assert.equal(lines.length, keys.length)
+    assert.match(lines.at(-1)!, /^x\.yaml:20005:1: unknown key "19999nonsense"/)
+  })
 })
 
 describe('a mistake in a service', () => {

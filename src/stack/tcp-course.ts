@@ -8,21 +8,20 @@ import { type ByteSink, WriteQueue } from './write-queue.ts'
 const CLOSED_EARLY: TcpFailure = { code: 'ECONNABORTED', message: 'it was closed before it was open' }
 
 /**
- * How far a connection has come, and who waits for it to go on. Promises, and the errors that they end with, are made
- * when somebody asks for them: an idle connection is to be small, and a short one quick.
+ * How far a connection has come, and who waits for it to go on. Promises, the errors that they end with, and queues for
+ * those who wait are made when somebody asks for them: an idle connection is to be small, and a short one quick.
  */
 export class TcpCourse implements TcpUser, ByteSink {
-  readonly readers = new Waiters('read')
-  readonly writes: WriteQueue
-  isOpen = false
-  isOver = false
+  isOpen: boolean
+  isOver: boolean
   readonly #tcb: Tcb
+  #readers: Waiters | undefined = undefined
+  #writes: WriteQueue | undefined = undefined
   #opened: Deferred | undefined = undefined
   #closed: Deferred | undefined = undefined
 
   constructor(tcb: Tcb) {
     this.#tcb = tcb
-    this.writes = new WriteQueue(this)
     // An accepted connection is open, and may be over before anybody asked for it.
     this.isOpen = tcb.isUsable
     this.isOver = tcb.isOver
@@ -39,6 +38,16 @@ export class TcpCourse implements TcpUser, ByteSink {
     this.#closed ??= new Deferred()
     this.#settle()
     return this.#closed.promise
+  }
+
+  get readers(): Waiters {
+    this.#readers ??= new Waiters('read')
+    return this.#readers
+  }
+
+  get writes(): WriteQueue {
+    this.#writes ??= new WriteQueue(this)
+    return this.#writes
   }
 
   send(bytes: Uint8Array, from: number): number {
@@ -60,18 +69,19 @@ export class TcpCourse implements TcpUser, ByteSink {
   }
 
   onReadable(): void {
-    this.readers.wake()
+    this.#readers?.wake()
   }
 
   onWritable(): void {
-    this.writes.resume()
+    this.#writes?.resume()
   }
 
   onClosed(): void {
     this.isOver = true
     this.#settle()
-    this.readers.wake()
-    if (!this.writes.isEmpty) this.writes.fail(tcpError(this.#tcb, this.#tcb.failure ?? ENDED, 'write'))
+    this.#readers?.wake()
+    const writes = this.#writes
+    if (writes?.isEmpty === false) writes.fail(tcpError(this.#tcb, this.#tcb.failure ?? ENDED, 'write'))
   }
 
   #settle(): void {

@@ -125,11 +125,8 @@ export class IpOutput {
       this.#cache.clear()
       this.#cacheGeneration = this.routes.generation
     }
-    const known = this.#cache.get(dst)
-    if (known !== undefined && (src === undefined || src === known.src)) return known
-    const route = this.#lookup(dst, src)
-    if (route !== undefined && src === undefined) this.#cache.set(dst, route)
-    return route
+    const known = this.#cache.get(dst) ?? this.#remember(dst)
+    return src === undefined || src === known?.src ? known : this.#lookup(dst, src)
   }
 
   /** The largest packet that reaches `dst` whole, as far as is known. */
@@ -249,6 +246,13 @@ export class IpOutput {
       this.txFragments++
     }
     return drop
+  }
+
+  /** The way to `dst` where nobody asks for an address to send from. */
+  #remember(dst: Ipv4Addr): Route | undefined {
+    const route = this.#lookup(dst, undefined)
+    if (route !== undefined) this.#cache.set(dst, route)
+    return route
   }
 
   #lookup(dst: Ipv4Addr, src: Ipv4Addr | undefined): Route | undefined {

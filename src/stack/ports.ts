@@ -18,7 +18,7 @@ export interface PortReservation {
  */
 export type PortReserver = (protocol: number, addr: IpAddr, port: number) => PortReservation
 
-/** A port in use by this stack; `release` it once. */
+/** A port in use by this stack; each who claimed it releases it, once. */
 export interface PortClaim {
   readonly port: number
   release(): void
@@ -28,11 +28,6 @@ export interface PortOptions {
   /** The ephemeral ports, both included. Default 49152 to 65535 (RFC 6335 §6). */
   readonly first?: number
   readonly last?: number
-}
-
-interface Hold {
-  readonly addr: IpAddr
-  claims: number
 }
 
 /** A port that is ours on some address. */
@@ -93,13 +88,13 @@ export class Ports {
     let hold = held.holds.find((each) => each.addr === addr)
     if (hold === undefined) {
       this.#reserve(held, protocol, addr, port)
-      hold = { addr, claims: 0 }
+      hold = new Hold(addr, port, held, this.#held)
       // Most ports are held once: a list that is made anew has no room to spare.
       held.holds = [...held.holds, hold]
       this.#held.set(key, held)
     }
     hold.claims++
-    return new Claim(port, hold, held, this.#held)
+    return hold
   }
 
   /**
@@ -163,26 +158,25 @@ export class Ports {
 
 const keyOf = (protocol: number, port: number): number => (protocol << 16) | port
 
-/** One claim, which counts until it is released. */
-class Claim implements PortClaim {
+/** A port of one address, for all who claim it: ours until the last releases it. */
+class Hold implements PortClaim {
+  readonly addr: IpAddr
   readonly port: number
+  claims = 0
   readonly #held: HeldPort
   readonly #all: Map<number, HeldPort>
-  #hold: Hold | undefined
 
-  constructor(port: number, hold: Hold, held: HeldPort, all: Map<number, HeldPort>) {
+  constructor(addr: IpAddr, port: number, held: HeldPort, all: Map<number, HeldPort>) {
+    this.addr = addr
     this.port = port
-    this.#hold = hold
     this.#held = held
     this.#all = all
   }
 
   release(): void {
-    const hold = this.#hold
+    if (--this.claims > 0) return
     const held = this.#held
-    this.#hold = undefined
-    if (hold === undefined || --hold.claims > 0) return
-    held.holds = held.holds.filter((each) => each !== hold)
+    held.holds = held.holds.filter((each) => each !== this)
     // `close` gave it back already.
     if (held.holds.length > 0 || this.#all.get(held.key) !== held) return
     this.#all.delete(held.key)

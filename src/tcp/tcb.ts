@@ -34,6 +34,7 @@ import { SendBuffer } from './send/send-buffer.ts'
 import { SendLimits } from './send/send-limits.ts'
 import { Urgent } from './send/urgent.ts'
 import type { TcpSettings } from './settings.ts'
+import type { PortClaim } from './surroundings.ts'
 import { Deadlines } from './timers.ts'
 
 /** RFC 9293 MUST-15: what a peer that names no MSS can take. */
@@ -106,6 +107,8 @@ export class Tcb {
   settings: TcpSettings
   user: TcpUser | undefined
   route: Route
+  /** Its hold on the local port. */
+  claim: PortClaim | undefined = undefined
   /** True when it came from a listener: a reset in SYN-RECEIVED then concerns nobody (§3.10.7.4). */
   readonly passive: boolean
 

@@ -34,7 +34,7 @@ import {
   type TcpOptionsInit,
   type TcpSettings,
 } from './settings.ts'
-import type { PortClaim, PortPool, TcpInit, TcpWatcher } from './surroundings.ts'
+import type { PortPool, TcpInit, TcpWatcher } from './surroundings.ts'
 import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'
@@ -66,7 +66,6 @@ export class Tcp implements Transport, TcpOwner {
   /** Connections that input, a timer or the user touched since the last poll. */
   #dirty: Tcb[] = []
   #spare: Tcb[] = []
-  readonly #claims = new Map<Tcb | TimeWait | Listener, PortClaim>()
   readonly #origins = new Map<Tcb, TcpOrigin>()
   readonly #timeWaits = new Set<TimeWait>()
   readonly #segment = new Segment()
@@ -139,7 +138,7 @@ export class Tcp implements Transport, TcpOwner {
     if (replaces !== undefined) this.#forget(replaces)
     const iss = this.#chooseIss(ends, replaces, this.#now)
     const tcb = this.#create(ends, route, iss, settings, false, this.#now)
-    this.#claims.set(tcb, claim)
+    tcb.claim = claim
     if (options.fastOpen) prepareFastOpen(tcb, this.fastOpen, this.#now)
     tcb.become('active open')
     this.changed(tcb)
@@ -160,7 +159,7 @@ export class Tcp implements Transport, TcpOwner {
     const claim = takePort(this.#ports, 'listen on', { local, port }, isFree)
     const fastOpen = options.fastOpen ?? (this.fastOpen.everyListener ? (options.backlog ?? DEFAULT_BACKLOG) : 0)
     const listener = new Listener(local, claim.port, settings, { ...options, fastOpen })
-    this.#claims.set(listener, claim)
+    listener.claim = claim
     this.#listeners.add(listener)
     return listener
   }
@@ -295,19 +294,16 @@ export class Tcp implements Transport, TcpOwner {
     this.#timers.remove(tcb)
     this.#origins.get(tcb)?.ended(tcb)
     this.#origins.delete(tcb)
-    const claim = this.#claims.get(tcb)
-    this.#claims.delete(tcb)
-    if (tcb.state === 'TIME-WAIT' && tcb.settings.timeWait > 0) {
-      this.#keep(new TimeWait(tcb, this.#now), claim)
-    } else claim?.release()
+    if (tcb.state === 'TIME-WAIT' && tcb.settings.timeWait > 0) this.#keep(new TimeWait(tcb, this.#now))
+    else tcb.claim?.release()
+    tcb.claim = undefined
     this.changed(tcb)
   }
 
   /** Files a connection in TIME-WAIT; the oldest gives way when there are too many. */
-  #keep(rest: TimeWait, claim: PortClaim | undefined): void {
+  #keep(rest: TimeWait): void {
     this.#table.add(rest)
     this.#timers.update(rest)
-    if (claim !== undefined) this.#claims.set(rest, claim)
     this.#timeWaits.add(rest)
     if (this.#timeWaits.size <= MAX_TIME_WAIT) return
     const [oldest] = this.#timeWaits
@@ -374,7 +370,7 @@ export class Tcp implements Transport, TcpOwner {
 
   #accepting(listener: Listener, arrival: Arrival, cookie: Seq | undefined): Tcb {
     const tcb = this.#passive(listener, arrival, listener.settings, cookie)
-    this.#claims.set(tcb, this.#ports.claim(this.protocol, listener.local, listener.localPort))
+    tcb.claim = this.#ports.claim(this.protocol, listener.local, listener.localPort)
     return tcb
   }
 
@@ -460,7 +456,7 @@ export class Tcp implements Transport, TcpOwner {
   }
 
   #release(owner: Tcb | TimeWait | Listener): void {
-    this.#claims.get(owner)?.release()
-    this.#claims.delete(owner)
+    owner.claim?.release()
+    owner.claim = undefined
   }
 }

@@ -5,6 +5,7 @@ import { addMicros, type Micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
+import type { PortClaim } from './surroundings.ts'
 import type { Tcb } from './tcb.ts'
 
 /** RFC 6191 §2 and Linux: after this long, an own SYN with a later timestamp may take the pair of ends again. */
@@ -21,6 +22,8 @@ export class TimeWait {
   readonly timestamps: boolean
   readonly tsOffset: number
   tsRecent: number
+  /** The hold on the local port that the connection had. */
+  claim: PortClaim | undefined
   readonly #route: Route
   readonly #window: number
   readonly #duration: Micros
@@ -43,6 +46,7 @@ export class TimeWait {
     this.timestamps = tcb.timestamps
     this.tsOffset = tcb.tsOffset
     this.tsRecent = tcb.tsRecent
+    this.claim = tcb.claim
     this.#route = tcb.route
     this.#window = Math.min(65_535, tcb.receiveWindow >> tcb.rcvScale)
     this.#duration = tcb.settings.timeWait

@@ -31,7 +31,6 @@ describe('Ports', () => {
     const first = ports.claim(6, ADDR, 80)
     const second = ports.claim(6, ADDR, 80)
     first.release()
-    first.release()
     assert.deepEqual(log, [`reserve 6 ${ADDR} 80`])
     second.release()
     assert.deepEqual(log, [`reserve 6 ${ADDR} 80`, 'release 80'])

@@ -2,6 +2,7 @@ import type { IpAddr } from '../../base/address.ts'
 import { type Micros, micros } from '../../base/types.ts'
 import { FastOpenQueue } from '../fast-open/queue.ts'
 import type { TcpSettings } from '../settings.ts'
+import type { PortClaim } from '../surroundings.ts'
 import type { Tcb } from '../tcb.ts'
 import { COOKIE_LIFETIME } from './cookies.ts'
 
@@ -30,6 +31,8 @@ const DEFAULT_HALF_OPEN = 1024
 export class Listener {
   readonly local: IpAddr
   readonly localPort: number
+  /** Its hold on the port. */
+  claim: PortClaim | undefined = undefined
   /** What its connections begin with. */
   settings: TcpSettings
   readonly backlog: number

@@ -38,10 +38,6 @@ export class LostQueue {
     while (heap.length > 0 && seqLe(heap[0]!.end, una)) this.#pop()
   }
 
-  clear(): void {
-    this.#heap.length = 0
-  }
-
   #pop(): void {
     const heap = this.#heap
     heap[0]!.isQueued = false

@@ -5,6 +5,8 @@ import { LostQueue } from './lost-queue.ts'
 import type { RangePool } from './range-pool.ts'
 import { beginRange, copyRange, isWaiting, type SentRange, sentAfter, sizeOf } from './sent-range.ts'
 
+/** Nothing is outstanding. */
+const NONE: SentRange[] = []
 /** So many ranges at the front may be gone before the list is moved up. */
 const SLACK = 64
 
@@ -26,11 +28,11 @@ export interface DeliveryWatcher {
  */
 export class Scoreboard {
   /** In order; those before `#head` are gone. */
-  #ranges: SentRange[] = []
+  #ranges = NONE
   #head = 0
-  /** What the peer holds. */
-  readonly #held = new SeqRuns()
-  readonly #waiting = new LostQueue()
+  /** What the peer holds, and what waits for retransmission: of each there is nothing before the first. */
+  #held: SeqRuns | undefined = undefined
+  #waiting: LostQueue | undefined = undefined
   readonly #pool: RangePool
   /** Octets that have left the network for the peer, in all: sacked or acknowledged. */
   delivered = 0
@@ -98,11 +100,8 @@ export class Scoreboard {
   sent(start: Seq, end: Seq, now: Micros): SentRange {
     const range = this.#pool.take()
     beginRange(range, start, end, now)
-    if (this.isEmpty) {
-      // A list of one has no room to spare: what an idle connection keeps.
-      this.#ranges = [range]
-      this.#head = 0
-    } else this.#ranges.push(range)
+    if (this.isEmpty) this.#ranges = [range]
+    else this.#ranges.push(range)
     this.#link(range, this.#newest)
     this.#total += seqDiff(end, start)
     return range
@@ -111,9 +110,9 @@ export class Scoreboard {
   /** Drops everything below `una`, showing to `watcher` what of it the peer had not sacked before. */
   acknowledge(una: Seq, watcher: DeliveryWatcher): void {
     const ranges = this.#ranges
-    this.#held.release(una)
+    this.#held?.release(una)
     if (seqLt(this.#judged, una)) this.#judged = una
-    this.#waiting.release(una)
+    this.#waiting?.release(una)
     for (; this.#head < ranges.length && seqLe(ranges[this.#head]!.end, una); this.#head++) {
       const range = ranges[this.#head]!
       this.visits++
@@ -122,7 +121,10 @@ export class Scoreboard {
       if (!range.sacked) watcher.onDelivered(range)
       this.#pool.give(range)
     }
-    if (this.#head > SLACK && 2 * this.#head > ranges.length) {
+    if (this.#head === ranges.length) {
+      this.#ranges = NONE
+      this.#head = 0
+    } else if (this.#head > SLACK && 2 * this.#head > ranges.length) {
       ranges.copyWithin(0, this.#head)
       ranges.length -= this.#head
       this.#head = 0
@@ -142,6 +144,7 @@ export class Scoreboard {
 
   /** Marks [start, end) as held by the peer; partial segments of `mss` octets stay as they were. */
   sack(start: Seq, end: Seq, mss: number, watcher: DeliveryWatcher): void {
+    this.#held ??= new SeqRuns()
     const held = this.#held
     let at = start
     while (seqLt(at, end)) {
@@ -151,14 +154,14 @@ export class Scoreboard {
       if (isRun && seqLe(held.startOf(next), at)) at = held.endOf(next)
       else {
         const edge = isRun ? seqMin(end, held.startOf(next)) : end
-        this.#sackGap(at, edge, mss, watcher)
+        this.#sackGap(held, at, edge, mss, watcher)
         at = edge
       }
     }
   }
 
-  /** Of [start, end) nothing was held before. */
-  #sackGap(start: Seq, end: Seq, mss: number, watcher: DeliveryWatcher): void {
+  /** Of [start, end) nothing was `held` before. */
+  #sackGap(held: SeqRuns, start: Seq, end: Seq, mss: number, watcher: DeliveryWatcher): void {
     let from: Seq | undefined
     let to = start
     for (let i = this.#find(start); i < this.#ranges.length; i++) {
@@ -187,7 +190,7 @@ export class Scoreboard {
       from ??= range.start
       to = range.end
     }
-    if (from !== undefined) this.#held.add(from, to)
+    if (from !== undefined) held.add(from, to)
   }
 
   /** It waits for retransmission, for the first time or again. */
@@ -201,7 +204,7 @@ export class Scoreboard {
     range.lost = true
     range.resent = false
     this.#unlink(range)
-    this.#waiting.add(range)
+    this.#queue(range)
   }
 
   /** Marks the first `octets` as lost, splitting a range where that ends. */
@@ -218,6 +221,7 @@ export class Scoreboard {
    */
   markHolesLost(threshold: number, mss: number): void {
     const held = this.#held
+    if (held === undefined) return
     let run = held.count
     let octets = 0
     const isEnough = (): boolean => held.count - run >= threshold || octets > (threshold - 1) * mss
@@ -256,7 +260,7 @@ export class Scoreboard {
     const back = this.ranges.filter(({ sacked }) => sacked)
     for (const range of back) range.sacked = false
     this.#linkAgain(back)
-    this.#held.clear()
+    this.#held = undefined
     this.#sacked = 0
   }
 
@@ -271,7 +275,7 @@ export class Scoreboard {
 
   /** The first range that waits for retransmission. */
   firstLost(): SentRange | undefined {
-    return this.#waiting.first()
+    return this.#waiting?.first()
   }
 
   /** The first `octets` of a range go out again now; the rest of it stays as it is. */
@@ -288,10 +292,10 @@ export class Scoreboard {
   }
 
   clear(): void {
-    this.#ranges = []
+    this.#ranges = NONE
     this.#head = 0
-    this.#held.clear()
-    this.#waiting.clear()
+    this.#held = undefined
+    this.#waiting = undefined
     this.#total = 0
     this.#sacked = 0
     this.#lost = 0
@@ -324,7 +328,12 @@ export class Scoreboard {
     this.#ranges.splice(index + 1, 0, rest)
     range.end = at
     if (this.#isLinked(range)) this.#link(rest, range)
-    if (isWaiting(range)) this.#waiting.add(rest)
+    if (isWaiting(range)) this.#queue(rest)
+  }
+
+  #queue(range: SentRange): void {
+    this.#waiting ??= new LostQueue()
+    this.#waiting.add(range)
   }
 
   #isLinked(range: SentRange): boolean {

@@ -22,7 +22,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const { snd } = tcb
   tcb.lastAckReceived = now
   tcb.push.isMoreComing = false
-  tcb.rate.begin()
+  tcb.rate?.begin()
   news.begin(tcb, seg, now)
   news.isDuplicate = news.acked === 0 && isDuplicateAck(tcb, seg)
   if (tcb.sackPermitted && seg.options.sackCount > 0) takeSack(tcb, seg)

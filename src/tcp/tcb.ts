@@ -20,13 +20,13 @@ import { Reassembly } from './receive/reassembly.ts'
 import type { ReceiveCall } from './receive/receive-call.ts'
 import { RightSizing } from './receive/right-sizing.ts'
 import { DeliveryRate } from './recovery/delivery-rate.ts'
-import { ProportionalRateReduction } from './recovery/prr.ts'
+import type { ProportionalRateReduction } from './recovery/prr.ts'
 import { Rack } from './recovery/rack.ts'
 import type { RangePool } from './recovery/range-pool.ts'
 import { RttEstimator } from './recovery/rtt.ts'
 import { Scoreboard } from './recovery/scoreboard.ts'
-import { SpuriousTimeout } from './recovery/spurious-timeout.ts'
-import { Undo } from './recovery/undo.ts'
+import type { SpuriousTimeout } from './recovery/spurious-timeout.ts'
+import type { Undo } from './recovery/undo.ts'
 import { Pacer } from './send/pacer.ts'
 import { PushMarks } from './send/push.ts'
 import { RefusalWatch } from './send/refusal-watch.ts'
@@ -157,7 +157,8 @@ export class Tcb {
   readonly rack: Rack
   readonly congestion: CongestionControl
   readonly windowUse: WindowUse
-  readonly rate = new DeliveryRate()
+  /** Measured where the congestion control asks for it. */
+  readonly rate: DeliveryRate | undefined
   readonly pacer = new Pacer()
   readonly ecn: Ecn
   /** The user closed; the FIN stands behind the last byte of the send buffer. */
@@ -168,13 +169,15 @@ export class Tcb {
   cork = false
   readonly push = new PushMarks()
   noDelay: boolean
-  /** What may be in flight while the window is being reduced. */
-  readonly prr = new ProportionalRateReduction()
+  /** What may be in flight while the window is being reduced; of the last reduction, if there was any. */
+  prr: ProportionalRateReduction | undefined = undefined
   /** In loss recovery, or reducing the window after a mark (`cwr`), until SND.UNA passes `recoveryPoint`. */
   recovery: 'none' | 'cwr' | 'fast' | 'timeout' = 'none'
   recoveryPoint: Seq
-  readonly undo = new Undo()
-  readonly spuriousTimeout = new SpuriousTimeout()
+  /** Of a recovery that may have been for nothing. */
+  undo: Undo | undefined = undefined
+  /** Of the last timeout, where it is judged. */
+  spuriousTimeout: SpuriousTimeout | undefined = undefined
   /** SND.NXT when a tail loss probe went out and is unanswered (RFC 8985 §7.3), and whether it repeated old data. */
   probeEnd: Seq | undefined
   probeIsRepeat = false
@@ -283,6 +286,7 @@ export class Tcb {
     this.rack = new Rack(iss, init.settings.reordering)
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
     this.congestion = congestionControl(init.settings, initialWindow(this.mss, init.settings.initialWindow))
+    this.rate = this.congestion.wantsRate ? new DeliveryRate() : undefined
     this.windowUse = new WindowUse(iss)
     this.ecn = new Ecn(init.settings.ecn, iss)
     this.noDelay = init.settings.noDelay
@@ -343,8 +347,9 @@ export class Tcb {
    * always may, even where segments have grown since the window became one of them (RFC 5681 §3.1, the loss window).
    */
   get window(): number {
-    const isReducing = this.recovery === 'fast' || this.recovery === 'cwr'
-    return isReducing && !this.congestion.ownsRecovery ? this.prr.window : Math.max(this.congestion.cwnd, this.mss)
+    const reduction = this.recovery === 'fast' || this.recovery === 'cwr' ? this.prr : undefined
+    if (reduction !== undefined && !this.congestion.ownsRecovery) return reduction.window
+    return Math.max(this.congestion.cwnd, this.mss)
   }
 
   /** Octets that may go out now. */

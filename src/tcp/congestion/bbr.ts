@@ -41,6 +41,7 @@ const QUEUE_FACTOR = 1.5
 export class Bbr implements CongestionControl {
   readonly name = 'bbr'
   readonly ownsRecovery = true
+  readonly wantsRate = true
   cwnd: number
   ssthresh = NO_LIMIT
   /** Octets per microsecond. */

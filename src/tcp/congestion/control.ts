@@ -37,7 +37,7 @@ export class AckSample {
   /** Octets newly found lost. */
   lost = 0
   /**
-   * The delivery rate, in octets per microsecond, 0 where there is none: what was delivered since the newest range that
+   * The delivery rate, in octets per microsecond, 0 where there is none or nobody wants it: what was delivered since the newest range that
    * the ACK delivers was sent, how much had been before, how much was in flight then, and lost since.
    */
   rate = 0
@@ -72,6 +72,8 @@ export interface CongestionControl {
   readonly ownsRecovery: boolean
   /** It sends less than it believes the path to take: what is delivered meanwhile says nothing of the path. */
   readonly holdsBack: boolean
+  /** It goes by the delivery rate: that is measured, and the sample has it. */
+  readonly wantsRate: boolean
   /** How fast to send, in octets per microsecond; undefined leaves it to the ACKs. */
   readonly pacingRate: number | undefined
   /** What it believes of the path; undefined where it believes nothing, or does not know yet. */

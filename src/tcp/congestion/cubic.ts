@@ -28,15 +28,19 @@ interface Curve {
   prior: number
 }
 
+/** Where nothing was lost yet, and congestion avoidance has not begun; a window that goes along it has one of its own. */
+const FIRST_CURVE: Curve = { most: 0, epoch: undefined, origin: 0, k: 0, estimate: 0, prior: 0 }
+
 /**
  * CUBIC (RFC 9438) with HyStart++ (RFC 9406). After a loss the window first
  * nears the size at which the loss happened, stays there for a while, then
  * probes beyond: by time, not by round trips. Windows are in segments here, as in the RFC.
  */
 export class Cubic extends LossBased {
-  readonly name = 'cubic'
-  readonly #exit: SlowStartExit
-  #curve: Curve = { most: 0, epoch: undefined, origin: 0, k: 0, estimate: 0, prior: 0 }
+  readonly #exitName: SlowStartExitName
+  /** In the first slow start, from its first ACK on. */
+  #exit: SlowStartExit | undefined = undefined
+  #curve = FIRST_CURVE
   /** What it was before the last reduction. */
   #before = this.#curve
   /** cwnd with its fraction of a segment; good while it makes the same window. */
@@ -44,7 +48,11 @@ export class Cubic extends LossBased {
 
   constructor(window: number, exit: SlowStartExitName = 'hystart++') {
     super(window)
-    this.#exit = exit === 'hystart' ? new DelayIncrease() : new HyStart()
+    this.#exitName = exit
+  }
+
+  override get name(): 'cubic' {
+    return 'cubic'
   }
 
   override onCongestion(flight: number, mss: number): void {
@@ -73,13 +81,14 @@ export class Cubic extends LossBased {
   override onRestart(idle: Micros, rto: Micros, restart: number, now: Micros): void {
     super.onRestart(idle, rto, restart, now)
     // RFC 9438 §5.8: the curve does not go on while nothing is sent.
-    const { epoch } = this.#curve
-    if (epoch !== undefined) this.#curve.epoch = micros(Math.min(epoch + idle, now))
+    const curve = this.#curve
+    if (curve.epoch !== undefined) curve.epoch = micros(Math.min(curve.epoch + idle, now))
   }
 
   protected override slowStart(sample: AckSample): number {
     // RFC 9406 §4.3: only the first slow start knows nothing of the path.
     if (this.ssthresh < Number.POSITIVE_INFINITY) return super.slowStart(sample)
+    this.#exit ??= this.#exitName === 'hystart' ? new DelayIncrease() : new HyStart()
     const divisor = this.#exit.onAck(sample)
     if (divisor > 0) this.cwnd += Math.ceil(sample.acked / divisor)
     else this.ssthresh = this.cwnd
@@ -89,6 +98,7 @@ export class Cubic extends LossBased {
   protected override avoid(octets: number, { now, mss, minRtt }: AckSample): void {
     if (Math.floor(this.#window * mss) !== Math.floor(this.cwnd)) this.#window = this.cwnd / mss
     const acked = octets / mss
+    if (this.#curve === FIRST_CURVE) this.#before = this.#curve = { ...FIRST_CURVE }
     const curve = this.#curve
     curve.epoch ??= this.#beginEpoch(now)
     const window = this.#window

@@ -8,6 +8,8 @@ const MIN_RTT_DIVISOR = 8
 const N_RTT_SAMPLE = 8
 const CSS_GROWTH_DIVISOR = 4
 const CSS_ROUNDS = 5
+/** Instead of a round trip where none was measured: longer than any. */
+const NONE = 0x7fff_ffff
 
 /** When the first slow start ends. */
 export interface SlowStartExit {
@@ -22,11 +24,11 @@ export interface SlowStartExit {
  */
 export class HyStart implements SlowStartExit {
   #windowEnd: Seq | undefined
-  #lastMin = Number.POSITIVE_INFINITY
-  #currentMin = Number.POSITIVE_INFINITY
+  #lastMin = NONE
+  #currentMin = NONE
   #samples = 0
   /** While in Conservative Slow Start: the round trip that led there. */
-  #baseline = Number.POSITIVE_INFINITY
+  #baseline = NONE
   #rounds = 0
 
   /** §4.2. */
@@ -43,15 +45,15 @@ export class HyStart implements SlowStartExit {
   }
 
   get #isConservative(): boolean {
-    return this.#baseline < Number.POSITIVE_INFINITY
+    return this.#baseline < NONE
   }
 
   #judge(): void {
     if (this.#isConservative) {
-      if (this.#currentMin < this.#baseline) this.#baseline = Number.POSITIVE_INFINITY
+      if (this.#currentMin < this.#baseline) this.#baseline = NONE
       return
     }
-    if (this.#lastMin === Number.POSITIVE_INFINITY) return
+    if (this.#lastMin === NONE) return
     const threshold = Math.max(MIN_RTT_THRESH, Math.min(this.#lastMin / MIN_RTT_DIVISOR, MAX_RTT_THRESH))
     if (this.#currentMin < this.#lastMin + threshold) return
     this.#baseline = this.#currentMin
@@ -62,7 +64,7 @@ export class HyStart implements SlowStartExit {
   #endRound(nxt: Seq): boolean {
     this.#windowEnd = nxt
     this.#lastMin = this.#currentMin
-    this.#currentMin = Number.POSITIVE_INFINITY
+    this.#currentMin = NONE
     this.#samples = 0
     return this.#isConservative && ++this.#rounds >= CSS_ROUNDS
   }

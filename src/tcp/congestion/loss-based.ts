@@ -3,11 +3,6 @@ import type { AckSample, CongestionControl, CongestionName } from './control.ts'
 
 /** What all controllers have in common that take a loss for congestion: slow start, and one answer to a window of losses. */
 export abstract class LossBased implements CongestionControl {
-  abstract readonly name: CongestionName
-  readonly ownsRecovery = false
-  readonly holdsBack = false
-  readonly pacingRate = undefined
-  readonly path = undefined
   cwnd: number
   ssthresh = Number.POSITIVE_INFINITY
   #priorCwnd = 0
@@ -15,6 +10,28 @@ export abstract class LossBased implements CongestionControl {
 
   constructor(window: number) {
     this.cwnd = window
+  }
+
+  abstract get name(): CongestionName
+
+  get ownsRecovery(): boolean {
+    return false
+  }
+
+  get holdsBack(): boolean {
+    return false
+  }
+
+  get wantsRate(): boolean {
+    return false
+  }
+
+  get pacingRate(): undefined {
+    return undefined
+  }
+
+  get path(): undefined {
+    return undefined
   }
 
   onAck(sample: AckSample): void {

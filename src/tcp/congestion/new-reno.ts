@@ -3,8 +3,11 @@ import { LossBased } from './loss-based.ts'
 
 /** RFC 5681 with the recovery of RFC 6582. */
 export class NewReno extends LossBased {
-  readonly name = 'newreno'
   #acked = 0
+
+  override get name(): 'newreno' {
+    return 'newreno'
+  }
 
   override onRecovered(flight: number, mss: number): void {
     // RFC 6582 §3.2 step 3, option 1: no burst when little is left in flight.

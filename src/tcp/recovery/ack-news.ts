@@ -58,7 +58,7 @@ export class AckNews implements DeliveryWatcher {
     this.delivered += octets
     tcb.stats.delivered += Math.ceil(octets / tcb.mss)
     packetPassed(tcb, range)
-    tcb.rate.delivered(range, this.#now)
+    tcb.rate?.delivered(range, this.#now)
     if (transmissions > 1) this.#repeated = micros(Math.max(this.#repeated, sentAt))
     else {
       this.#newest = micros(Math.max(this.#newest, sentAt))

@@ -5,18 +5,15 @@
  */
 export class ProportionalRateReduction {
   /** RecoverFS, prr_delivered and prr_out of §3.1. */
-  #recoverFs = 0
+  readonly #recoverFs: number
   #delivered = 0
   #out = 0
   /** What may be in flight now. */
   window = 0
 
   /** A reduction begins with `flight` octets outstanding. */
-  begin(flight: number): void {
+  constructor(flight: number) {
     this.#recoverFs = Math.max(1, flight)
-    this.#delivered = 0
-    this.#out = 0
-    this.window = 0
   }
 
   /**

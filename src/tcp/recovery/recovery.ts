@@ -6,15 +6,18 @@ import { burst } from '../send/burst.ts'
 import type { Tcb } from '../tcb.ts'
 import { Timer } from '../timers.ts'
 import type { AckNews } from './ack-news.ts'
+import { ProportionalRateReduction } from './prr.ts'
 import { DUP_THRESH } from './rack.ts'
+import { SpuriousTimeout } from './spurious-timeout.ts'
 import { forgetProbe } from './tail-timer.ts'
+import { Undo } from './undo.ts'
 
 /** After SND.UNA and the scoreboard have moved: finds losses, moves the recovery state, grows or cuts the window. */
 export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   heedDuplicate(tcb, news)
   if (!tcb.sackPermitted) countDuplicates(tcb, news)
   if (tcb.recovery !== 'none') progress(tcb, news)
-  if (tcb.undo.isNeedless) takeBack(tcb)
+  if (tcb.undo?.isNeedless) takeBack(tcb)
   if (tcb.sackPermitted) tcb.rack.noteReordering(tcb.mss)
   detect(tcb, now)
   if (isOpen(tcb) && tcb.board.waitingBytes > 0) reactToLoss(tcb, news.flight)
@@ -23,7 +26,7 @@ export function afterAck(tcb: Tcb, news: AckNews, now: Micros): void {
   if (tcb.recovery === 'fast' || tcb.recovery === 'cwr') {
     // After a mark nothing was lost, and nothing has to be made up for.
     const isGood = tcb.recovery === 'fast' && news.acked > 0 && tcb.board.foundLost === news.foundLost
-    tcb.prr.onAck(news.delivered, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, isGood)
+    tcb.prr?.onAck(news.delivered, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, isGood)
   }
 }
 
@@ -35,7 +38,7 @@ function heedDuplicate(tcb: Tcb, news: AckNews): void {
   if (news.duplicate === 0) return
   tcb.stats.duplicatesReported++
   tcb.rack.onDuplicate(tcb.snd.una, tcb.snd.nxt)
-  tcb.undo.duplicated(news.duplicateEnd, news.duplicate)
+  tcb.undo?.duplicated(news.duplicateEnd, news.duplicate)
 }
 
 /**
@@ -71,23 +74,23 @@ function progress(tcb: Tcb, news: AckNews): void {
 function isSpurious(tcb: Tcb, news: AckNews): boolean {
   const { snd } = tcb
   const hasNewData = tcb.unsent > 0 && snd.wnd > tcb.flightSize
-  const verdict = tcb.spuriousTimeout.judge(news, snd, tcb.recoveryPoint, hasNewData)
+  const verdict = tcb.spuriousTimeout?.judge(news, snd, tcb.recoveryPoint, hasNewData)
   if (verdict === 'ask') tcb.recoveryPoint = snd.nxt
   return verdict === 'spurious'
 }
 
 /** RFC 3522 §3.2: an ACK of new data answers what was sent before anything was sent again. */
 function wasNeedless(tcb: Tcb, news: AckNews): boolean {
+  if (tcb.undo === undefined) return false
   const { repeatedAt } = tcb.undo
-  if (repeatedAt === undefined) return false
   return repeatedAt < 0 ? tcb.sackPermitted : news.answersBefore(repeatedAt)
 }
 
 /** Nothing was lost: what was thought so is in flight, and the window is what it was before (RFC 4015 §3). */
 function takeBack(tcb: Tcb): void {
-  const { marker } = tcb.undo
-  if (tcb.recovery === 'fast' && tcb.sackPermitted && marker !== undefined) tcb.rack.overtaken(marker, tcb.mss)
-  tcb.undo.settle()
+  const { undo } = tcb
+  if (tcb.recovery === 'fast' && tcb.sackPermitted && undo !== undefined) tcb.rack.overtaken(undo.marker, tcb.mss)
+  tcb.undo = undefined
   tcb.board.unmarkLost()
   tcb.congestion.onUndo()
   tcb.stats.undone++
@@ -142,7 +145,7 @@ export function onReorderTimer(tcb: Tcb, now: Micros): void {
   detectByTime(tcb, now)
   if (!isOpen(tcb) || tcb.board.waitingBytes === 0) return
   reactToLoss(tcb, tcb.flightSize)
-  tcb.prr.onAck(tcb.mss, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, false)
+  tcb.prr?.onAck(tcb.mss, tcb.pipe, tcb.congestion.ssthresh, tcb.mss, false)
 }
 
 function reactToLoss(tcb: Tcb, flight: number): void {
@@ -158,8 +161,7 @@ function enterFast(tcb: Tcb, flight: number): void {
   tcb.recovery = 'fast'
   tcb.recoveryPoint = tcb.snd.nxt
   // What the window answered before was no mistake, even if this loss is none.
-  if (isAnswered) tcb.undo.settle()
-  else tcb.undo.begin(tcb.snd.una)
+  tcb.undo = isAnswered ? undefined : new Undo(tcb.snd.una)
   tcb.stats.fastRecoveries++
 }
 
@@ -167,14 +169,14 @@ function enterFast(tcb: Tcb, flight: number): void {
 export function reduceForMark(tcb: Tcb, flight: number): void {
   if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onMark(flight, tcb.mss)
   beginReduction(tcb, flight)
-  tcb.undo.settle()
+  tcb.undo = undefined
   tcb.recovery = 'cwr'
   tcb.recoveryPoint = tcb.snd.nxt
 }
 
 function beginReduction(tcb: Tcb, flight: number): void {
   tcb.ecn.reduced(tcb.snd.nxt)
-  tcb.prr.begin(flight)
+  tcb.prr = new ProportionalRateReduction(flight)
 }
 
 /** RFC 6298 §5.4 to 5.6 with RFC 5681 §3.1 and RFC 6675 §5.1: the retransmission timer has expired. */
@@ -183,8 +185,9 @@ export function afterTimeout(tcb: Tcb, now: Micros): void {
   const isRepeated = tcb.rtt.backoff > 0
   if (board.first?.sacked) board.forgetSacks()
   // RFC 5682 §2.1 step 1: a loss that is being recovered from is no mistake of the timer; nor is a SYN's ever judged.
-  tcb.spuriousTimeout.begin(tcb.settings.frto && tcb.synAcked && (isOpen(tcb) || isRepeated))
-  if (tcb.synAcked && (!isRepeated || tcb.recovery !== 'timeout')) tcb.undo.begin(tcb.snd.una)
+  const mayBeSpurious = tcb.settings.frto && tcb.synAcked && (isOpen(tcb) || isRepeated)
+  tcb.spuriousTimeout = mayBeSpurious ? new SpuriousTimeout() : undefined
+  if (tcb.synAcked && (!isRepeated || tcb.recovery !== 'timeout')) tcb.undo = new Undo(tcb.snd.una)
   if (tcb.sackPermitted && tcb.settings.rack && tcb.synAcked) tcb.rack.markTimedOut(board, reorderingWindow(tcb), now)
   else board.markAllLost()
   if (tcb.synAcked) {
@@ -222,7 +225,7 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   sample.cwnd = congestion.cwnd
   sample.isCwndLimited = tcb.windowUse.isLimited
   sample.quantum = burst(tcb)
-  tcb.rate.fill(sample, tcb.board)
+  tcb.rate?.fill(sample, tcb.board)
   sample.una = snd.una
   sample.nxt = snd.nxt
   sample.mayGrow =
@@ -232,5 +235,5 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
         !tcb.ecn.isReducing(snd.una) &&
         tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh)))
   congestion.onAck(sample)
-  if (congestion.holdsBack) tcb.rate.limitedBySender(tcb.board)
+  if (congestion.holdsBack) tcb.rate?.limitedBySender(tcb.board)
 }

@@ -11,19 +11,13 @@ export interface TimeoutEvidence {
 }
 
 /**
- * Forward RTO-recovery, RFC 5682: after a timeout only the first segment goes
+ * Forward RTO-recovery, RFC 5682, of one timeout: only the first segment goes
  * again, and then new data. If the ACKs that follow are for what was sent
  * before the timeout, nothing was lost and the timer was too short.
  */
 export class SpuriousTimeout {
-  #isInDoubt = false
+  #isInDoubt = true
   #sendsNew = false
-
-  /** The timer expired; `isWanted` unless the user switched this off, or it is known that something was lost. */
-  begin(isWanted: boolean): void {
-    this.#isInDoubt = isWanted
-    this.#sendsNew = false
-  }
 
   /** Whether new data takes the turn of what is thought lost; true once for each time that it was decided. */
   takesNewData(): boolean {

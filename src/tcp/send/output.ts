@@ -40,7 +40,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       if (tcb.board.isEmpty && tcb.unsent > 0 && tcb.snd.wnd > 0) restart(tcb, now)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
       if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && hasSackNews(tcb.reassembly)) sender.ack(tcb, now)
-      if (!tcb.spuriousTimeout.takesNewData()) retransmitLost(tcb, sender, now)
+      if (!tcb.spuriousTimeout?.takesNewData()) retransmitLost(tcb, sender, now)
       sendAllNew(tcb, sender, now)
   }
   if (tcb.ackOwed === AckOwed.NOW) sender.ack(tcb, now)
@@ -69,7 +69,7 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const isSent = snd.nxt !== before
   if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
   if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd)
-    tcb.rate.limitedBySender(tcb.board)
+    tcb.rate?.limitedBySender(tcb.board)
   if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer.rest()
   judgeLimit(tcb, isSent, now)
   if (tcb.writeBlocked && isSent && 2 * tcb.unsent <= tcb.unsentLimit) askForMore(tcb)
@@ -84,13 +84,13 @@ function waitsItsTurn(tcb: Tcb, now: Micros): boolean {
 
 /** What went out, new or again, is noted for the delivery rate and for pacing. */
 function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void {
-  tcb.rate.sent(range, tcb.board, octets, now)
+  tcb.rate?.sent(range, tcb.board, octets, now)
   const rate = pacingRate(tcb)
   // The initial window goes out at once: no rate is known of the path yet.
   const isOpening = tcb.stats.bytesSent + octets < initialWindow(tcb.mss, tcb.settings.initialWindow)
   if (rate === undefined || isOpening) return
   // What this machine was too slow to send says as little about the path as what the user did not give.
-  if (tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)) tcb.rate.limitedBySender(tcb.board)
+  if (tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)) tcb.rate?.limitedBySender(tcb.board)
 }
 
 /** What waited has left: the user may say what comes next, where it was the unsent that held him back. */
@@ -111,7 +111,7 @@ function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   if (!first.lost && tcb.ackOwed !== AckOwed.NOW) return
   tcb.board.retransmitted(first, 1, now)
-  tcb.rate.sent(first, tcb.board, 1, now)
+  tcb.rate?.sent(first, tcb.board, 1, now)
   if (tcb.fastOpen !== undefined) tcb.fastOpen.wasRepeated = true
   sender.send(tcb, tcb.snd.iss, 0, flags, now)
 }
@@ -119,13 +119,15 @@ function sendSyn(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 /** The first SYN, or SYN,ACK. Data rides only on the SYN of Fast Open, and if that is lost, on none (RFC 7413 §4.1.3.1). */
 function sendFirstSyn(tcb: Tcb, flags: number, sender: SegmentSender, now: Micros): void {
   if (isSynHeld(tcb)) return
-  const { snd } = tcb
+  const { snd, board } = tcb
   const count = Math.min(tcb.sendBuffer.length, synDataRoom(tcb))
   snd.nxt = seqAdd(snd.iss, 1)
-  tcb.rate.sent(tcb.board.sent(snd.iss, snd.nxt, now), tcb.board, 1, now)
+  const syn = board.sent(snd.iss, snd.nxt, now)
+  tcb.rate?.sent(syn, board, 1, now)
   if (count > 0) {
     snd.nxt = seqAdd(snd.nxt, count)
-    tcb.rate.sent(tcb.board.sent(seqAdd(snd.iss, 1), snd.nxt, now), tcb.board, count, now)
+    const data = board.sent(seqAdd(snd.iss, 1), snd.nxt, now)
+    tcb.rate?.sent(data, board, count, now)
     tcb.push.force(snd.nxt)
     tcb.stats.bytesSent += count
   }
@@ -172,8 +174,8 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   }
   tcb.board.retransmitted(range, octets, now)
   hasSent(tcb, range, octets, now)
-  tcb.prr.onSent(octets)
-  tcb.undo.repeated(octets, now)
+  tcb.prr?.onSent(octets)
+  tcb.undo?.repeated(octets, now)
 }
 
 /** One segment larger than the others, where it can tell what the path carries. */
@@ -220,7 +222,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
   hasSent(tcb, tcb.board.sent(start, tcb.snd.nxt, now), seqDiff(tcb.snd.nxt, start), now)
   if (count % tcb.mss !== 0 && !tcb.pathProbe.isSending) tcb.snd.smallEnd = tcb.snd.nxt
   tcb.stats.bytesSent += count
-  tcb.prr.onSent(count)
+  tcb.prr?.onSent(count)
   tcb.deadlines.stop(Timer.PERSIST)
   tcb.deadlines.stop(Timer.TAIL_PROBE)
   sender.send(tcb, start, count, flags, now)

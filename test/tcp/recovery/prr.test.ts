@@ -7,8 +7,7 @@ const SSTHRESH = 10 * MSS
 
 /** A recovery that began with twenty segments outstanding, and has repeated the one that was lost. */
 function begun(): ProportionalRateReduction {
-  const prr = new ProportionalRateReduction()
-  prr.begin(20 * MSS)
+  const prr = new ProportionalRateReduction(20 * MSS)
   prr.onSent(MSS)
   return prr
 }

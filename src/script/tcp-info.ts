@@ -152,8 +152,8 @@ function options(tcb: Tcb): number {
   if (tcb.timestamps) bits |= Option.TIMESTAMPS
   if (tcb.sackPermitted) bits |= Option.SACK
   if (tcb.scaling) bits |= Option.WSCALE
-  if (tcb.ecn.isOn) bits |= Option.ECN
-  if (tcb.ecn.seen) bits |= Option.ECN_SEEN
+  if (tcb.ecn?.isOn) bits |= Option.ECN
+  if (tcb.ecn?.seen) bits |= Option.ECN_SEEN
   if (tcb.fastOpen?.isDataAcked) bits |= Option.SYN_DATA
   if (tcb.fastOpen?.isOpen) bits |= Option.TFO_CHILD
   return bits

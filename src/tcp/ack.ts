@@ -31,7 +31,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   if (news.rtt >= 0) tcb.rtt.sample(news.rtt, now)
   updateWindow(tcb, seg, news.acked > 0)
   if (probeRepairedLoss(tcb, seg, news)) tcb.congestion.onCongestion(news.flight, tcb.mss)
-  if (tcb.ecn.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, news.flight)
+  if (tcb.ecn?.asksToReduce(seg.flags, snd.una) && tcb.recovery === 'none') reduceForMark(tcb, news.flight)
   if (news.delivered > 0 || news.isDuplicate || news.duplicate > 0) afterAck(tcb, news, now)
   if (news.delivered > 0) widenBuffer(tcb)
 }
@@ -56,8 +56,8 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros): void {
   if (tcb.finSent && ack === snd.nxt) octets--
   tcb.sendBuffer.release(octets)
   tcb.push.release(ack)
-  tcb.urgent.acknowledged(ack)
-  const proven = tcb.pathProbe.acknowledged(ack)
+  tcb.urgent?.acknowledged(ack)
+  const proven = tcb.pathProbe?.acknowledged(ack) ?? 0
   if (proven > 0) tcb.owner.provenMtu(tcb, proven)
   tcb.stats.bytesAcked += octets
   snd.una = ack

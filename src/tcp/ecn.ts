@@ -47,6 +47,11 @@ export class Ecn {
     this.#sentTo = iss
   }
 
+  /** The SYNs agreed on it, for one direction at least. */
+  get isAgreed(): boolean {
+    return this.#heeds
+  }
+
   /** §6.1.1: takes the SYN or SYN,ACK of the peer. */
   agree(flags: number, codepoint: number): void {
     if (!(flags & TcpFlag.SYN)) return

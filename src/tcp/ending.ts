@@ -16,7 +16,7 @@ export function end(tcb: Tcb, event: TcpEvent): void {
   tcb.deadlines.stopAll()
   tcb.sendBuffer.clear()
   tcb.board.clear()
-  tcb.reassembly.clear()
+  tcb.reassembly?.clear()
   tcb.ackOwed = AckOwed.NONE
   tcb.note(UserEvent.CLOSED)
   tcb.owner.ended(tcb)

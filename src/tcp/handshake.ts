@@ -1,6 +1,7 @@
 import type { Micros } from '../base/types.ts'
 import { initialWindow } from './congestion/initial-window.ts'
 import { startProbing } from './path/path-mtu.ts'
+import { hearUserTimeout } from './patience.ts'
 import type { Segment } from './segment.ts'
 import { DEFAULT_MSS, type Tcb } from './tcb.ts'
 
@@ -10,8 +11,8 @@ const MIN_MSS = 88
 /** What the peer's SYN offers, taken where we offer it too. */
 export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
   const { options } = seg
-  tcb.ecn.agree(seg.flags, seg.codepoint)
-  if (options.userTimeout >= 0) tcb.patience.heard(tcb.settings, options.userTimeout)
+  tcb.ecn?.agree(seg.flags, seg.codepoint)
+  if (options.userTimeout >= 0) hearUserTimeout(tcb, options.userTimeout)
   // RFC 9293 MUST-15: no option means 536.
   tcb.peerMss = Math.max(MIN_MSS, options.mss === 0 ? DEFAULT_MSS : options.mss)
   tcb.sackPermitted &&= options.sackPermitted
@@ -33,6 +34,7 @@ export function afterHandshake(tcb: Tcb, now: Micros): void {
   tcb.lastDataSent = now
   tcb.lastDataReceived = now
   startProbing(tcb)
+  if (tcb.ecn?.isAgreed === false) tcb.ecn = undefined
   // What the ACK says of data that Fast Open sent ahead counts; that a SYN was lost is over.
   if (tcb.recovery === 'timeout') tcb.recovery = 'none'
   const { timeouts } = tcb.stats

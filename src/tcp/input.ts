@@ -1,4 +1,5 @@
 import { seqAdd, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../base/seq.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import type { Micros } from '../base/types.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import { acknowledge, takeOldAck } from './ack.ts'
@@ -6,8 +7,11 @@ import { end, fail, mayReceive } from './ending.ts'
 import { afterSynAck } from './fast-open/client.ts'
 import { isSynchronized } from './fsm.ts'
 import { acceptSynOptions, afterHandshake } from './handshake.ts'
+import { hearUserTimeout } from './patience.ts'
+import { reassemblyOf } from './receive/reassembly.ts'
 import { receiveFin, receiveText } from './receive/receive.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
+import { urgentOf } from './send/urgent.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
 
 /** Why a segment was not processed further. Also the name of the counter. */
@@ -21,6 +25,8 @@ export type TcpInputDrop =
   | 'tcp-no-ack'
   | 'tcp-closed'
 
+/** RFC 5961 §7: challenge ACKs that a connection may send in a second. */
+const CHALLENGES_PER_SECOND = 10
 /** RFC 7323 §5.5: TS.Recent is not believed beyond 24 days. */
 const TS_RECENT_VALID = 24 * 86_400_000_000
 
@@ -93,8 +99,8 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
   const { snd, rcv } = tcb
   if (tcb.state === 'SYN-RECEIVED' && seg.has(TcpFlag.SYN) && seg.has(TcpFlag.ACK) && seg.seq === rcv.irs) {
     // Simultaneous open: the SYN has been taken already, and is a duplicate (RFC 2883 §4); the ACK has not (§3.5, Figure 8).
-    tcb.reassembly.duplicate(rcv.irs, rcv.nxt)
-    tcb.ecn.agree(seg.flags, seg.codepoint)
+    reassemblyOf(tcb).duplicate(rcv.irs, rcv.nxt)
+    tcb.ecn?.agree(seg.flags, seg.codepoint)
     seg.flags &= ~TcpFlag.SYN
     seg.seq = rcv.nxt
   }
@@ -145,7 +151,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
       return 'tcp-bad-ack'
     }
     tcb.become('rcv ACK of SYN')
-    if (tcb.reassembly.hasDuplicate) tcb.ackOwed = AckOwed.NOW
+    if (tcb.reassembly?.hasDuplicate) tcb.ackOwed = AckOwed.NOW
     if (!tcb.isUsable) tcb.note(UserEvent.ESTABLISHED)
     tcb.fastOpen?.confirmed(now)
     setWindow(tcb, seg)
@@ -162,7 +168,7 @@ function inOtherStates(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     else takeOldAck(tcb, seg, now)
   }
   takeTimestamp(tcb, seg, now)
-  if (seg.options.userTimeout >= 0) tcb.patience.heard(tcb.settings, seg.options.userTimeout)
+  if (seg.options.userTimeout >= 0) hearUserTimeout(tcb, seg.options.userTimeout)
   if (tcb.finSent && snd.una === snd.nxt) finAcknowledged(tcb)
   if (!tcb.isOver) sixthAndLater(tcb, seg, sender, now)
   return undefined
@@ -177,7 +183,7 @@ function finAcknowledged(tcb: Tcb): void {
 /** Sixth, the URG bit: data is delivered in its order all the same, as RFC 6093 §6 advises. Seventh and eighth, text and FIN. */
 function sixthAndLater(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   const isUrgent = mayReceive(tcb) && seg.has(TcpFlag.URG)
-  if (isUrgent && tcb.urgent.received(seg.seq, seg.header.urgent, tcb.readSeq)) tcb.note(UserEvent.URGENT)
+  if (isUrgent && urgentOf(tcb).received(seg.seq, seg.header.urgent, tcb.readSeq)) tcb.note(UserEvent.URGENT)
   if (seg.length === 0) return
   if (tcb.readClosed && seg.dataLength > 0 && mayReceive(tcb) && seqGt(seqAdd(seg.seq, seg.dataLength), tcb.rcv.nxt)) {
     // §3.6.1, RFC 2525 §2.17: nobody will read it, and the peer must not believe that somebody did.
@@ -186,7 +192,7 @@ function sixthAndLater(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micro
     return
   }
   if (mayReceive(tcb)) {
-    if (seg.dataLength > 0 && tcb.ecn.received(seg.flags, seg.codepoint)) tcb.ackOwed = AckOwed.NOW
+    if (seg.dataLength > 0 && tcb.ecn?.received(seg.flags, seg.codepoint)) tcb.ackOwed = AckOwed.NOW
     receiveText(tcb, seg, sender, now)
     receiveFin(tcb, seg, sender, now)
   } else tcb.ackOwed = AckOwed.NOW
@@ -211,9 +217,9 @@ function isAcceptable(tcb: Tcb, seg: Segment): boolean {
 function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   tcb.stats.duplicateBytes += seg.dataLength
   const dataEnd = seqAdd(seg.seq, seg.dataLength)
-  if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) tcb.reassembly.duplicate(seg.seq, dataEnd)
+  if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) reassemblyOf(tcb).duplicate(seg.seq, dataEnd)
   // Two ends that disagree would answer each other's bare ACKs for ever.
-  if (seg.length > 0 && tcb.reassembly.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
+  if (seg.length > 0 && tcb.reassembly?.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
   else if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
   else challenge(tcb, sender, now)
   // §3.10.7.4 first: a closed window still takes valid ACKs. The peer's SND.NXT may lie behind a probe of its own.
@@ -257,6 +263,7 @@ function takeTimestamp(tcb: Tcb, seg: Segment, now: Micros): void {
 
 /** RFC 5961 §7: a bounded number of ACKs for segments that a blind attacker could have sent. */
 function challenge(tcb: Tcb, sender: SegmentSender, now: Micros): TcpInputDrop {
+  tcb.challenges ??= new TokenBucket(CHALLENGES_PER_SECOND, CHALLENGES_PER_SECOND)
   if (tcb.challenges.take(now)) sender.ack(tcb, now)
   return 'tcp-challenge'
 }

@@ -2,7 +2,7 @@ import { formatEndpoint, formatIp, type IpAddr, type Ipv4Addr, isIpv4, isMultica
 import { NetError } from '../base/errors.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import { IpProtocol } from '../wire/ipv4.ts'
-import type { PortClaim, PortPool } from './surroundings.ts'
+import type { PortClaim, PortPool } from './ports.ts'
 
 /**
  * The way of a connection that is opened actively, and its own end. Only a single host can be at the other (RFC 9293

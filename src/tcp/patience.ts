@@ -12,39 +12,54 @@ const IN_MINUTES = 0x8000
 const SECOND = 1_000_000
 const MINUTE = 60_000_000
 
-/** How long a connection bears silence: R2 of RFC 9293 §3.8.3 as times, and the user timeout of RFC 5482. */
-export class Patience {
+// How long a connection bears silence: R2 of RFC 9293 §3.8.3 as times, and the user timeout of RFC 5482.
+
+/** What the two ends told each other with RFC 5482's option. */
+export class ToldTimeouts {
   /** REMOTE_UTO (RFC 5482 §3.1): what the peer says of its own. */
-  #remote: Micros | undefined
-  #isTold = false
+  remote: Micros | undefined = undefined
+  /** The peer knows ours. */
+  isTold = false
+}
 
-  /** USER_TIMEOUT (RFC 5482 §3.1): the user's own choice, else what both ends can bear. */
-  userTimeout(settings: TcpSettings): Micros {
-    const own = settings.userTimeout
-    if (this.#remote === undefined || settings.isUserTimeoutChosen) return own
-    return micros(Math.min(U_LIMIT, Math.max(own, this.#remote, L_LIMIT)))
-  }
+/** A connection, as far as its patience goes. */
+interface Patient {
+  readonly settings: TcpSettings
+  timeouts: ToldTimeouts | undefined
+}
 
-  /** Until when a SYN or SYN,ACK that was first sent at `openedAt` is repeated. */
-  handshakeEnds(settings: TcpSettings, openedAt: Micros, isPassive: boolean): Micros {
-    if (isPassive) return addMicros(openedAt, timeFor(settings.synAckRetries))
-    return addMicros(openedAt, Math.min(settings.connectTimeout, timeFor(settings.synRetries)))
-  }
+/** USER_TIMEOUT (RFC 5482 §3.1): the user's own choice, else what both ends can bear. */
+export function userTimeout({ settings, timeouts }: Patient): Micros {
+  const own = settings.userTimeout
+  if (timeouts?.remote === undefined || settings.isUserTimeoutChosen) return own
+  return micros(Math.min(U_LIMIT, Math.max(own, timeouts.remote, L_LIMIT)))
+}
 
-  /** The option for a segment that goes out, as its 16 bits; -1 for none. The SYN has it, and the first segment without data. */
-  option(settings: TcpSettings, isSyn: boolean): number {
-    if (!settings.userTimeoutOption || this.#isTold) return -1
-    this.#isTold = !isSyn
-    const seconds = Math.ceil(settings.userTimeout / SECOND)
-    return seconds <= MAX_VALUE ? seconds : IN_MINUTES | Math.min(MAX_VALUE, Math.ceil(settings.userTimeout / MINUTE))
-  }
+/** Until when a SYN or SYN,ACK that was first sent at `openedAt` is repeated. */
+export function handshakeEnds(settings: TcpSettings, openedAt: Micros, isPassive: boolean): Micros {
+  if (isPassive) return addMicros(openedAt, timeFor(settings.synAckRetries))
+  return addMicros(openedAt, Math.min(settings.connectTimeout, timeFor(settings.synRetries)))
+}
 
-  /** The peer's option arrived. RFC 5482 §3.4: zero is reserved, and says nothing. */
-  heard(settings: TcpSettings, option: number): void {
-    const value = option & MAX_VALUE
-    if (!settings.userTimeoutOption || value === 0) return
-    this.#remote = micros(value * (option & IN_MINUTES ? MINUTE : SECOND))
-  }
+/** The option for a segment that goes out, as its 16 bits; -1 for none. The SYN has it, and the first segment without data. */
+export function userTimeoutOption(tcb: Patient, isSyn: boolean): number {
+  if (!tcb.settings.userTimeoutOption || tcb.timeouts?.isTold) return -1
+  told(tcb).isTold = !isSyn
+  const { userTimeout: own } = tcb.settings
+  const seconds = Math.ceil(own / SECOND)
+  return seconds <= MAX_VALUE ? seconds : IN_MINUTES | Math.min(MAX_VALUE, Math.ceil(own / MINUTE))
+}
+
+/** The peer's option arrived. RFC 5482 §3.4: zero is reserved, and says nothing. */
+export function hearUserTimeout(tcb: Patient, option: number): void {
+  const value = option & MAX_VALUE
+  if (!tcb.settings.userTimeoutOption || value === 0) return
+  told(tcb).remote = micros(value * (option & IN_MINUTES ? MINUTE : SECOND))
+}
+
+function told(tcb: Patient): ToldTimeouts {
+  tcb.timeouts ??= new ToldTimeouts()
+  return tcb.timeouts
 }
 
 /** What a number of retransmissions takes, the wait after the last included. */

@@ -5,10 +5,11 @@ import type { Micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
 import type { IpPacket } from '../ip/transport.ts'
 import { HEADROOM, OutFrame } from '../link/link.ts'
-import { ECN_MASK, IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
+import { ECN_MASK, EcnCodepoint, IPV4_MAX_LEN, IpProtocol } from '../wire/ipv4.ts'
 import { TCP_CHECKSUM_OFFSET, TCP_HEADER_LEN, TcpFlag, TcpHeader } from '../wire/tcp.ts'
 import { TCP_MAX_OPTIONS_LEN, TcpOptions } from '../wire/tcp-options.ts'
 import { FIXED_HEADERS } from './path/path-probe.ts'
+import { userTimeoutOption } from './patience.ts'
 import { AckOwed, MAX_UNSCALED, type Tcb } from './tcb.ts'
 
 /** A SACK option without its blocks, padded. */
@@ -81,7 +82,7 @@ export class SegmentSender {
   maxPayload(tcb: Tcb): number {
     const mss = tcb.mss
     // Whoever cuts a super-segment gives all its segments the same urgent pointer.
-    if (tcb.urgent.isSending) return mss
+    if (tcb.urgent?.isSending) return mss
     const room = IPV4_MAX_LEN - FIXED_HEADERS - TCP_MAX_OPTIONS_LEN
     return room < mss ? mss : room - (room % mss)
   }
@@ -103,24 +104,24 @@ export class SegmentSender {
       options.tsecr = flags & TcpFlag.ACK ? tcb.tsRecent : 0
     }
     const { reassembly } = tcb
-    if (tcb.sackPermitted && !isSyn && (!reassembly.isEmpty || reassembly.hasDuplicate)) {
+    if (tcb.sackPermitted && !isSyn && reassembly?.hasNews) {
       options.sackCount = reassembly.sackBlocks(options.sack, this.#sackRoom(tcb, length), tcb.settings.dsack)
     }
-    if (length === 0 && options.cookie === undefined) options.userTimeout = tcb.patience.option(tcb.settings, isSyn)
+    if (length === 0 && options.cookie === undefined) options.userTimeout = userTimeoutOption(tcb, isSyn)
     const header = this.#header
     header.srcPort = tcb.localPort
     header.dstPort = tcb.remotePort
     header.seq = seq
     header.ack = flags & TcpFlag.ACK ? tcb.rcv.nxt : (0 as Seq)
-    header.flags = flags | tcb.ecn.outgoing(seq, length, flags, tcb.snd.wnd === 0)
+    header.flags = flags | (tcb.ecn?.outgoing(seq, length, flags, tcb.snd.wnd === 0) ?? 0)
     header.window = this.#announce(tcb, isSyn)
-    header.urgent = flags & (TcpFlag.SYN | TcpFlag.RST) ? 0 : tcb.urgent.pointer(seq)
+    header.urgent = flags & (TcpFlag.SYN | TcpFlag.RST) ? 0 : (tcb.urgent?.pointer(seq) ?? 0)
     if (header.urgent > 0) header.flags |= TcpFlag.URG
     header.headerLen = TCP_HEADER_LEN + options.length()
     if (length > 0) {
       tcb.sendBuffer.lend(frame, seqDiff(isSyn ? seqAdd(seq, 1) : seq, tcb.bufferSeq), length)
       const mss = tcb.mss
-      frame.isProbe = tcb.pathProbe.isSending
+      frame.isProbe = tcb.sendsProbe
       if (length > mss && !frame.isProbe) frame.segmentSize = mss
     }
     const drop = this.#finish(
@@ -129,10 +130,11 @@ export class SegmentSender {
       tcb.remote,
       length,
       tcb.settings.ttl,
-      tcb.settings.tos | tcb.ecn.codepoint,
+      tcb.settings.tos | (tcb.ecn?.codepoint ?? EcnCodepoint.NOT_ECT),
       now,
     )
-    tcb.refusals.handedOver(drop === 'link-refused')
+    if (drop === 'link-refused') tcb.reoffers ??= 0
+    else tcb.reoffers = undefined
     tcb.lastSent = now
     if (length > 0) {
       tcb.lastDataSent = now

@@ -1,26 +1,12 @@
-import type { IpAddr } from '../base/address.ts'
 import type { Rng } from '../base/rng.ts'
 import type { Micros } from '../base/types.ts'
 import type { IpOutput } from '../ip/output.ts'
 import type { ErrorSender } from '../ip/transport.ts'
 import type { TcpHeader } from '../wire/tcp.ts'
 import type { TcpEvent, TcpState } from './fsm.ts'
+import type { PortPool } from './ports.ts'
 import type { Tcb } from './tcb.ts'
 import type { Timer } from './timers.ts'
-
-/** A port that is ours until it is released. */
-export interface PortClaim {
-  readonly port: number
-  release(): void
-}
-
-/** Ports as TCP needs them; the stack keeps them for all protocols. */
-export interface PortPool {
-  claim(protocol: number, addr: IpAddr, port: number): PortClaim
-  claimEphemeral(protocol: number, addr: IpAddr, isFree: (port: number) => boolean): PortClaim
-  /** Whether the port is one of ours. */
-  isHeld(protocol: number, addr: IpAddr, port: number): boolean
-}
 
 /** Who watches TCP. Nothing is spent on it when nobody does. */
 export interface TcpWatcher {

@@ -2,7 +2,7 @@ import type { Ipv4Addr } from '../base/address.ts'
 import { ByteRing } from '../base/byte-ring.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { type Seq, seqAdd, seqDiff } from '../base/seq.ts'
-import { TokenBucket } from '../base/token-bucket.ts'
+import type { TokenBucket } from '../base/token-bucket.ts'
 import { addMicros, type Micros, micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { congestionControl } from './congestion/choose.ts'
@@ -12,13 +12,14 @@ import { WindowUse } from './congestion/window-use.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open/fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
-import { MtuClaim } from './path/mtu-claim.ts'
-import { FIXED_HEADERS, PathProbe } from './path/path-probe.ts'
-import { Patience } from './patience.ts'
+import type { MtuClaim } from './path/mtu-claim.ts'
+import { FIXED_HEADERS, type PathProbe } from './path/path-probe.ts'
+import { handshakeEnds, type ToldTimeouts, userTimeout } from './patience.ts'
+import type { PortClaim } from './ports.ts'
 import { AckPace } from './receive/ack-pace.ts'
-import { Reassembly } from './receive/reassembly.ts'
+import type { Reassembly } from './receive/reassembly.ts'
 import type { ReceiveCall } from './receive/receive-call.ts'
-import { RightSizing } from './receive/right-sizing.ts'
+import type { RightSizing } from './receive/right-sizing.ts'
 import { DeliveryRate } from './recovery/delivery-rate.ts'
 import type { ProportionalRateReduction } from './recovery/prr.ts'
 import { Rack } from './recovery/rack.ts'
@@ -27,14 +28,12 @@ import { RttEstimator } from './recovery/rtt.ts'
 import { Scoreboard } from './recovery/scoreboard.ts'
 import type { SpuriousTimeout } from './recovery/spurious-timeout.ts'
 import type { Undo } from './recovery/undo.ts'
-import { Pacer } from './send/pacer.ts'
+import type { Pacer } from './send/pacer.ts'
 import { PushMarks } from './send/push.ts'
-import { RefusalWatch } from './send/refusal-watch.ts'
 import { SendBuffer } from './send/send-buffer.ts'
-import { SendLimits } from './send/send-limits.ts'
-import { Urgent } from './send/urgent.ts'
+import type { SendLimits } from './send/send-limits.ts'
+import type { Urgent } from './send/urgent.ts'
 import type { TcpSettings } from './settings.ts'
-import type { PortClaim } from './surroundings.ts'
 import { Deadlines } from './timers.ts'
 
 /** RFC 9293 MUST-15: what a peer that names no MSS can take. */
@@ -44,8 +43,6 @@ const FIRST_RECEIVE_WINDOW = 64 * 1024
 /** RFC 7323 §2.2: the most that the window field can say. */
 export const MAX_UNSCALED = 65_535
 const TIMESTAMP_OPTION_LEN = 12
-/** RFC 5961 §7: challenge ACKs that a connection may send in a second. */
-const CHALLENGES_PER_SECOND = 10
 
 /** Why a connection ended, for its user. */
 export interface TcpFailure {
@@ -133,9 +130,11 @@ export class Tcb {
   // What both SYNs agreed on.
   /** The largest packet known to reach the peer whole. */
   pathMtu: number
-  /** Its own search for that, and the word of routers that waits to be confirmed. */
-  readonly pathProbe = new PathProbe()
-  readonly mtuClaim = new MtuClaim()
+  /** Its own search for that, and the word of a router that waits to be confirmed. */
+  pathProbe: PathProbe | undefined = undefined
+  mtuClaim: MtuClaim | undefined = undefined
+  /** The largest packet of ours that was acknowledged since the path was last believed to be narrower. */
+  largestPassed = 0
   /** The peer's MSS option, or the default. */
   peerMss = DEFAULT_MSS
   /** Shifts of the windows we receive and send (RFC 7323 §2.2); 0 unless both offered. */
@@ -159,8 +158,10 @@ export class Tcb {
   readonly windowUse: WindowUse
   /** Measured where the congestion control asks for it. */
   readonly rate: DeliveryRate | undefined
-  readonly pacer = new Pacer()
-  readonly ecn: Ecn
+  /** Where something sets a pace. */
+  pacer: Pacer | undefined = undefined
+  /** Until the SYNs have agreed not to use it. */
+  ecn: Ecn | undefined
   /** The user closed; the FIN stands behind the last byte of the send buffer. */
   finQueued = false
   finSent = false
@@ -183,7 +184,7 @@ export class Tcb {
   probeIsRepeat = false
   /** Segments that duplicate ACKs say have left the network, when the peer has no SACK (RFC 5681 §3.2). */
   dupAcks = 0
-  readonly urgent = new Urgent()
+  urgent: Urgent | undefined = undefined
   /** Set once the user wrote less than was offered. */
   writeBlocked = false
 
@@ -194,7 +195,7 @@ export class Tcb {
   readonly receiveRing = new ByteRing()
   /** Where the user waits for what comes next, if he does. */
   receiveCall: ReceiveCall | undefined = undefined
-  readonly reassembly = new Reassembly()
+  reassembly: Reassembly | undefined = undefined
   /** The most that may be buffered now; grows towards the setting as the user keeps up. */
   receiveLimit: number
   /** Where the peer's FIN stands, once it has been seen. */
@@ -205,7 +206,7 @@ export class Tcb {
   readClosed = false
   ackOwed: AckOwed = AckOwed.NONE
   readonly ackPace = new AckPace()
-  readonly sizing = new RightSizing()
+  sizing: RightSizing | undefined = undefined
 
   // Time.
   readonly deadlines = new Deadlines()
@@ -216,15 +217,20 @@ export class Tcb {
   lastDataReceived = micros(0)
   lastAckReceived = micros(0)
   waitingSince = micros(0)
-  readonly patience = new Patience()
-  readonly refusals = new RefusalWatch()
+  timeouts: ToldTimeouts | undefined = undefined
+  /**
+   * How often the retransmission timer has offered again what the link's full queue had refused; undefined while the link
+   * took the latest segment. What never left this machine tells nothing of the path: no timeout, no window answers for it.
+   */
+  reoffers: number | undefined = undefined
   keepAliveProbes = 0
   /** Rounds in which the neighbour on the way did not answer the SYN's question for it. */
   unresolved = 0
   persistBackoff = 0
-  readonly limits: SendLimits
+  /** From the first data on. */
+  limits: SendLimits | undefined = undefined
   /** Bounds the challenge ACKs (RFC 5961 §7). */
-  readonly challenges = new TokenBucket(CHALLENGES_PER_SECOND, CHALLENGES_PER_SECOND)
+  challenges: TokenBucket | undefined = undefined
 
   /** Bits of UserEvent that the user has not been told of. */
   events = 0
@@ -297,7 +303,6 @@ export class Tcb {
     this.openedAt = init.now
     this.lastSent = init.now
     this.lastReceived = init.now
-    this.limits = new SendLimits(init.now)
     this.waitingSince = init.now
   }
 
@@ -317,8 +322,17 @@ export class Tcb {
 
   /** Eff.snd.MSS: the most payload one segment may carry now, options taken off (RFC 9293 §3.7.1, MUST-16). */
   get mss(): number {
-    const path = Math.min(this.pathMtu, this.pathProbe.limit)
-    return Math.min(this.peerMss, path - FIXED_HEADERS, this.settings.maxSegment) - this.segmentOptions
+    return Math.min(this.peerMss, this.largestPacket - FIXED_HEADERS, this.settings.maxSegment) - this.segmentOptions
+  }
+
+  /** The largest packet that goes out now, but for probes: the path carries it, or is believed to. */
+  get largestPacket(): number {
+    return this.pathProbe === undefined ? this.pathMtu : Math.min(this.pathMtu, this.pathProbe.limit)
+  }
+
+  /** The segment that goes out now is a probe of the path. */
+  get sendsProbe(): boolean {
+    return this.pathProbe?.isSending === true
   }
 
   /** The options that every segment with data has, in octets. */
@@ -328,8 +342,8 @@ export class Tcb {
 
   /** When silence ends the connection: R2 of RFC 9293 §3.8.3, as a time. */
   get givesUpAt(): Micros {
-    if (this.synAcked) return addMicros(this.unansweredSince, this.patience.userTimeout(this.settings))
-    return this.patience.handshakeEnds(this.settings, this.openedAt, this.passive)
+    if (this.synAcked) return addMicros(this.unansweredSince, userTimeout(this))
+    return handshakeEnds(this.settings, this.openedAt, this.passive)
   }
 
   /** FlightSize (RFC 5681 §2). */
@@ -405,12 +419,17 @@ export class Tcb {
 
   /** Octets that the user has not read and that are urgent, or lie before what is. */
   get urgentRemaining(): number {
-    return this.urgent.remaining(this.readSeq)
+    return this.urgent?.remaining(this.readSeq) ?? 0
   }
 
   /** The sequence number of the next octet that the user will read. */
   get readSeq(): Seq {
     return seqAdd(this.rcv.nxt, -this.receiveRing.length - (this.peerClosed ? 1 : 0))
+  }
+
+  /** Something lies beyond what has not arrived. */
+  get hasHoles(): boolean {
+    return this.reassembly !== undefined && !this.reassembly.isEmpty
   }
 
   /** When the connection next wants its timers run. */

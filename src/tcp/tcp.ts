@@ -24,6 +24,7 @@ import { type Arrival, arrivesAtListener, type EndsV4, type ListenContext } from
 import { DEFAULT_BACKLOG, Listener, type ListenOptions } from './passive/listener.ts'
 import { Listeners } from './passive/listeners.ts'
 import { Refusal } from './passive/refusal.ts'
+import type { PortPool } from './ports.ts'
 import { RangePool } from './recovery/range-pool.ts'
 import { Segment, SegmentSender } from './segment.ts'
 import { output } from './send/output.ts'
@@ -34,7 +35,7 @@ import {
   type TcpOptionsInit,
   type TcpSettings,
 } from './settings.ts'
-import type { PortPool, TcpInit, TcpWatcher } from './surroundings.ts'
+import type { TcpInit, TcpWatcher } from './surroundings.ts'
 import { ConnectionTable } from './table.ts'
 import { Tcb, type TcpOwner, UserEvent } from './tcb.ts'
 import { TimeWait } from './time-wait.ts'

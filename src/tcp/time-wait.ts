@@ -4,8 +4,8 @@ import type { TokenBucket } from '../base/token-bucket.ts'
 import { addMicros, type Micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { TcpFlag } from '../wire/tcp.ts'
+import type { PortClaim } from './ports.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
-import type { PortClaim } from './surroundings.ts'
 import type { Tcb } from './tcb.ts'
 
 /** RFC 6191 §2 and Linux: after this long, an own SYN with a later timestamp may take the pair of ends again. */

@@ -4,6 +4,7 @@ import { TcpFlag } from '../wire/tcp.ts'
 import { end, fail } from './ending.ts'
 import { afterFastOpenTimeout } from './fast-open/client.ts'
 import { suspectPath } from './path/path-mtu.ts'
+import { userTimeout } from './patience.ts'
 import { onDelayedAck } from './receive/receive.ts'
 import { afterTimeout, onReorderTimer } from './recovery/recovery.ts'
 import { sendProbe } from './recovery/tail-probe.ts'
@@ -90,10 +91,9 @@ function endUnanswered(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 
 /** True when the link had refused what the retransmission timer waits for: nothing is known of the path, and it is tried once more. */
 function offerAgain(tcb: Tcb, now: Micros): boolean {
-  const { refusals } = tcb
-  if (!refusals.isRefused || !tcb.synAcked) return false
+  if (tcb.reoffers === undefined || !tcb.synAcked) return false
   // The user timeout counts from the first attempt, for the peer cannot answer what it was not asked.
-  if (refusals.attempts++ === 0) tcb.waitingSince = now
+  if (tcb.reoffers++ === 0) tcb.waitingSince = now
   tcb.board.markAllLost()
   tcb.deadlines.arm(Timer.RETRANSMIT, addMicros(now, RETRY_AFTER))
   return true
@@ -126,8 +126,8 @@ function onKeepAlive(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 }
 
 /** RFC 5482 §4.2: a connection with a user timeout of its own, or one agreed on, bears silence for so long. */
-const bearsSilence = ({ settings, patience }: Tcb): Micros | undefined =>
-  settings.isUserTimeoutChosen || settings.userTimeoutOption ? patience.userTimeout(settings) : undefined
+const bearsSilence = (tcb: Tcb): Micros | undefined =>
+  tcb.settings.isUserTimeoutChosen || tcb.settings.userTimeoutOption ? userTimeout(tcb) : undefined
 
 const probeWait = (tcb: Tcb): Micros =>
   micros(Math.min(tcb.settings.keepAliveInterval, bearsSilence(tcb) ?? tcb.settings.keepAliveInterval))

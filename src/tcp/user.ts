@@ -5,6 +5,7 @@ import { fail } from './ending.ts'
 import { isSynHeld, releaseSyn } from './fast-open/client.ts'
 import { lingersInVain } from './linger.ts'
 import type { SegmentSender } from './segment.ts'
+import { urgentOf } from './send/urgent.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
 
@@ -34,7 +35,7 @@ export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): n
  * urgent; the peer is told with the next segment.
  */
 export function urge(tcb: Tcb, count: number): void {
-  tcb.urgent.write(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length + count))
+  urgentOf(tcb).write(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length + count))
 }
 
 /** What was written so far is a record: later data is not gathered with it in one frame. It may be pushed as well. */

@@ -5,6 +5,7 @@ import { releaseSyn } from '../tcp/fast-open/client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import { ReceiveCall } from '../tcp/receive/receive-call.ts'
+import { urgentOf } from '../tcp/send/urgent.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, close, closeBoth, send, urge } from '../tcp/user.ts'
@@ -101,7 +102,7 @@ export class ServedConnection implements TcpUser {
     const tcb = this.#tcb
     // What has arrived in the ring since the last turn is not the user's yet, either.
     const next = seqAdd(tcb.readSeq, -tcb.receiveCall!.filled)
-    const end = this.#given + tcb.urgent.remaining(next)
+    const end = this.#given + urgentOf(tcb).remaining(next)
     Atomics.store(this.#lane.words, LaneWord.URGENT_DOWN, end | 0)
     Atomics.store(this.#lane.words, LaneWord.IS_URGENT_DOWN, 1)
   }

@@ -27,7 +27,7 @@ function checkConnection(tcb: Tcb): void {
   assert.ok(stored <= tcb.receiveLimit + unit, `received ${stored} of at most ${tcb.receiveLimit}`)
   assert.ok(tcb.receiveLimit <= tcb.settings.receiveBuffer, 'the receive buffer keeps its limit')
   assert.ok(tcb.receiveRing.bytes.length <= 2 * Math.max(4096, tcb.receiveLimit + unit), 'storage follows the limit')
-  assert.ok(tcb.reassembly.ranges <= 256, 'holes are bounded')
+  assert.ok((tcb.reassembly?.ranges ?? 0) <= 256, 'holes are bounded')
   assert.ok(
     tcb.congestion.cwnd >= Math.min(tcb.mss, 1) && Number.isFinite(tcb.congestion.cwnd),
     `cwnd is a size: ${tcb.congestion.cwnd} by ${tcb.congestion.name}, mss ${tcb.mss}`,

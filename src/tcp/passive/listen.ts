@@ -153,7 +153,7 @@ function finishCookie(context: ListenContext, listener: Listener, arrival: Arriv
   options.windowScale = offer.windowScale
   options.sackPermitted = offer.sackPermitted
   acceptSynOptions(tcb, seg, now)
-  if (offer.ecn) tcb.ecn.agree(TcpFlag.SYN | TcpFlag.ECE | TcpFlag.CWR, EcnCodepoint.NOT_ECT)
+  if (offer.ecn) tcb.ecn?.agree(TcpFlag.SYN | TcpFlag.ECE | TcpFlag.CWR, EcnCodepoint.NOT_ECT)
   tcb.become('rcv SYN')
   listener.completes(tcb)
   return undefined

@@ -1,8 +1,8 @@
 import type { IpAddr } from '../../base/address.ts'
 import { type Micros, micros } from '../../base/types.ts'
 import { FastOpenQueue } from '../fast-open/queue.ts'
+import type { PortClaim } from '../ports.ts'
 import type { TcpSettings } from '../settings.ts'
-import type { PortClaim } from '../surroundings.ts'
 import type { Tcb } from '../tcb.ts'
 import { COOKIE_LIFETIME } from './cookies.ts'
 

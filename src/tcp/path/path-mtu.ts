@@ -5,7 +5,8 @@ import type { IcmpError } from '../../ip/transport.ts'
 import { DUP_THRESH } from '../recovery/rack.ts'
 import type { SentRange } from '../recovery/sent-range.ts'
 import type { Tcb } from '../tcb.ts'
-import { FIXED_HEADERS } from './path-probe.ts'
+import { MtuClaim } from './mtu-claim.ts'
+import { FIXED_HEADERS, PathProbe } from './path-probe.ts'
 
 // Where a connection's search for the path's MTU (path-probe.ts) meets its sending and its losses.
 
@@ -21,12 +22,13 @@ export function startProbing(tcb: Tcb): void {
   if (tcb.settings.mtuProbing !== 'always') return
   const base = tcb.settings.baseMss + FIXED_HEADERS
   const known = tcb.pathMtu < tcb.route.mtu ? tcb.pathMtu : base
+  tcb.pathProbe = new PathProbe()
   tcb.pathProbe.begin(base, known)
 }
 
 /** The payload of the probe that goes out now, before other new data; 0 for none. */
-export function probePayload(tcb: Tcb, now: Micros): number {
-  const { pathProbe, board, mss } = tcb
+export function probePayload(tcb: Tcb, pathProbe: PathProbe, now: Micros): number {
+  const { board, mss } = tcb
   if (!pathProbe.isActive || tcb.recovery !== 'none' || board.sackedBytes > 0 || board.lostBytes > 0) return 0
   const size = pathProbe.next(packetSize(tcb), mostCarried(tcb), now)
   if (size === 0) return 0
@@ -41,7 +43,7 @@ export function probePayload(tcb: Tcb, now: Micros): number {
 
 /** Loss was found: true when it is the probe alone. What it carried goes again, and the window stays as it is. */
 export function probeWasLost(tcb: Tcb): boolean {
-  const end = tcb.pathProbe.lost(tcb.snd.una, tcb.board.lostBytes)
+  const end = tcb.pathProbe?.lost(tcb.snd.una, tcb.board.lostBytes)
   if (end === undefined) return false
   for (const range of tcb.board.ranges) if (seqLe(range.end, end)) tcb.board.markLost(range)
   return true
@@ -49,21 +51,30 @@ export function probeWasLost(tcb: Tcb): boolean {
 
 /** The retransmission timer expired: perhaps full segments are too large, and a router has said so, or nobody does. */
 export function suspectPath(tcb: Tcb): void {
-  const { pathProbe, settings, board } = tcb
-  pathProbe.forget()
+  const { settings, board, mtuClaim } = tcb
+  tcb.pathProbe?.forget()
   const base = Math.min(settings.baseMss + FIXED_HEADERS, packetSize(tcb))
-  const claimed = tcb.mtuClaim.confirmed()
-  if (claimed > 0) {
-    pathProbe.begin(Math.min(base, claimed), claimed)
-    pathProbe.tooBig(claimed)
+  tcb.mtuClaim = undefined
+  if (mtuClaim !== undefined && mtuClaim.mtu > 0) {
+    const { mtu } = mtuClaim
+    tcb.largestPassed = 0
+    const probe = probeOf(tcb)
+    probe.begin(Math.min(base, mtu), mtu)
+    probe.tooBig(mtu)
     return
   }
   // RFC 8899 §4.3: not the first timeout, and not of small segments.
   const first = board.first
   if (settings.mtuProbing === 'off' || !tcb.synAcked || first === undefined) return
   if ((tcb.rtt.backoff + 1) % SUSPICION !== 0) return
-  const isLarge = seqDiff(first.end, first.start) + FIXED_HEADERS > (pathProbe.isActive ? pathProbe.limit / 2 : base)
-  if (isLarge) pathProbe.shrink(base)
+  const limit = tcb.pathProbe?.isActive ? tcb.pathProbe.limit / 2 : base
+  if (seqDiff(first.end, first.start) + FIXED_HEADERS > limit) probeOf(tcb).shrink(base)
+}
+
+/** The connection's search, made with the first reason for one. */
+function probeOf(tcb: Tcb): PathProbe {
+  tcb.pathProbe ??= new PathProbe()
+  return tcb.pathProbe
 }
 
 /** A packet of the stream, as it is at most now. */
@@ -71,8 +82,9 @@ const packetSize = (tcb: Tcb): number => tcb.mss + FIXED_HEADERS + tcb.segmentOp
 
 /** A run of octets arrived that went out together. */
 export function packetPassed(tcb: Tcb, range: SentRange): void {
-  const size = seqDiff(range.end, range.start) + FIXED_HEADERS + tcb.segmentOptions
-  tcb.mtuClaim.passed(Math.min(size, packetSize(tcb)), range.start, range.end)
+  const size = Math.min(seqDiff(range.end, range.start) + FIXED_HEADERS + tcb.segmentOptions, packetSize(tcb))
+  if (size > tcb.largestPassed) tcb.largestPassed = size
+  if (tcb.mtuClaim?.isRefutedBy(range.start, range.end)) tcb.mtuClaim = undefined
 }
 
 /**
@@ -81,14 +93,17 @@ export function packetPassed(tcb: Tcb, range: SentRange): void {
  */
 export function onPacketTooBig(tcb: Tcb, error: IcmpError, ip: IpOutput, now: Micros): void {
   const { mtu } = error
-  const { pathProbe } = tcb
-  if (mtu >= Math.min(tcb.pathMtu, pathProbe.limit)) {
+  if (mtu >= tcb.largestPacket) {
     // Only a probe was that large, and it was sent to learn this.
-    if (!pathProbe.isLarger(mtu)) return
-    pathProbe.tooBig(mtu)
+    if (!tcb.pathProbe?.isLarger(mtu)) return
+    tcb.pathProbe.tooBig(mtu)
   } else {
-    if (!tcb.mtuClaim.isPlausible(mtu, error.seq as Seq)) return
-    pathProbe.tooBig(mtu)
+    if (mtu < tcb.largestPassed) {
+      tcb.mtuClaim = new MtuClaim(mtu, error.seq as Seq)
+      return
+    }
+    tcb.largestPassed = 0
+    probeOf(tcb).tooBig(mtu)
     ip.lowerPathMtu(tcb.remote, mtu, now)
     tcb.pathMtu = ip.mtuOf(tcb.route)
   }

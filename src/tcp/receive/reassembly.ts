@@ -36,6 +36,11 @@ export class Reassembly {
     return this.#duplicateStart !== this.#duplicateEnd
   }
 
+  /** There is something for a SACK option to tell. */
+  get hasNews(): boolean {
+    return !this.isEmpty || this.hasDuplicate
+  }
+
   /** What is next to arrive could push out of the SACK option what no ACK has told of: it is time for one. */
   get mustTell(): boolean {
     return this.#untold === MAX_SACK_BLOCKS || this.hasDuplicate
@@ -151,4 +156,10 @@ export class Reassembly {
     this.#latestCount = kept
     this.#untold = untold
   }
+}
+
+/** What has arrived early or twice; on most paths nothing ever does. */
+export function reassemblyOf(tcb: { reassembly: Reassembly | undefined }): Reassembly {
+  tcb.reassembly ??= new Reassembly()
+  return tcb.reassembly
 }

@@ -5,6 +5,8 @@ import { end } from '../ending.ts'
 import { isSynchronized } from '../fsm.ts'
 import { type Segment, type SegmentSender, timestampAt } from '../segment.ts'
 import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
+import { reassemblyOf } from './reassembly.ts'
+import { sizingOf } from './right-sizing.ts'
 
 /** RFC 9293 §3.10.7.4 seventh, process the segment text; what lies outside the window is cut off. */
 export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
@@ -15,7 +17,7 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   tcb.ackPace.measure(Math.min(each, tcb.localMss), seg.has(TcpFlag.PSH))
   if (tcb.timestamps && each >= tcb.ackPace.peerSegment) {
     const echo = seg.options.tsecr
-    tcb.sizing.measure(echo, (timestampAt(tcb.tsOffset, now) - echo) | 0)
+    sizingOf(tcb).measure(echo, (timestampAt(tcb.tsOffset, now) - echo) | 0)
   }
   const behind = Math.max(0, seqDiff(rcv.nxt, seg.seq))
   const at = seg.dataAt + behind
@@ -30,32 +32,33 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   if (behind > 0) {
     const count = Math.min(behind, seg.dataLength)
     tcb.stats.duplicateBytes += count
-    tcb.reassembly.duplicate(seg.seq, seqAdd(seg.seq, count))
+    reassemblyOf(tcb).duplicate(seg.seq, seqAdd(seg.seq, count))
   }
   if (length <= 0) {
     tcb.ackOwed = AckOwed.NOW
     // Each duplicate is told of (RFC 2883 §4), and an ACK has room for one.
-    if (tcb.reassembly.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
+    if (tcb.reassembly?.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
     return
   }
   if (offset > 0) {
     tcb.stats.outOfOrder++
     const start = seqAdd(rcv.nxt, offset)
-    if (tcb.reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)
+    const reassembly = reassemblyOf(tcb)
+    if (reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)
     else seg.flags &= ~TcpFlag.FIN
     // RFC 5681 §4.2: at once. A sender without SACK counts these ACKs, so each segment gets its own.
     tcb.ackOwed = AckOwed.NOW
-    if (!tcb.sackPermitted || tcb.reassembly.mustTell) sender.ack(tcb, now)
+    if (!tcb.sackPermitted || reassembly.mustTell) sender.ack(tcb, now)
     return
   }
   // What the user waits for goes to him; the ring's places count from the first byte that he has not got.
-  const isNext = tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty
+  const isNext = tcb.receiveRing.length === 0 && !tcb.hasHoles
   const taken = isNext ? (tcb.receiveCall?.take(seg.bytes, at, at + length) ?? 0) : 0
   if (taken < length) tcb.receiveRing.store(0, seg.bytes, at + taken, at + length)
   const before = rcv.nxt
   rcv.nxt = seqAdd(rcv.nxt, length)
-  const filled = !tcb.reassembly.isEmpty
-  if (filled) rcv.nxt = tcb.reassembly.advance(rcv.nxt)
+  const filled = tcb.hasHoles
+  if (filled) rcv.nxt = reassemblyOf(tcb).advance(rcv.nxt)
   const received = seqDiff(rcv.nxt, before)
   tcb.receiveRing.extend(received - taken)
   tcb.stats.bytesReceived += received
@@ -72,7 +75,8 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
 /** Eighth, check the FIN bit: the FIN counts once everything before it has arrived. */
 export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
   // A FIN before data that the peer has sent is no end of its stream.
-  if (seg.has(TcpFlag.FIN) && tcb.reassembly.endsBy(seqAdd(seg.end, -1))) tcb.finAt ??= seqAdd(seg.end, -1)
+  const isEnd = seg.has(TcpFlag.FIN) && (!tcb.hasHoles || reassemblyOf(tcb).endsBy(seqAdd(seg.end, -1)))
+  if (isEnd) tcb.finAt ??= seqAdd(seg.end, -1)
   if (tcb.finAt === undefined || tcb.peerClosed) return
   if (tcb.rcv.nxt !== tcb.finAt) {
     if (seqGt(tcb.finAt, tcb.rcv.nxt)) tcb.ackOwed = AckOwed.NOW
@@ -91,7 +95,7 @@ export function receiveFin(tcb: Tcb, seg: Segment, sender: SegmentSender, now: M
 /** RECEIVE, RFC 9293 §3.10.3: the user has taken `count` bytes. Opens the window again, and lets it grow. */
 export function consumed(tcb: Tcb, count: number, now: Micros): void {
   tcb.receiveRing.consume(count)
-  if (tcb.receiveRing.length === 0 && tcb.reassembly.isEmpty) {
+  if (tcb.receiveRing.length === 0 && !tcb.hasHoles) {
     if (tcb.peerClosed) tcb.receiveRing.clear()
     else tcb.receiveRing.rest()
   }
@@ -99,7 +103,7 @@ export function consumed(tcb: Tcb, count: number, now: Micros): void {
 }
 
 function hasTaken(tcb: Tcb, count: number, now: Micros): void {
-  const wanted = tcb.sizing.wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
+  const wanted = sizingOf(tcb).wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
   if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, Math.round(wanted))
   // Before the handshake is complete, any ACK of ours would be another SYN,ACK.
   if (!isSynchronized(tcb.state)) return

@@ -44,3 +44,9 @@ export class RightSizing {
     return room + (2 * room * (bytes - base)) / base
   }
 }
+
+/** The right-sizing of a connection: it begins with the first data. */
+export function sizingOf(tcb: { sizing: RightSizing | undefined }): RightSizing {
+  tcb.sizing ??= new RightSizing()
+  return tcb.sizing
+}

@@ -155,7 +155,7 @@ function reactToLoss(tcb: Tcb, flight: number): void {
 function enterFast(tcb: Tcb, flight: number): void {
   forgetProbe(tcb)
   // RFC 3168 §6.1.2: the window answers once for each round trip, to marks and losses together.
-  const isAnswered = tcb.recovery === 'cwr' || tcb.ecn.isReducing(tcb.snd.una)
+  const isAnswered = tcb.recovery === 'cwr' || tcb.ecn?.isReducing(tcb.snd.una)
   if (!isAnswered) tcb.congestion.onCongestion(flight, tcb.mss)
   if (tcb.recovery !== 'cwr') beginReduction(tcb, flight)
   tcb.recovery = 'fast'
@@ -167,7 +167,7 @@ function enterFast(tcb: Tcb, flight: number): void {
 
 /** RFC 3168 §6.1.2: the peer saw a mark on our packets; the window answers as to a loss. */
 export function reduceForMark(tcb: Tcb, flight: number): void {
-  if (!tcb.ecn.isReducing(tcb.snd.una)) tcb.congestion.onMark(flight, tcb.mss)
+  if (!tcb.ecn?.isReducing(tcb.snd.una)) tcb.congestion.onMark(flight, tcb.mss)
   beginReduction(tcb, flight)
   tcb.undo = undefined
   tcb.recovery = 'cwr'
@@ -175,7 +175,7 @@ export function reduceForMark(tcb: Tcb, flight: number): void {
 }
 
 function beginReduction(tcb: Tcb, flight: number): void {
-  tcb.ecn.reduced(tcb.snd.nxt)
+  tcb.ecn?.reduced(tcb.snd.nxt)
   tcb.prr = new ProportionalRateReduction(flight)
 }
 
@@ -195,7 +195,7 @@ export function afterTimeout(tcb: Tcb, now: Micros): void {
     // What is left in flight is no reason to be silent.
     tcb.congestion.cwnd = Math.max(tcb.congestion.cwnd, board.pipe + tcb.mss)
   }
-  tcb.ecn.reduced(tcb.snd.nxt)
+  tcb.ecn?.reduced(tcb.snd.nxt)
   forgetProbe(tcb)
   tcb.recovery = 'timeout'
   tcb.recoveryPoint = tcb.snd.nxt
@@ -232,7 +232,7 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
     isProgress(tcb, news) &&
     (tcb.recovery === 'timeout' ||
       (tcb.recovery === 'none' &&
-        !tcb.ecn.isReducing(snd.una) &&
+        !tcb.ecn?.isReducing(snd.una) &&
         tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh)))
   congestion.onAck(sample)
   if (congestion.holdsBack) tcb.rate?.limitedBySender(tcb.board)

@@ -17,7 +17,7 @@ export function armProbe(tcb: Tcb, now: Micros): void {
   const isUseful =
     tcb.sackPermitted &&
     tcb.synAcked &&
-    !tcb.refusals.isRefused &&
+    tcb.reoffers === undefined &&
     tcb.settings.tailLossProbe &&
     tcb.recovery !== 'timeout' &&
     tcb.probeEnd === undefined &&

@@ -4,7 +4,6 @@ import { TcpFlag } from '../../wire/tcp.ts'
 import { initialWindow } from '../congestion/initial-window.ts'
 import { isSynHeld, synDataRoom, synIsSent } from '../fast-open/client.ts'
 import { probePayload } from '../path/path-mtu.ts'
-import type { Reassembly } from '../receive/reassembly.ts'
 import type { SentRange } from '../recovery/sent-range.ts'
 import { armProbe } from '../recovery/tail-timer.ts'
 import type { SegmentSender } from '../segment.ts'
@@ -12,6 +11,7 @@ import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
 import { Timer } from '../timers.ts'
 import { burst, pacingRate } from './burst.ts'
 import { judgeLimit } from './judge-limit.ts'
+import { Pacer } from './pacer.ts'
 
 /** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance, 0.1 to 1 s. */
 const MAX_SWS_OVERRIDE = micros(1_000_000)
@@ -39,7 +39,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     default:
       if (tcb.board.isEmpty && tcb.unsent > 0 && tcb.snd.wnd > 0) restart(tcb, now)
       // Full segments have no room for SACK blocks: a peer that waits to learn what is missing is told first.
-      if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && hasSackNews(tcb.reassembly)) sender.ack(tcb, now)
+      if (tcb.ackOwed === AckOwed.NOW && tcb.sackPermitted && tcb.reassembly?.hasNews) sender.ack(tcb, now)
       if (!tcb.spuriousTimeout?.takesNewData()) retransmitLost(tcb, sender, now)
       sendAllNew(tcb, sender, now)
   }
@@ -59,8 +59,6 @@ function restart(tcb: Tcb, now: Micros): void {
   tcb.congestion.onRestart(tcb.windowUse.restart(tcb.lastDataSent, now), tcb.rtt.rto, window, now)
 }
 
-const hasSackNews = ({ isEmpty, hasDuplicate }: Reassembly): boolean => !isEmpty || hasDuplicate
-
 function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   const { snd } = tcb
   const before = snd.nxt
@@ -70,14 +68,14 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
   if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd)
     tcb.rate?.limitedBySender(tcb.board)
-  if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer.rest()
+  if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer?.rest()
   judgeLimit(tcb, isSent, now)
   if (tcb.writeBlocked && isSent && 2 * tcb.unsent <= tcb.unsentLimit) askForMore(tcb)
 }
 
 /** Whether a paced connection must wait with its next frame; a timer then goes on with it. */
 function waitsItsTurn(tcb: Tcb, now: Micros): boolean {
-  if (!tcb.pacer.waits(now)) return false
+  if (!tcb.pacer?.waits(now)) return false
   tcb.deadlines.arm(Timer.PACE, tcb.pacer.next)
   return true
 }
@@ -90,6 +88,7 @@ function hasSent(tcb: Tcb, range: SentRange, octets: number, now: Micros): void 
   const isOpening = tcb.stats.bytesSent + octets < initialWindow(tcb.mss, tcb.settings.initialWindow)
   if (rate === undefined || isOpening) return
   // What this machine was too slow to send says as little about the path as what the user did not give.
+  tcb.pacer ??= new Pacer()
   if (tcb.pacer.sent(octets, rate, tcb.rtt.minRtt / LATE_SHARE, now)) tcb.rate?.limitedBySender(tcb.board)
 }
 
@@ -150,7 +149,7 @@ function retransmitLost(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const most = Math.min(size, sender.maxPayload(tcb), burst(tcb), Math.max(mss, room - (room % mss)))
     const octets = most < size && most % mss !== 0 ? Math.max(mss, most - (most % mss)) : most
     retransmit(tcb, sender, range, Math.min(octets, size), now)
-    if (tcb.refusals.isRefused) break
+    if (tcb.reoffers !== undefined) break
   }
 }
 
@@ -166,7 +165,7 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   tcb.stats.retransmissions++
   tcb.stats.bytesRetransmitted += data
   sender.send(tcb, start, data, flags, now)
-  if (tcb.refusals.isRefused) {
+  if (tcb.reoffers !== undefined) {
     // What our own link refused is as lost as before; a timer tries again.
     tcb.stats.retransmissions--
     tcb.stats.bytesRetransmitted -= data
@@ -180,11 +179,13 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
 
 /** One segment larger than the others, where it can tell what the path carries. */
 function sendPathProbe(tcb: Tcb, sender: SegmentSender, now: Micros): void {
-  const payload = probePayload(tcb, now)
+  const { pathProbe } = tcb
+  if (pathProbe === undefined) return
+  const payload = probePayload(tcb, pathProbe, now)
   if (payload === 0) return
-  tcb.pathProbe.isSending = true
+  pathProbe.isSending = true
   transmitNew(tcb, sender, payload, false, now)
-  tcb.pathProbe.isSending = false
+  pathProbe.isSending = false
 }
 
 /** New data and the FIN behind it, as far as the windows, Nagle and silly-window avoidance allow. */
@@ -220,7 +221,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
   if (tcb.board.isEmpty) tcb.waitingSince = now
   tcb.snd.nxt = seqAdd(start, count + (withFin ? 1 : 0))
   hasSent(tcb, tcb.board.sent(start, tcb.snd.nxt, now), seqDiff(tcb.snd.nxt, start), now)
-  if (count % tcb.mss !== 0 && !tcb.pathProbe.isSending) tcb.snd.smallEnd = tcb.snd.nxt
+  if (count % tcb.mss !== 0 && !tcb.sendsProbe) tcb.snd.smallEnd = tcb.snd.nxt
   tcb.stats.bytesSent += count
   tcb.prr?.onSent(count)
   tcb.deadlines.stop(Timer.PERSIST)
@@ -234,7 +235,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
  * bit as well, so that the peer's link hands up at once what it joins.
  */
 const isPushed = (tcb: Tcb, start: Seq, count: number): boolean =>
-  (count > tcb.mss && !tcb.pathProbe.isSending) || tcb.push.within(start, seqAdd(start, count))
+  (count > tcb.mss && !tcb.sendsProbe) || tcb.push.within(start, seqAdd(start, count))
 
 /** Sends one segment of new data whatever the congestion window says, for a tail loss probe; false when there is none. */
 export function sendOneNew(tcb: Tcb, sender: SegmentSender, now: Micros): boolean {

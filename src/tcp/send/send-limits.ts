@@ -8,11 +8,13 @@ export type SendLimit = 'idle' | 'busy' | 'receiver' | 'buffer'
  * held back by the receiver's window, or by a send buffer that holds less than the congestion window would let out.
  */
 export class SendLimits {
-  #state: SendLimit = 'idle'
+  #state: SendLimit
   #since: Micros
   readonly #spent = { idle: 0, busy: 0, receiver: 0, buffer: 0 }
 
-  constructor(now: Micros) {
+  /** For the first time there is something to send. */
+  constructor(state: SendLimit, now: Micros) {
+    this.#state = state
     this.#since = now
   }
 

@@ -52,3 +52,9 @@ export class Urgent {
     return 0
   }
 }
+
+/** What is urgent of a connection; few ever have any. */
+export function urgentOf(tcb: { urgent: Urgent | undefined }): Urgent {
+  tcb.urgent ??= new Urgent()
+  return tcb.urgent
+}

@@ -13,7 +13,6 @@ class Entry implements TableEntry, Timed {
   readonly localPort = 80
   readonly remote: Ipv4Addr
   readonly remotePort: number
-  hash = 0
   hashNext: unknown = undefined
   at: Micros = NEVER
   heapAt = 0

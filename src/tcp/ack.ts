@@ -21,7 +21,7 @@ const news = new AckNews()
 export function acknowledge(tcb: Tcb, seg: Segment, now: Micros): void {
   const { snd } = tcb
   tcb.lastAckReceived = now
-  tcb.push.isMoreComing = false
+  if (tcb.push !== undefined) tcb.push.isMoreComing = false
   tcb.rate?.begin()
   news.begin(tcb, seg, now)
   news.isDuplicate = news.acked === 0 && isDuplicateAck(tcb, seg)
@@ -55,7 +55,7 @@ function advance(tcb: Tcb, ack: Seq, acked: number, now: Micros): void {
   }
   if (tcb.finSent && ack === snd.nxt) octets--
   tcb.sendBuffer.release(octets)
-  tcb.push.release(ack)
+  tcb.push?.release(ack)
   tcb.urgent?.acknowledged(ack)
   const proven = tcb.pathProbe?.acknowledged(ack) ?? 0
   if (proven > 0) tcb.owner.provenMtu(tcb, proven)

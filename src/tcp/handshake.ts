@@ -23,7 +23,7 @@ export function acceptSynOptions(tcb: Tcb, seg: Segment, now: Micros): void {
   // RFC 7323 §3.2.
   tcb.timestamps &&= options.timestamps
   if (tcb.timestamps) {
-    tcb.tsRecent = options.tsval
+    tcb.tsRecent = options.tsval | 0
     tcb.tsRecentAt = now
   }
   tcb.congestion.cwnd = initialWindow(tcb.mss, tcb.settings.initialWindow)

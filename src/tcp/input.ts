@@ -257,7 +257,7 @@ function echoesOurSyn(tcb: Tcb, seg: Segment, now: Micros): boolean {
 function takeTimestamp(tcb: Tcb, seg: Segment, now: Micros): void {
   // A reset was not asked for its timestamp, so it has none to give.
   if (!tcb.timestamps || !seg.options.timestamps || seg.has(TcpFlag.RST) || seqGt(seg.seq, tcb.rcv.lastAck)) return
-  tcb.tsRecent = seg.options.tsval
+  tcb.tsRecent = seg.options.tsval | 0
   tcb.tsRecentAt = now
 }
 

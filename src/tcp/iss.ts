@@ -23,7 +23,7 @@ export function initialSequenceNumber(key: SipKey, ends: FourTuple, now: Micros)
  * grows from one incarnation to the next (RFC 6191 §2).
  */
 export function timestampOffset(key: SipKey, ends: FourTuple): number {
-  return sipHash(key, [...addressWords(ends.local), ...addressWords(ends.remote)])
+  return sipHash(key, [...addressWords(ends.local), ...addressWords(ends.remote)]) | 0
 }
 
 export const ports = (ends: FourTuple): number => (ends.localPort << 16) | ends.remotePort

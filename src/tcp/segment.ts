@@ -101,7 +101,7 @@ export class SegmentSender {
     if (tcb.timestamps) {
       options.timestamps = true
       options.tsval = timestampAt(tcb.tsOffset, now)
-      options.tsecr = flags & TcpFlag.ACK ? tcb.tsRecent : 0
+      options.tsecr = flags & TcpFlag.ACK ? tcb.tsRecent >>> 0 : 0
     }
     const { reassembly } = tcb
     if (tcb.sackPermitted && !isSyn && reassembly?.hasNews) {

@@ -1,13 +1,12 @@
 import type { IpAddr } from '../base/address.ts'
 import type { Rng } from '../base/rng.ts'
 
-/** A connection as the table sees it: two ends, and two fields that are the table's own. */
+/** A connection as the table sees it: two ends, and a field that is the table's own. */
 export interface TableEntry {
   readonly local: IpAddr
   readonly localPort: number
   readonly remote: IpAddr
   readonly remotePort: number
-  hash: number
   hashNext: unknown
 }
 
@@ -29,11 +28,9 @@ export class ConnectionTable<T extends TableEntry> {
   }
 
   find(local: IpAddr, localPort: number, remote: IpAddr, remotePort: number): T | undefined {
-    const hash = this.#hash(local, localPort, remote, remotePort)
-    let entry = this.#buckets[hash & (this.#buckets.length - 1)]
+    let entry = this.#buckets[this.#index(local, localPort, remote, remotePort)]
     while (entry !== undefined) {
       if (
-        entry.hash === hash &&
         entry.remotePort === remotePort &&
         entry.localPort === localPort &&
         entry.remote === remote &&
@@ -49,13 +46,12 @@ export class ConnectionTable<T extends TableEntry> {
   /** Adds an entry whose ends are not in the table. */
   add(entry: T): void {
     if (this.#size >= this.#buckets.length) this.#grow()
-    entry.hash = this.#hash(entry.local, entry.localPort, entry.remote, entry.remotePort)
     this.#link(entry)
     this.#size++
   }
 
   remove(entry: T): void {
-    const index = entry.hash & (this.#buckets.length - 1)
+    const index = this.#index(entry.local, entry.localPort, entry.remote, entry.remotePort)
     let at = this.#buckets[index]
     if (at === entry) this.#buckets[index] = entry.hashNext as T | undefined
     else {
@@ -74,7 +70,7 @@ export class ConnectionTable<T extends TableEntry> {
   }
 
   #link(entry: T): void {
-    const index = entry.hash & (this.#buckets.length - 1)
+    const index = this.#index(entry.local, entry.localPort, entry.remote, entry.remotePort)
     entry.hashNext = this.#buckets[index]
     this.#buckets[index] = entry
   }
@@ -85,11 +81,12 @@ export class ConnectionTable<T extends TableEntry> {
     for (const entry of entries) this.#link(entry)
   }
 
-  #hash(local: IpAddr, localPort: number, remote: IpAddr, remotePort: number): number {
+  /** The bucket of these ends. */
+  #index(local: IpAddr, localPort: number, remote: IpAddr, remotePort: number): number {
     let hash = Math.imul(word(remote) ^ this.#secret, 0x9e3779b1)
     hash = Math.imul(hash ^ (hash >>> 15) ^ word(local), 0x85ebca6b)
     hash = Math.imul(hash ^ (hash >>> 13) ^ ((remotePort << 16) | localPort), 0xc2b2ae35)
-    return (hash ^ (hash >>> 16)) >>> 0
+    return (hash ^ (hash >>> 16)) & (this.#buckets.length - 1)
   }
 }
 

@@ -8,7 +8,7 @@ import type { Route } from '../ip/output.ts'
 import { congestionControl } from './congestion/choose.ts'
 import type { CongestionControl } from './congestion/control.ts'
 import { initialWindow } from './congestion/initial-window.ts'
-import { WindowUse } from './congestion/window-use.ts'
+import type { WindowUse } from './congestion/window-use.ts'
 import { Ecn } from './ecn.ts'
 import type { FastOpen } from './fast-open/fast-open.ts'
 import { next, type TcpEvent, type TcpState } from './fsm.ts'
@@ -29,7 +29,7 @@ import { Scoreboard } from './recovery/scoreboard.ts'
 import type { SpuriousTimeout } from './recovery/spurious-timeout.ts'
 import type { Undo } from './recovery/undo.ts'
 import type { Pacer } from './send/pacer.ts'
-import { PushMarks } from './send/push.ts'
+import type { PushMarks } from './send/push.ts'
 import { SendBuffer } from './send/send-buffer.ts'
 import type { SendLimits } from './send/send-limits.ts'
 import type { Urgent } from './send/urgent.ts'
@@ -144,7 +144,7 @@ export class Tcb {
   timestamps: boolean
   /** Both sides offered a window scale. */
   scaling = false
-  /** TS.Recent and when it was taken (RFC 7323 §4.3). */
+  /** TS.Recent and when it was taken (RFC 7323 §4.3); it and our offset are signed words, as sequence numbers are. */
   tsRecent = 0
   tsRecentAt = micros(0)
   readonly tsOffset: number
@@ -155,7 +155,8 @@ export class Tcb {
   readonly rtt = new RttEstimator()
   readonly rack: Rack
   readonly congestion: CongestionControl
-  readonly windowUse: WindowUse
+  /** From the first data on. */
+  windowUse: WindowUse | undefined = undefined
   /** Measured where the congestion control asks for it. */
   readonly rate: DeliveryRate | undefined
   /** Where something sets a pace. */
@@ -168,7 +169,8 @@ export class Tcb {
   /** Our SYN has been acknowledged; until then data is sent only by Fast Open. */
   synAcked = false
   cork = false
-  readonly push = new PushMarks()
+  /** From the first write on. */
+  push: PushMarks | undefined = undefined
   noDelay: boolean
   /** What may be in flight while the window is being reduced; of the last reduction, if there was any. */
   prr: ProportionalRateReduction | undefined = undefined
@@ -254,7 +256,6 @@ export class Tcb {
   openedAt: Micros
 
   // Places kept for the tables and queues that hold it.
-  hash = 0
   hashNext: unknown = undefined
   isDirty = false
   heapAt = 0
@@ -293,7 +294,6 @@ export class Tcb {
     this.sendBuffer = new SendBuffer(init.settings.sendBuffer)
     this.congestion = congestionControl(init.settings, initialWindow(this.mss, init.settings.initialWindow))
     this.rate = this.congestion.wantsRate ? new DeliveryRate() : undefined
-    this.windowUse = new WindowUse(iss)
     this.ecn = new Ecn(init.settings.ecn, iss)
     this.noDelay = init.settings.noDelay
     this.receiveLimit = Math.min(init.settings.receiveBuffer, FIRST_RECEIVE_WINDOW)

@@ -31,7 +31,6 @@ export class TimeWait {
   #enteredAt: Micros
   #endsAt: Micros
 
-  hash = 0
   hashNext: unknown = undefined
   heapAt = 0
   heapIndex = -1
@@ -91,7 +90,7 @@ export class TimeWait {
     sender.bare(this.#route, this, fields, now, (options) => {
       options.timestamps = this.timestamps
       options.tsval = timestampAt(this.tsOffset, now)
-      options.tsecr = this.tsRecent
+      options.tsecr = this.tsRecent >>> 0
     })
   }
 }

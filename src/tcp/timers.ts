@@ -37,12 +37,23 @@ export const TIMER_NAMES: readonly string[] = [
   'pace',
 ]
 
-/** A fixed table of deadlines: arming is one store. */
+/** So many tables are kept for use. */
+const MOST_SPARE = 1024
+
+// A plain list of doubles is half as large as a typed array.
+const newTable = (): number[] => [NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER]
+
+/** The table of all that have nothing armed; nothing but NEVER is written to it. */
+const REST = newTable()
+/** Tables of those that came to rest, for the next that arm something. */
+const spare: number[][] = []
+
+/** A fixed table of deadlines: arming is one store. While none is armed it holds no memory. */
 export class Deadlines {
-  // A plain list of doubles is half as large as a typed array.
-  readonly #at: number[] = [NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER]
+  #at = REST
 
   arm(timer: Timer, at: Micros): void {
+    if (this.#at === REST) this.#at = spare.pop() ?? newTable()
     this.#at[timer] = at
   }
 
@@ -66,6 +77,10 @@ export class Deadlines {
   pollAt(): Micros {
     let min: number = NEVER
     for (let i = 0; i < TIMER_COUNT; i++) if (this.#at[i]! < min) min = this.#at[i]!
+    if (min === NEVER && this.#at !== REST) {
+      if (spare.length < MOST_SPARE) spare.push(this.#at)
+      this.#at = REST
+    }
     return min as Micros
   }
 

@@ -5,6 +5,7 @@ import { fail } from './ending.ts'
 import { isSynHeld, releaseSyn } from './fast-open/client.ts'
 import { lingersInVain } from './linger.ts'
 import type { SegmentSender } from './segment.ts'
+import { pushMarksOf } from './send/push.ts'
 import { urgentOf } from './send/urgent.ts'
 import type { Tcb } from './tcb.ts'
 import { Timer } from './timers.ts'
@@ -24,7 +25,7 @@ export function send(tcb: Tcb, bytes: Uint8Array, from: number, more = false): n
     room < bytes.length - from ? bytes.subarray(0, from + Math.max(0, room)) : bytes,
     from,
   )
-  if (count > 0) tcb.push.wrote(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length), firstUnsent, more)
+  if (count > 0) pushMarksOf(tcb).wrote(seqAdd(tcb.bufferSeq, tcb.sendBuffer.length), firstUnsent, more)
   if (count < bytes.length - from) tcb.writeBlocked = true
   if (count > 0) tcb.owner.changed(tcb)
   return count
@@ -41,14 +42,16 @@ export function urge(tcb: Tcb, count: number): void {
 /** What was written so far is a record: later data is not gathered with it in one frame. It may be pushed as well. */
 export function endRecord(tcb: Tcb, isPushed: boolean): void {
   const end = seqAdd(tcb.bufferSeq, tcb.sendBuffer.length)
-  tcb.push.endRecord(end)
-  if (isPushed) tcb.push.force(end)
+  const push = pushMarksOf(tcb)
+  push.endRecord(end)
+  if (isPushed) push.force(end)
 }
 
 /** Sends now what a cork or the promise of more has held back. */
 export function release(tcb: Tcb): void {
-  tcb.push.isMoreComing = false
-  tcb.push.isReleased = true
+  const push = pushMarksOf(tcb)
+  push.isMoreComing = false
+  push.isReleased = true
   tcb.owner.changed(tcb)
 }
 

@@ -39,3 +39,9 @@ export class WindowUse {
     return micros(now - since)
   }
 }
+
+/** How a connection that sends uses its window. */
+export function windowUseOf(tcb: { readonly snd: { readonly iss: Seq }; windowUse: WindowUse | undefined }): WindowUse {
+  tcb.windowUse ??= new WindowUse(tcb.snd.iss)
+  return tcb.windowUse
+}

@@ -223,7 +223,7 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
   sample.srtt = tcb.rtt.srtt ?? 0
   sample.inFlight = tcb.pipe
   sample.cwnd = congestion.cwnd
-  sample.isCwndLimited = tcb.windowUse.isLimited
+  sample.isCwndLimited = tcb.windowUse?.isLimited ?? false
   sample.quantum = burst(tcb)
   tcb.rate?.fill(sample, tcb.board)
   sample.una = snd.una
@@ -233,7 +233,7 @@ function tellCongestion(tcb: Tcb, news: AckNews, now: Micros): void {
     (tcb.recovery === 'timeout' ||
       (tcb.recovery === 'none' &&
         !tcb.ecn?.isReducing(snd.una) &&
-        tcb.windowUse.isFull(congestion.cwnd, congestion.ssthresh)))
+        tcb.windowUse?.isFull(congestion.cwnd, congestion.ssthresh) === true))
   congestion.onAck(sample)
   if (congestion.holdsBack) tcb.rate?.limitedBySender(tcb.board)
 }

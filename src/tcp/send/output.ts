@@ -2,6 +2,7 @@ import { type Seq, seqAdd, seqDiff, seqGe, seqLe } from '../../base/seq.ts'
 import { addMicros, type Micros, micros } from '../../base/types.ts'
 import { TcpFlag } from '../../wire/tcp.ts'
 import { initialWindow } from '../congestion/initial-window.ts'
+import { windowUseOf } from '../congestion/window-use.ts'
 import { isSynHeld, synDataRoom, synIsSent } from '../fast-open/client.ts'
 import { probePayload } from '../path/path-mtu.ts'
 import type { SentRange } from '../recovery/sent-range.ts'
@@ -12,6 +13,7 @@ import { Timer } from '../timers.ts'
 import { burst, pacingRate } from './burst.ts'
 import { judgeLimit } from './judge-limit.ts'
 import { Pacer } from './pacer.ts'
+import { pushMarksOf } from './push.ts'
 
 /** RFC 9293 §3.8.6.2.1 (4): the override timeout for a segment held back by silly-window avoidance, 0.1 to 1 s. */
 const MAX_SWS_OVERRIDE = micros(1_000_000)
@@ -56,7 +58,7 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
 function restart(tcb: Tcb, now: Micros): void {
   const { slowStartAfterIdle, initialWindow: wanted } = tcb.settings
   const window = slowStartAfterIdle ? initialWindow(tcb.mss, wanted) : Number.POSITIVE_INFINITY
-  tcb.congestion.onRestart(tcb.windowUse.restart(tcb.lastDataSent, now), tcb.rtt.rto, window, now)
+  tcb.congestion.onRestart(windowUseOf(tcb).restart(tcb.lastDataSent, now), tcb.rtt.rto, window, now)
 }
 
 function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
@@ -65,7 +67,7 @@ function sendAllNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   sendPathProbe(tcb, sender, now)
   sendNew(tcb, sender, now)
   const isSent = snd.nxt !== before
-  if (isSent) tcb.windowUse.sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
+  if (isSent) windowUseOf(tcb).sent(snd.una, snd.nxt, tcb.pipe, tcb.congestion.cwnd, tcb.mss)
   if (tcb.unsent === 0 && tcb.board.lostBytes === 0 && tcb.pipe < tcb.congestion.cwnd)
     tcb.rate?.limitedBySender(tcb.board)
   if (!tcb.deadlines.isArmed(Timer.PACE)) tcb.pacer?.rest()
@@ -127,7 +129,7 @@ function sendFirstSyn(tcb: Tcb, flags: number, sender: SegmentSender, now: Micro
     snd.nxt = seqAdd(snd.nxt, count)
     const data = board.sent(seqAdd(snd.iss, 1), snd.nxt, now)
     tcb.rate?.sent(data, board, count, now)
-    tcb.push.force(snd.nxt)
+    pushMarksOf(tcb).force(snd.nxt)
     tcb.stats.bytesSent += count
   }
   tcb.openedAt = now
@@ -195,7 +197,7 @@ function sendNew(tcb: Tcb, sender: SegmentSender, now: Micros): void {
     const finWaits = tcb.finQueued && !tcb.finSent
     if ((unsent === 0 && !finWaits) || waitsItsTurn(tcb, now)) break
     const mss = tcb.mss
-    const left = Math.min(unsent, tcb.push.recordLeft(tcb.snd.nxt))
+    const left = Math.min(unsent, tcb.push?.recordLeft(tcb.snd.nxt) ?? unsent)
     const offered = seqDiff(seqAdd(tcb.bufferSeq, tcb.snd.wnd), tcb.snd.nxt)
     const allowed = tcb.allowance
     if (allowed < Math.min(mss, left)) return
@@ -235,7 +237,7 @@ function transmitNew(tcb: Tcb, sender: SegmentSender, count: number, withFin: bo
  * bit as well, so that the peer's link hands up at once what it joins.
  */
 const isPushed = (tcb: Tcb, start: Seq, count: number): boolean =>
-  (count > tcb.mss && !tcb.sendsProbe) || tcb.push.within(start, seqAdd(start, count))
+  (count > tcb.mss && !tcb.sendsProbe) || tcb.push?.within(start, seqAdd(start, count)) === true
 
 /** Sends one segment of new data whatever the congestion window says, for a tail loss probe; false when there is none. */
 export function sendOneNew(tcb: Tcb, sender: SegmentSender, now: Micros): boolean {
@@ -261,7 +263,7 @@ function maySendSmall(tcb: Tcb, count: number, unsent: number, offered: number):
 }
 
 /** The user holds back what does not fill a segment. */
-const isHeld = (tcb: Tcb): boolean => (tcb.cork && !tcb.push.isReleased) || tcb.push.isMoreComing
+const isHeld = ({ cork, push }: Tcb): boolean => (cork && !push?.isReleased) || push?.isMoreComing === true
 
 /** It is the cork, not the window, that holds back what is left. */
 const isCorked = (tcb: Tcb): boolean => tcb.cork && tcb.unsent < Math.min(tcb.mss, tcb.snd.wnd)
@@ -293,7 +295,7 @@ export function probeWindow(tcb: Tcb, sender: SegmentSender, now: Micros): void 
   }
   const count = Math.min(tcb.unsent, Math.max(1, tcb.snd.wnd), tcb.mss)
   tcb.waitingSince = now
-  tcb.push.force(seqAdd(tcb.snd.nxt, count))
+  pushMarksOf(tcb).force(seqAdd(tcb.snd.nxt, count))
   transmitNew(tcb, sender, count, count === 0, now)
 }
 

@@ -60,3 +60,9 @@ export class PushMarks {
     drop(this.#records, 0, firstBeyond(this.#records, una))
   }
 }
+
+/** Where the writes of a connection end. */
+export function pushMarksOf(tcb: { push: PushMarks | undefined }): PushMarks {
+  tcb.push ??= new PushMarks()
+  return tcb.push
+}

@@ -30,13 +30,10 @@ export interface PortOptions {
   readonly last?: number
 }
 
-/** A port that is ours on some address. */
-interface HeldPort {
-  /** In the table. */
-  readonly key: number
-  holds: readonly Hold[]
-  /** What is kept for us outside, until nothing of the port is ours any more. */
-  reservations: readonly { readonly addr: IpAddr; readonly reservation: PortReservation }[]
+/** What is kept for us outside. */
+interface Reserved {
+  readonly addr: IpAddr
+  readonly reservation: PortReservation
 }
 
 const NONE: readonly never[] = []
@@ -52,8 +49,10 @@ export class Ports {
   readonly #first: number
   readonly #count: number
   readonly #shared: () => readonly IpAddr[]
-  /** By protocol and port, since few addresses have the same port; a look-up allocates nothing. */
-  readonly #held = new Map<number, HeldPort>()
+  /** By protocol and port, since few addresses have the same port: those that do are a chain. A look-up allocates nothing. */
+  readonly #held = new Map<number, Hold>()
+  /** By the same, until nothing of the port is ours any more. */
+  readonly #reserved = new Map<number, readonly Reserved[]>()
 
   /**
    * `shared` tells the addresses that someone outside has as well.
@@ -74,7 +73,9 @@ export class Ports {
   /** Ports in use. */
   get size(): number {
     let count = 0
-    for (const { holds } of this.#held.values()) count += holds.length
+    for (const first of this.#held.values()) {
+      for (let hold: Hold | undefined = first; hold !== undefined; hold = hold.next) count++
+    }
     return count
   }
 
@@ -84,14 +85,13 @@ export class Ports {
    */
   claim(protocol: number, addr: IpAddr, port: number): PortClaim {
     const key = keyOf(protocol, port)
-    const held = this.#held.get(key) ?? { key, holds: NONE, reservations: NONE }
-    let hold = held.holds.find((each) => each.addr === addr)
+    const first = this.#held.get(key)
+    let hold = first
+    while (hold !== undefined && hold.addr !== addr) hold = hold.next
     if (hold === undefined) {
-      this.#reserve(held, protocol, addr, port)
-      hold = new Hold(addr, port, held, this.#held)
-      // Most ports are held once: a list that is made anew has no room to spare.
-      held.holds = [...held.holds, hold]
-      this.#held.set(key, held)
+      this.#reserve(key, protocol, addr, port)
+      hold = new Hold(key, addr, first, this.#drop)
+      this.#held.set(key, hold)
     }
     hold.claims++
     return hold
@@ -118,16 +118,15 @@ export class Ports {
 
   /** Whether `port` of `addr` is ours, so that nobody else answers for it. */
   isHeld(protocol: number, addr: IpAddr, port: number): boolean {
-    const holds = this.#held.get(keyOf(protocol, port))?.holds
-    if (holds === undefined) return false
-    for (let i = 0; i < holds.length; i++) if (holds[i]!.addr === addr || holds[i]!.addr === IPV4_ANY) return true
-    return false
+    let hold = this.#held.get(keyOf(protocol, port))
+    while (hold !== undefined && hold.addr !== addr && hold.addr !== IPV4_ANY) hold = hold.next
+    return hold !== undefined
   }
 
   /** Gives back what is still held outside. */
   close(): void {
-    for (const { reservations } of this.#held.values())
-      for (const { reservation } of reservations) reservation.release()
+    for (const reserved of this.#reserved.values()) for (const { reservation } of reserved) reservation.release()
+    this.#reserved.clear()
     this.#held.clear()
   }
 
@@ -135,10 +134,10 @@ export class Ports {
    * Has a port kept for us outside, on those shared addresses where it is not yet: what keeps it on all addresses keeps
    * it on each, and would be in the way of one on all that comes later.
    */
-  #reserve(held: HeldPort, protocol: number, addr: IpAddr, port: number): void {
+  #reserve(key: number, protocol: number, addr: IpAddr, port: number): void {
     const { reserver } = this
     if (reserver === undefined) return
-    const reservations = [...held.reservations]
+    const reservations = [...(this.#reserved.get(key) ?? NONE)]
     const shared = this.#shared()
     const isKept = (one: IpAddr): boolean => reservations.some((each) => each.addr === one || each.addr === IPV4_ANY)
     const wanted = addr !== IPV4_ANY ? [addr].filter((one) => shared.includes(one)) : shared
@@ -152,7 +151,21 @@ export class Ports {
       for (const { reservation } of reservations.splice(before)) reservation.release()
       throw error
     }
-    held.reservations = reservations
+    this.#reserved.set(key, reservations)
+  }
+
+  /** Nobody claims it any more. After `close` it is not there, and was given back already. */
+  readonly #drop = (hold: Hold): void => {
+    const { key, next } = hold
+    const first = this.#held.get(key)
+    if (first !== hold) {
+      for (let at = first; at !== undefined; at = at.next) if (at.next === hold) at.next = next
+    } else if (next !== undefined) this.#held.set(key, next)
+    else {
+      this.#held.delete(key)
+      for (const { reservation } of this.#reserved.get(key) ?? NONE) reservation.release()
+      this.#reserved.delete(key)
+    }
   }
 }
 
@@ -160,26 +173,25 @@ const keyOf = (protocol: number, port: number): number => (protocol << 16) | por
 
 /** A port of one address, for all who claim it: ours until the last releases it. */
 class Hold implements PortClaim {
+  readonly key: number
   readonly addr: IpAddr
-  readonly port: number
   claims = 0
-  readonly #held: HeldPort
-  readonly #all: Map<number, HeldPort>
+  /** The same port of another address. */
+  next: Hold | undefined
+  readonly #onLast: (hold: Hold) => void
 
-  constructor(addr: IpAddr, port: number, held: HeldPort, all: Map<number, HeldPort>) {
+  constructor(key: number, addr: IpAddr, next: Hold | undefined, onLast: (hold: Hold) => void) {
+    this.key = key
     this.addr = addr
-    this.port = port
-    this.#held = held
-    this.#all = all
+    this.next = next
+    this.#onLast = onLast
+  }
+
+  get port(): number {
+    return this.key & 0xffff
   }
 
   release(): void {
-    if (--this.claims > 0) return
-    const held = this.#held
-    held.holds = held.holds.filter((each) => each !== this)
-    // `close` gave it back already.
-    if (held.holds.length > 0 || this.#all.get(held.key) !== held) return
-    this.#all.delete(held.key)
-    for (const { reservation } of held.reservations) reservation.release()
+    if (--this.claims === 0) this.#onLast(this)
   }
 }

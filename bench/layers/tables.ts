@@ -15,7 +15,6 @@ class Entry implements TableEntry, Timed {
   readonly remotePort: number
   hashNext: unknown = undefined
   at: Micros = NEVER
-  heapAt = 0
   heapIndex = -1
 
   constructor(index: number) {

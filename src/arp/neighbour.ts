@@ -28,7 +28,6 @@ export class Neighbour implements Timed {
   /** The next request, or the end of the round. */
   deadline: Micros = NEVER
   readonly queue: PacketQueue
-  heapAt = 0
   heapIndex = -1
 
   constructor(ip: Ipv4Addr, limits: QueueLimits) {

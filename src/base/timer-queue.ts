@@ -1,10 +1,9 @@
 import { type Micros, NEVER } from './types.ts'
 
-/** Something a TimerQueue can wake. `heapAt` and `heapIndex` belong to the queue. */
+/** Something a TimerQueue can wake. `heapIndex` belongs to the queue. */
 export interface Timed {
   /** The deadline as the owner sees it now. */
   pollAt(): Micros
-  heapAt: number
   heapIndex: number
 }
 
@@ -17,6 +16,8 @@ export interface Timed {
  */
 export class TimerQueue<T extends Timed> {
   readonly #heap: T[] = []
+  /** What each is filed under, in the order of the heap. */
+  readonly #at: Micros[] = []
 
   get size(): number {
     return this.#heap.length
@@ -25,15 +26,12 @@ export class TimerQueue<T extends Timed> {
   /** Call after the owner's deadline may have changed. */
   update(owner: T): void {
     const at = owner.pollAt()
-    if (owner.heapIndex < 0) {
-      if (at === NEVER) return
-      owner.heapAt = at
-      owner.heapIndex = this.#heap.length
+    if (owner.heapIndex >= 0) {
+      if (at < this.#at[owner.heapIndex]!) this.#up(owner, at, owner.heapIndex)
+    } else if (at !== NEVER) {
       this.#heap.push(owner)
-      this.#up(owner.heapIndex)
-    } else if (at < owner.heapAt) {
-      owner.heapAt = at
-      this.#up(owner.heapIndex)
+      this.#at.push(at)
+      this.#up(owner, at, this.#heap.length - 1)
     }
   }
 
@@ -42,21 +40,20 @@ export class TimerQueue<T extends Timed> {
     if (index < 0) return
     owner.heapIndex = -1
     const last = this.#heap.pop()!
+    const at = this.#at.pop()!
     if (last === owner) return
-    this.#heap[index] = last
-    last.heapIndex = index
-    this.#up(index)
-    this.#down(last.heapIndex)
+    this.#up(last, at, index)
+    this.#down(last, at, last.heapIndex)
   }
 
   /** The earliest filed deadline. It may be early, never late. */
   pollAt(): Micros {
-    return this.#heap.length === 0 ? NEVER : (this.#heap[0]!.heapAt as Micros)
+    return this.#heap.length === 0 ? NEVER : this.#at[0]!
   }
 
   /** Removes and returns one owner whose deadline has come, or undefined. */
   takeDue(now: Micros): T | undefined {
-    while (this.#heap.length > 0 && this.#heap[0]!.heapAt <= now) {
+    while (this.#heap.length > 0 && this.#at[0]! <= now) {
       const owner = this.#heap[0]!
       this.remove(owner)
       if (owner.pollAt() <= now) return owner
@@ -65,35 +62,34 @@ export class TimerQueue<T extends Timed> {
     return undefined
   }
 
-  #up(start: number): void {
-    const heap = this.#heap
-    const owner = heap[start]!
+  #up(owner: T, at: Micros, start: number): void {
     let index = start
     while (index > 0) {
       const parent = (index - 1) >> 1
-      if (heap[parent]!.heapAt <= owner.heapAt) break
-      heap[index] = heap[parent]!
-      heap[index]!.heapIndex = index
+      if (this.#at[parent]! <= at) break
+      this.#place(this.#heap[parent]!, this.#at[parent]!, index)
       index = parent
     }
-    heap[index] = owner
-    owner.heapIndex = index
+    this.#place(owner, at, index)
   }
 
-  #down(start: number): void {
-    const heap = this.#heap
-    const owner = heap[start]!
+  #down(owner: T, at: Micros, start: number): void {
+    const { length } = this.#heap
     let index = start
     for (;;) {
       let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && heap[child + 1]!.heapAt < heap[child]!.heapAt) child++
-      if (heap[child]!.heapAt >= owner.heapAt) break
-      heap[index] = heap[child]!
-      heap[index]!.heapIndex = index
+      if (child >= length) break
+      if (child + 1 < length && this.#at[child + 1]! < this.#at[child]!) child++
+      if (this.#at[child]! >= at) break
+      this.#place(this.#heap[child]!, this.#at[child]!, index)
       index = child
     }
-    heap[index] = owner
+    this.#place(owner, at, index)
+  }
+
+  #place(owner: T, at: Micros, index: number): void {
+    this.#heap[index] = owner
+    this.#at[index] = at
     owner.heapIndex = index
   }
 }

@@ -258,7 +258,6 @@ export class Tcb {
   // Places kept for the tables and queues that hold it.
   hashNext: unknown = undefined
   isDirty = false
-  heapAt = 0
   heapIndex = -1
 
   constructor(init: {

@@ -32,7 +32,6 @@ export class TimeWait {
   #endsAt: Micros
 
   hashNext: unknown = undefined
-  heapAt = 0
   heapIndex = -1
 
   constructor(tcb: Tcb, now: Micros) {

@@ -68,7 +68,6 @@ export class TcpRequest implements EndsV4, TableEntry, Timed {
   onEnd: (() => void) | undefined = undefined
   hash = 0
   hashNext: unknown = undefined
-  heapAt = 0
   heapIndex = -1
   readonly #endsAt: Micros
 

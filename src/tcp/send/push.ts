@@ -56,9 +56,17 @@ export class PushMarks {
 
   /** Everything before `una` was acknowledged. */
   release(una: Seq): void {
-    drop(this.#marks, 0, firstBeyond(this.#marks, una))
-    drop(this.#records, 0, firstBeyond(this.#records, una))
+    this.#marks = beyond(this.#marks, una)
+    this.#records = beyond(this.#records, una)
   }
+}
+
+/** What of `marks` lies beyond `una`. */
+function beyond(marks: Seq[], una: Seq): Seq[] {
+  const gone = firstBeyond(marks, una)
+  if (gone === marks.length) return NONE
+  drop(marks, 0, gone)
+  return marks
 }
 
 /** Where the writes of a connection end. */

@@ -10,7 +10,10 @@ export type SendLimit = 'idle' | 'busy' | 'receiver' | 'buffer'
 export class SendLimits {
   #state: SendLimit
   #since: Micros
-  readonly #spent = { idle: 0, busy: 0, receiver: 0, buffer: 0 }
+  /** Up to `#since`: the time with anything to send, and of it what was spent with each that holds back. */
+  #busy = 0
+  #receiver = 0
+  #buffer = 0
 
   /** For the first time there is something to send. */
   constructor(state: SendLimit, now: Micros) {
@@ -25,18 +28,21 @@ export class SendLimits {
   /** From now on it is this that sending waits for. */
   become(state: SendLimit, now: Micros): void {
     if (state === this.#state) return
-    this.#spent[this.#state] += now - this.#since
+    this.#busy = this.busy(now)
+    this.#receiver = this.heldBack('receiver', now)
+    this.#buffer = this.heldBack('buffer', now)
     this.#state = state
     this.#since = now
   }
 
-  /** The time spent in `state` up to now. */
-  spent(state: SendLimit, now: Micros): Micros {
-    return micros(this.#spent[state] + (state === this.#state ? now - this.#since : 0))
-  }
-
   /** The time in which there was anything to send or unacknowledged. */
   busy(now: Micros): Micros {
-    return micros(this.spent('busy', now) + this.spent('receiver', now) + this.spent('buffer', now))
+    return micros(this.#busy + (this.#state === 'idle' ? 0 : now - this.#since))
+  }
+
+  /** Of that, the time in which `by` was in the way. */
+  heldBack(by: 'receiver' | 'buffer', now: Micros): Micros {
+    const before = by === 'receiver' ? this.#receiver : this.#buffer
+    return micros(before + (by === this.#state ? now - this.#since : 0))
   }
 }

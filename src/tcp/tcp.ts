@@ -262,7 +262,8 @@ export class Tcp implements Transport, TcpOwner {
       this.#send(tcb, now)
       if (tcb.events !== 0) this.changed(tcb)
     }
-    batch.length = 0
+    // Not by its length: that would give back its memory, to be asked for again at the next change.
+    while (batch.length > 0) batch.pop()
     this.#spare = batch
     this.#polling = false
   }

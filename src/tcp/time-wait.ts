@@ -1,7 +1,7 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { type Seq, seqGt } from '../base/seq.ts'
 import type { TokenBucket } from '../base/token-bucket.ts'
-import { addMicros, type Micros } from '../base/types.ts'
+import { type Micros, micros } from '../base/types.ts'
 import type { Route } from '../ip/output.ts'
 import { TcpFlag } from '../wire/tcp.ts'
 import type { PortClaim } from './ports.ts'
@@ -10,6 +10,8 @@ import type { Tcb } from './tcb.ts'
 
 /** RFC 6191 §2 and Linux: after this long, an own SYN with a later timestamp may take the pair of ends again. */
 const REUSE_AFTER = 1_000_000
+/** It lasts up to this part of its time longer, so that those that end at nearly the same time wake the stack once. */
+const SLACK = 1 / 64
 
 /** What is left of a connection in TIME-WAIT: enough to answer a repeated FIN and to know an old segment. */
 export class TimeWait {
@@ -50,7 +52,7 @@ export class TimeWait {
     this.#duration = tcb.settings.timeWait
     this.#resetEnds = tcb.settings.resetEndsTimeWait
     this.#enteredAt = now
-    this.#endsAt = addMicros(now, this.#duration)
+    this.#endsAt = this.#endFrom(now)
   }
 
   pollAt(): Micros {
@@ -83,7 +85,7 @@ export class TimeWait {
     }
     // A bare ACK at the expected place needs no answer; answering would never end between two such ends.
     if (seg.length === 0 && seg.seq === this.rcvNxt) return
-    if (seg.has(TcpFlag.FIN)) this.#endsAt = addMicros(now, this.#duration)
+    if (seg.has(TcpFlag.FIN)) this.#endsAt = this.#endFrom(now)
     if (!limit.take(now)) return
     const fields = { seq: this.sndNxt, ack: this.rcvNxt, flags: TcpFlag.ACK, window: this.#window }
     sender.bare(this.#route, this, fields, now, (options) => {
@@ -91,5 +93,10 @@ export class TimeWait {
       options.tsval = timestampAt(this.tsOffset, now)
       options.tsecr = this.tsRecent >>> 0
     })
+  }
+
+  #endFrom(now: Micros): Micros {
+    const step = Math.max(1, Math.floor(this.#duration * SLACK))
+    return micros(Math.ceil((now + this.#duration) / step) * step)
   }
 }

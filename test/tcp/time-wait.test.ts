@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { fromMs } from '../../src/base/types.ts'
 import type { TcpOptionsInit } from '../../src/tcp/settings.ts'
+import { TimeWait } from '../../src/tcp/time-wait.ts'
 import { active, passive } from './established.ts'
 import type { Peer } from './peer.ts'
 
@@ -20,9 +22,17 @@ describe('TIME-WAIT', () => {
     peer.at(59_999)
     assert.equal(peer.tcp.size, 1)
     assert.equal(peer.stack.ports.size, 1)
-    peer.at(60_000)
+    peer.at(61_000)
     assert.equal(peer.tcp.size, 0)
     assert.equal(peer.stack.ports.size, 0)
+  })
+
+  it('wakes the stack once or twice for all that began within a second, and for none early', () => {
+    const { tcb } = active({ syn: 'mss 1000' })
+    const begins = Array.from({ length: 900 }, (_, i) => fromMs(i))
+    const ends = begins.map((now) => new TimeWait(tcb, now).pollAt())
+    assert.ok(new Set(ends).size <= 2)
+    assert.ok(begins.every((begin, i) => ends[i]! >= begin + fromMs(60_000) && ends[i]! < begin + fromMs(61_000)))
   })
 
   it('acknowledges a repeated FIN and begins anew (§3.10.7.4 eighth)', () => {
@@ -32,7 +42,7 @@ describe('TIME-WAIT', () => {
     peer.expect('. 2:2(0) ack 2')
     peer.at(109_000)
     assert.equal(peer.tcp.size, 1)
-    peer.at(110_000)
+    peer.at(111_000)
     assert.equal(peer.tcp.size, 0)
   })
 

@@ -85,8 +85,9 @@ function inSynSent(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): 
   // A CLOSE that was queued in SYN-SENT (§3.10.4).
   if (tcb.finQueued) tcb.become('close')
   tcb.note(UserEvent.ESTABLISHED)
-  // As in Linux, a user who waits to write more will do so at once, and the ACK rides on that.
-  tcb.ackOwed = userWaits ? AckOwed.DELAYED : AckOwed.NOW
+  // As in Linux, a user who waits to write more will do so at once, and the ACK rides on that. Any other may have
+  // something to say when he hears that it is open.
+  tcb.ackOwed = userWaits ? AckOwed.DELAYED : AckOwed.SOON
   // Data and FIN on a SYN,ACK are processed from the sixth step on.
   seg.seq = rcv.nxt
   seg.flags &= ~TcpFlag.SYN

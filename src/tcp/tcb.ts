@@ -72,8 +72,8 @@ export interface TcpUser {
 /** Events that wait for `TcpUser`. */
 export const UserEvent = { ESTABLISHED: 1, READABLE: 2, WRITABLE: 4, CLOSED: 8, URGENT: 16 } as const
 
-/** Whether an ACK is owed, and how soon. */
-export const AckOwed = { NONE: 0, DELAYED: 1, NOW: 2 } as const
+/** Whether an ACK is owed, and how soon: after a while, at the next poll, which the user may come before, or at this one. */
+export const AckOwed = { NONE: 0, DELAYED: 1, SOON: 2, NOW: 3 } as const
 export type AckOwed = (typeof AckOwed)[keyof typeof AckOwed]
 
 /** What the machine asks of the one that owns it. */

@@ -54,6 +54,27 @@ describe('createStack()', () => {
     assert.throws(() => createStack({ spin: -1 }), { name: 'RangeError' })
   })
 
+  it('sends what its user says at once with the acknowledgment that opens the connection', async () => {
+    const cable = new Cable()
+    const [a, b] = [createStack(), createStack()]
+    a.addInterface(cable.a, { address: '10.0.0.1/24' })
+    b.addInterface(cable.b, { address: '10.0.0.2/24' })
+    const listener = b.tcp.listen({ port: 7 })
+    for (const [says, segments] of [
+      ['hello', 2],
+      ['', 2],
+    ] as const) {
+      const client = await a.tcp.connect({ host: '10.0.0.2', port: 7 })
+      if (says !== '') await client.write(says)
+      const server = await listener.accept()
+      if (says !== '') assert.equal((await server?.read())?.length, says.length)
+      // A SYN, and one more: the words, or the acknowledgment alone.
+      assert.equal(client.info().segs_out, segments)
+    }
+    a.close()
+    b.close()
+  })
+
   it('lets two stacks on a cable in memory speak with each other', async () => {
     const cable = new Cable()
     const [a, b] = [createStack(), createStack()]

@@ -46,7 +46,10 @@ export function output(tcb: Tcb, sender: SegmentSender, now: Micros): void {
       sendAllNew(tcb, sender, now)
   }
   if (tcb.ackOwed === AckOwed.NOW) sender.ack(tcb, now)
-  else if (tcb.ackOwed === AckOwed.DELAYED && !tcb.deadlines.isArmed(Timer.DELAYED_ACK)) {
+  else if (tcb.ackOwed === AckOwed.SOON) {
+    tcb.ackOwed = AckOwed.NOW
+    tcb.owner.changed(tcb)
+  } else if (tcb.ackOwed === AckOwed.DELAYED && !tcb.deadlines.isArmed(Timer.DELAYED_ACK)) {
     tcb.deadlines.arm(Timer.DELAYED_ACK, addMicros(now, tcb.settings.delayedAck))
   }
   if (tcb.ackOwed === AckOwed.NONE) tcb.deadlines.stop(Timer.DELAYED_ACK)

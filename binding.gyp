@@ -6,6 +6,7 @@
         "native/addon.cc",
         "native/interface.cc",
         "native/packet.cc",
+        "native/packet-ring.cc",
         "native/poller.cc",
         "native/port.cc",
         "native/port-receive.cc",

@@ -12,12 +12,12 @@ import type { Mode, Order, Result } from './result.ts'
 /** The kernel's client has its TIME-WAIT capped; this is our cap. */
 const TIME_WAIT = 100
 
-function open({ link: kind, interface: name, address, shared = false, offload, host }: Order): Host {
-  const stack = createStack()
+function open({ link: kind, interface: name, address, shared = false, offload, ring, spin, host }: Order): Host {
+  const stack = createStack({ spin })
   const link =
     kind === 'tap'
       ? openTapLink({ name, kernelAddress: `${host}/24` })
-      : openPacketLink({ interface: name, addresses: [address], offload })
+      : openPacketLink({ interface: name, addresses: [address], offload, ring })
   stack.addInterface(link, { address, shared })
   return stack
 }

@@ -6,7 +6,7 @@ import { readFlags } from './flags.ts'
 import type { Attachment } from './result.ts'
 import { machine, refuse, withRig } from './rig.ts'
 import { FULL, kernelClient, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
-import { BULK, MEASUREMENTS, type Measurement } from './rows.ts'
+import { BULK, LATENCIES, MEASUREMENTS, type Measurement } from './rows.ts'
 
 /** A veth of its own, and who is measured on it. */
 interface Scene {
@@ -14,11 +14,26 @@ interface Scene {
   /** What `ethtool -K` is told at both ends. */
   readonly features: readonly string[]
   /** Beside the kernel's client: what is special about ours. */
-  readonly ours: Readonly<Record<string, Pick<Attachment, 'api' | 'shared' | 'offload'>>>
+  readonly ours: Readonly<Record<string, Pick<Attachment, 'api' | 'shared' | 'offload' | 'ring' | 'spin'>>>
   readonly measurements: readonly Measurement[]
 }
 
+/** As many super-segments as a connection may have on their way to us. */
+const RING = 64
+const SPIN = 50
+
 const SCENES: readonly Scene[] = [
+  {
+    title: `a receive ring of ${RING} slots, and an event loop that does not go to sleep for ${SPIN} µs`,
+    features: [],
+    ours: {
+      AF_PACKET: { api: 'promises' },
+      [`ring ${RING}`]: { api: 'promises', ring: RING },
+      [`spin ${SPIN}`]: { api: 'promises', spin: SPIN },
+      [`ring ${RING}, spin ${SPIN}`]: { api: 'promises', ring: RING, spin: SPIN },
+    },
+    measurements: [...BULK, ...LATENCIES],
+  },
   {
     title: "the kernel's own address, shared",
     features: [],

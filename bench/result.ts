@@ -20,6 +20,10 @@ export interface Attachment {
   readonly shared?: boolean
   /** Whether frames carry a virtio-net header; true by default. */
   readonly offload?: boolean
+  /** Slots of a receive ring; 0, none, by default. */
+  readonly ring?: number
+  /** Microseconds for which our event loop does not go to sleep after work; 0 by default. */
+  readonly spin?: number
   /** Milliseconds for which the thread of the client computes between two turns of its event loop; 0 by default. */
   readonly busy?: number
   /** The address of the other end. */

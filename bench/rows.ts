@@ -39,10 +39,15 @@ export const BULK: readonly Measurement[] = [
   { mode: 'receive', together: false, rows: bulk('kernel to client') },
 ]
 
-export const MEASUREMENTS: readonly Measurement[] = [
-  ...BULK,
+/** One byte there and back. */
+export const LATENCIES: readonly Measurement[] = [
   { mode: 'rr', together: true, rows: latency('one processor') },
   { mode: 'rr', together: false, rows: latency('two processors') },
+]
+
+export const MEASUREMENTS: readonly Measurement[] = [
+  ...BULK,
+  ...LATENCIES,
   { mode: 'crr', together: true, rows: connections('one processor') },
   { mode: 'crr', together: false, rows: connections('two processors') },
 ]

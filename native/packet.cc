@@ -64,13 +64,17 @@ int OpenPacket(const PacketOptions& options, PacketSocket* out) {
     const int status = AttachFilter(fd.get(), options.filter, options.filter_bytes);
     if (status != 0) return status;
   }
-  SetBuffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
+  if (options.ring_slots == 0) SetBuffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
   SetBuffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
 
   uint32_t features = 0;
   if (options.vnet_header && SetInt(fd.get(), SOL_PACKET, PACKET_VNET_HDR, 1) == 0) {
     features = kVnetHeader | kChecksum | kTso4 | kTso6 | kTsoEcn;
     if (KernelSegmentsUdp()) features |= kUso4 | kUso6;
+  }
+  if (options.ring_slots > 0) {
+    const int status = out->ring.Open(fd.get(), options.ring_slots, (features & kVnetHeader) != 0);
+    if (status != 0) return status;
   }
   SetInt(fd.get(), SOL_PACKET, PACKET_AUXDATA, 1);
   // Absent before Linux 4.20; the packet type then tells our own frames.

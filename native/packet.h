@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "fd.h"
+#include "packet-ring.h"
 
 namespace gotcp {
 
@@ -17,6 +18,8 @@ struct PacketOptions {
   bool timestamps = false;
   int receive_buffer = 0;
   int send_buffer = 0;
+  // Slots of a receive ring, which takes the place of the receive buffer; 0 for none.
+  uint32_t ring_slots = 0;
   // struct sock_filter instructions in host order; null for no filter.
   const uint8_t* filter = nullptr;
   size_t filter_bytes = 0;
@@ -24,6 +27,7 @@ struct PacketOptions {
 
 struct PacketSocket {
   Fd fd;
+  PacketRing ring;
   uint32_t features = 0;
 };
 

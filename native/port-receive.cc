@@ -16,10 +16,28 @@ constexpr uint32_t kEthernetHeader = 14;
 constexpr uint32_t kTag = 4;
 constexpr int kNoVlan = -1;
 
+double Microseconds(int64_t seconds, int64_t nanoseconds) {
+  return static_cast<double>(seconds) * 1e6 + static_cast<double>(nanoseconds) / 1e3;
+}
+
 }  // namespace
+
+// What the kernel says of one frame of a packet socket, by a message or in a slot.
+struct Port::Arrival {
+  uint32_t start;
+  uint32_t length;
+  uint32_t wire_length;
+  bool truncated;
+  uint32_t status;  // TP_STATUS_*
+  uint16_t vlan_tci;
+  uint16_t vlan_tpid;
+  uint8_t packet_type;
+  VirtioHeader vnet;
+};
 
 int Port::Receive() {
   if (slots_ == 0) return -EBADF;
+  if (ring_) return ReceiveRing();
   return kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
 }
 
@@ -43,56 +61,96 @@ int Port::ReceivePackets() {
 
   for (int i = 0; i < count; i++) {
     msghdr& message = rx_messages_[i].msg_hdr;
-    uint32_t length = rx_messages_[i].msg_len;
-    int32_t* facts = rx_facts_ + i * kRxFacts;
-    uint32_t start = static_cast<uint32_t>(i) * slot_size_ + frame_offset_;
-    uint32_t flags = (message.msg_flags & MSG_TRUNC) != 0 ? kRxTruncated : 0;
-    facts[kRxSegmentSize] = 0;
-    facts[kRxGsoType] = 0;
-    facts[kRxVlan] = kNoVlan;
-    facts[kRxPacketType] = rx_from_[i].sll_pkttype;
+    Arrival arrival = {};
+    arrival.start = static_cast<uint32_t>(i) * slot_size_ + frame_offset_;
+    arrival.length = rx_messages_[i].msg_len;
+    arrival.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+    arrival.packet_type = rx_from_[i].sll_pkttype;
     if (has_vnet()) {
-      length = length < sizeof(VirtioHeader) ? 0 : length - sizeof(VirtioHeader);
-      const VirtioHeader& vnet = rx_vnet_[i];
-      if (vnet.flags & VirtioHeader::kNeedsChecksum) flags |= kRxPartial;
-      if (vnet.flags & VirtioHeader::kDataValid) flags |= kRxVerified;
-      facts[kRxSegmentSize] = vnet.gso_size;
-      facts[kRxGsoType] = vnet.gso_type;
+      arrival.vnet = rx_vnet_[i];
+      arrival.length = arrival.length < sizeof(VirtioHeader) ? 0 : arrival.length - sizeof(VirtioHeader);
     }
-    uint32_t wire_length = length;
+    arrival.wire_length = arrival.length;
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
       if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
         tpacket_auxdata aux;
         memcpy(&aux, CMSG_DATA(c), sizeof aux);
-        wire_length = aux.tp_len;
-        if (aux.tp_status & TP_STATUS_CSUMNOTREADY) flags |= kRxPartial;
-        if (aux.tp_status & TP_STATUS_CSUM_VALID) flags |= kRxVerified;
-        if ((aux.tp_status & TP_STATUS_VLAN_VALID) != 0 && length >= kEthernetHeader) {
-          // The kernel took the tag out of the frame; the room before the frame takes it back.
-          const uint16_t tpid = htons((aux.tp_status & TP_STATUS_VLAN_TPID_VALID) ? aux.tp_vlan_tpid : ETH_P_8021Q);
-          const uint16_t tci = htons(aux.tp_vlan_tci);
-          uint8_t* frame = rx_slab_ + start;
-          memmove(frame - kTag, frame, 12);
-          memcpy(frame + 8, &tpid, 2);
-          memcpy(frame + 10, &tci, 2);
-          start -= kTag;
-          length += kTag;
-          wire_length += kTag;
-          facts[kRxVlan] = aux.tp_vlan_tci;
-        }
+        arrival.wire_length = aux.tp_len;
+        arrival.status = aux.tp_status;
+        arrival.vlan_tci = aux.tp_vlan_tci;
+        arrival.vlan_tpid = aux.tp_vlan_tpid;
       } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
         timespec at;
         memcpy(&at, CMSG_DATA(c), sizeof at);
-        rx_times_[i] = static_cast<double>(at.tv_sec) * 1e6 + static_cast<double>(at.tv_nsec) / 1e3;
+        rx_times_[i] = Microseconds(at.tv_sec, at.tv_nsec);
       }
     }
-    if (flags == 0 && wire_length == length) flags = Verified(start, length);
-    facts[kRxStart] = static_cast<int32_t>(start);
-    facts[kRxEnd] = static_cast<int32_t>(start + length);
-    facts[kRxFlags] = static_cast<int32_t>(flags);
-    facts[kRxWireLength] = static_cast<int32_t>(wire_length);
+    Note(static_cast<uint32_t>(i), arrival);
   }
   return count;
+}
+
+int Port::ReceiveRing() {
+  // Facts of frames that are still being read stay as they are.
+  if (ring_.taken() > 0) return 0;
+  uint32_t count = 0;
+  for (; count < slots_; count++) {
+    const tpacket2_hdr* header = ring_.Take();
+    if (header == nullptr) break;
+    const uint8_t* slot = reinterpret_cast<const uint8_t*>(header);
+    const sockaddr_ll* from = reinterpret_cast<const sockaddr_ll*>(slot + TPACKET_ALIGN(sizeof *header));
+    Arrival arrival = {};
+    arrival.start = static_cast<uint32_t>(slot - rx_slab_) + header->tp_mac;
+    arrival.length = header->tp_snaplen;
+    arrival.wire_length = header->tp_len;
+    arrival.truncated = PacketRing::IsTruncated(*header);
+    arrival.status = header->tp_status;
+    arrival.vlan_tci = header->tp_vlan_tci;
+    arrival.vlan_tpid = header->tp_vlan_tpid;
+    arrival.packet_type = from->sll_pkttype;
+    if (has_vnet()) memcpy(&arrival.vnet, slot + header->tp_mac - sizeof(VirtioHeader), sizeof(VirtioHeader));
+    if (timestamps_) rx_times_[count] = Microseconds(header->tp_sec, header->tp_nsec);
+    Note(count, arrival);
+  }
+  return static_cast<int>(count);
+}
+
+void Port::Note(uint32_t index, const Arrival& arrival) {
+  uint32_t start = arrival.start;
+  uint32_t length = arrival.length;
+  uint32_t wire_length = arrival.wire_length;
+  uint32_t flags = arrival.truncated ? kRxTruncated : 0;
+  int32_t vlan = kNoVlan;
+  if ((arrival.vnet.flags & VirtioHeader::kNeedsChecksum) != 0 || (arrival.status & TP_STATUS_CSUMNOTREADY) != 0) {
+    flags |= kRxPartial;
+  }
+  if ((arrival.vnet.flags & VirtioHeader::kDataValid) != 0 || (arrival.status & TP_STATUS_CSUM_VALID) != 0) {
+    flags |= kRxVerified;
+  }
+  if ((arrival.status & TP_STATUS_VLAN_VALID) != 0 && length >= kEthernetHeader) {
+    // The kernel took the tag out of the frame; the room before the frame takes it back.
+    const bool has_tpid = (arrival.status & TP_STATUS_VLAN_TPID_VALID) != 0;
+    const uint16_t tpid = htons(has_tpid ? arrival.vlan_tpid : ETH_P_8021Q);
+    const uint16_t tci = htons(arrival.vlan_tci);
+    uint8_t* frame = rx_slab_ + start;
+    memmove(frame - kTag, frame, 12);
+    memcpy(frame + 8, &tpid, 2);
+    memcpy(frame + 10, &tci, 2);
+    start -= kTag;
+    length += kTag;
+    wire_length += kTag;
+    vlan = arrival.vlan_tci;
+  }
+  if (flags == 0 && wire_length == length) flags = static_cast<uint32_t>(Verified(start, length));
+  int32_t* facts = rx_facts_ + index * kRxFacts;
+  facts[kRxStart] = static_cast<int32_t>(start);
+  facts[kRxEnd] = static_cast<int32_t>(start + length);
+  facts[kRxFlags] = static_cast<int32_t>(flags);
+  facts[kRxSegmentSize] = arrival.vnet.gso_size;
+  facts[kRxGsoType] = arrival.vnet.gso_type;
+  facts[kRxPacketType] = arrival.packet_type;
+  facts[kRxVlan] = vlan;
+  facts[kRxWireLength] = static_cast<int32_t>(wire_length);
 }
 
 int Port::ReceiveDevice() {

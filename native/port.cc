@@ -32,6 +32,7 @@ Napi::Function Port::Define(Napi::Env env) {
                      {
                          InstanceMethod("openPacket", &Port::OpenPacketSocket),
                          InstanceMethod("openTunTap", &Port::OpenTunTapDevice),
+                         InstanceMethod("ringBuffer", &Port::RingBuffer),
                          InstanceMethod("attach", &Port::Attach),
                          InstanceMethod("start", &Port::Start),
                          InstanceMethod("watch", &Port::Watch),
@@ -44,6 +45,7 @@ Napi::Function Port::Define(Napi::Env env) {
                          InstanceMethod("descriptor", &Port::Descriptor),
                          InstanceMethod("close", &Port::Close),
                          raw("receive", &Port::ReceiveCall),
+                         raw("release", &Port::ReleaseCall),
                          raw("send", &Port::SendCall),
                      });
 }
@@ -58,14 +60,17 @@ Napi::Value Port::OpenPacketSocket(const Napi::CallbackInfo& info) {
   options.timestamps = info[5].As<Napi::Boolean>().Value();
   options.receive_buffer = info[6].As<Napi::Number>().Int32Value();
   options.send_buffer = info[7].As<Napi::Number>().Int32Value();
-  options.filter = Data<uint8_t>(info[8], &options.filter_bytes);
+  options.ring_slots = info[8].As<Napi::Number>().Uint32Value();
+  options.filter = Data<uint8_t>(info[9], &options.filter_bytes);
 
   PacketSocket opened;
   const int status = OpenPacket(options, &opened);
   if (status == 0) {
     kind_ = Kind::kPacket;
     fd_ = std::move(opened.fd);
+    ring_ = opened.ring;
     features_ = opened.features;
+    timestamps_ = options.timestamps;
     ifindex_ = options.ifindex;
     frame_offset_ = ethernet ? kIpOffset - kEthernetHeader : kIpOffset;
     tx_to_.sll_family = AF_PACKET;
@@ -91,6 +96,15 @@ Napi::Value Port::OpenTunTapDevice(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), status);
 }
 
+Napi::Value Port::RingBuffer(const Napi::CallbackInfo& info) {
+  if (!ring_) return info.Env().Undefined();
+  // Views of the memory outlive the port; the last owner unmaps it.
+  auto* owner = new std::shared_ptr<RingMemory>(ring_.memory());
+  return Napi::ArrayBuffer::New(
+      info.Env(), (*owner)->pages(), (*owner)->size(),
+      [](Napi::Env, void*, std::shared_ptr<RingMemory>* ended) { delete ended; }, owner);
+}
+
 Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   size_t slab = 0;
   size_t length = 0;
@@ -111,6 +125,19 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   }
   for (size_t i = 0; i < 6; i++) memory_.push_back(Napi::Persistent(info[i].As<Napi::Object>()));
 
+  if (!ring_) PrepareMessages();
+  tx_messages_.assign(tx_slots_, mmsghdr{});
+  tx_pieces_.assign(tx_slots_ * kPieces, iovec{});
+  tx_vnet_.assign(tx_slots_, VirtioHeader{});
+  if (!has_vnet()) {
+    cut_messages_.assign(kCutAtOnce, mmsghdr{});
+    cut_pieces_.assign(kCutAtOnce * Segmenter::kMaxPieces, iovec{});
+    cut_headers_.assign(kCutAtOnce * Segmenter::kMaxHeaders, 0);
+  }
+  return Napi::Number::New(info.Env(), 0);
+}
+
+void Port::PrepareMessages() {
   rx_messages_.assign(slots_, mmsghdr{});
   rx_pieces_.assign(slots_ * 2, iovec{});
   rx_vnet_.assign(slots_, VirtioHeader{});
@@ -126,15 +153,6 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
     message.msg_name = &rx_from_[i];
     message.msg_control = rx_control_[i].bytes;
   }
-  tx_messages_.assign(tx_slots_, mmsghdr{});
-  tx_pieces_.assign(tx_slots_ * kPieces, iovec{});
-  tx_vnet_.assign(tx_slots_, VirtioHeader{});
-  if (!has_vnet()) {
-    cut_messages_.assign(kCutAtOnce, mmsghdr{});
-    cut_pieces_.assign(kCutAtOnce * Segmenter::kMaxPieces, iovec{});
-    cut_headers_.assign(kCutAtOnce * Segmenter::kMaxHeaders, 0);
-  }
-  return Napi::Number::New(info.Env(), 0);
 }
 
 Napi::Value Port::Start(const Napi::CallbackInfo& info) {
@@ -175,6 +193,7 @@ Napi::Value Port::Features(const Napi::CallbackInfo& info) { return Napi::Number
 
 Napi::Value Port::BufferSize(const Napi::CallbackInfo& info) {
   const bool receive = info[0].As<Napi::Boolean>().Value();
+  if (receive && ring_) return Napi::Number::New(info.Env(), static_cast<double>(ring_.memory()->size()));
   const int size = receive ? SetBuffer(fd_.get(), SO_RCVBUFFORCE, SO_RCVBUF, 0)
                            : SetBuffer(fd_.get(), SO_SNDBUFFORCE, SO_SNDBUF, 0);
   return Napi::Number::New(info.Env(), size);
@@ -203,6 +222,8 @@ void Port::Shut() {
   if (!fd_) return;
   poller_.Close();
   fd_.reset();
+  // Frames that are being read stay until they are given back.
+  if (ring_.taken() == 0) ring_.Close();
   slots_ = 0;
   tx_slots_ = 0;
   if (context_ != nullptr) {
@@ -225,6 +246,19 @@ napi_value Port::ReceiveCall(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value Port::ReleaseCall(napi_env env, napi_callback_info info) {
+  napi_value self;
+  void* data = nullptr;
+  size_t none = 0;
+  napi_get_cb_info(env, info, &none, nullptr, &self, nullptr);
+  if (napi_unwrap(env, self, &data) == napi_ok) {
+    Port* port = static_cast<Port*>(data);
+    port->ring_.Release();
+    if (!port->fd_) port->ring_.Close();
+  }
+  return nullptr;
+}
+
 napi_value Port::SendCall(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value argv[2];
@@ -239,6 +273,13 @@ napi_value Port::SendCall(napi_env env, napi_callback_info info) {
   }
   napi_create_int32(env, done, &result);
   return result;
+}
+
+int Port::TakeError() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
+  return error == 0 ? 0 : Reason(error);
 }
 
 int Port::Reason(int error) const {
@@ -260,8 +301,8 @@ void Port::OnReady(int events) {
     if (count != 0) Report(count);
     return;
   }
-  // An error condition: reading tells which, and clears one that passes.
-  int count = Receive();
+  // An error condition: reading tells which, and clears one that passes; reading a ring does neither.
+  int count = ring_ ? TakeError() : Receive();
   if (count == 0) count = Reason(ENETDOWN);
   if (count == -ENETDOWN || count > 0) poller_.Watch(UV_READABLE);
   Report(count);

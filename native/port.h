@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fd.h"
+#include "packet-ring.h"
 #include "poller.h"
 #include "segmenter.h"
 #include "virtio.h"
@@ -59,6 +60,7 @@ class Port : public Napi::ObjectWrap<Port> {
   // Once, before start; numbers that fail are -errno.
   Napi::Value OpenPacketSocket(const Napi::CallbackInfo& info);
   Napi::Value OpenTunTapDevice(const Napi::CallbackInfo& info);
+  Napi::Value RingBuffer(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
 
@@ -72,14 +74,20 @@ class Port : public Napi::ObjectWrap<Port> {
   Napi::Value Descriptor(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  // The two calls of every turn go through node_api.h directly.
+  // The calls of every turn go through node_api.h directly.
   static napi_value ReceiveCall(napi_env env, napi_callback_info info);
+  static napi_value ReleaseCall(napi_env env, napi_callback_info info);
   static napi_value SendCall(napi_env env, napi_callback_info info);
 
+  // What a receive by messages needs, beside the slab.
+  void PrepareMessages();
   // The number of frames filled in, 0 for none now, or -errno.
   int Receive();
   int ReceivePackets();
+  int ReceiveRing();
   int ReceiveDevice();
+  struct Arrival;
+  void Note(uint32_t index, const Arrival& arrival);
   // kRxVerified for a frame whose transport checksum nobody has looked at yet and is right, else 0.
   int32_t Verified(uint32_t start, uint32_t length) const;
   // The number of frames dealt with, sent or given up, or -errno when the port is down or gone.
@@ -95,6 +103,8 @@ class Port : public Napi::ObjectWrap<Port> {
   int SendSegments(uint32_t index);
   void KeepRest(uint32_t index, size_t segments);
   void Address(msghdr* message);
+  // The error condition that the descriptor waits to tell, which passes with this; 0 for none.
+  int TakeError();
   // Tells an interface that is gone from one that is down.
   int Reason(int error) const;
 
@@ -108,6 +118,7 @@ class Port : public Napi::ObjectWrap<Port> {
 
   Kind kind_ = Kind::kPacket;
   Fd fd_;
+  PacketRing ring_;
   Poller poller_;
   uint32_t features_ = 0;
   int ifindex_ = 0;
@@ -120,6 +131,7 @@ class Port : public Napi::ObjectWrap<Port> {
   uint32_t frame_offset_ = 0;
   int32_t* rx_facts_ = nullptr;
   double* rx_times_ = nullptr;
+  bool timestamps_ = false;
   std::vector<mmsghdr> rx_messages_;
   std::vector<iovec> rx_pieces_;
   std::vector<VirtioHeader> rx_vnet_;

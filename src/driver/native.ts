@@ -64,9 +64,12 @@ export interface NativePort {
     timestamps: boolean,
     receiveBuffer: number,
     sendBuffer: number,
+    ringSlots: number,
     filter: Uint8Array,
   ): number
   openTunTap(name: string, tap: boolean, vnetHeader: boolean): number
+  /** The memory of the receive ring, to be given to `attach` as the slab; undefined without a ring. */
+  ringBuffer(): ArrayBuffer | undefined
   /** Gives the port its memory; before `start`, and never given back to anything else until `close`. */
   attach(
     rxSlab: Uint8Array,
@@ -90,6 +93,8 @@ export interface NativePort {
   close(): void
   /** Fills the slab without waiting: the number of frames. */
   receive(): number
+  /** The frames of the last `receive` have been read: with a ring, the kernel may fill their slots again. */
+  release(): void
   /** Sends the first `count` frames; `payloads[2i]` and `[2i+1]` are the pieces of frame i. The number dealt with. */
   send(count: number, payloads: readonly Uint8Array[]): number
 }

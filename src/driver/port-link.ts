@@ -45,7 +45,7 @@ export interface PortFacts {
   readonly skipOutgoing: boolean
   /** The kernel stamps each frame with its time of arrival. */
   readonly timestamps?: boolean
-  /** Frames in a batch; each takes 66 KiB. */
+  /** Frames in a batch; each takes 66 KiB where there is no ring. */
   readonly slots?: number | undefined
 }
 
@@ -59,7 +59,7 @@ export class PortLink implements Link {
   readonly offload: Offload
   /** What the kernel gave: PortFeature bits. */
   readonly features: number
-  /** Bytes of the kernel's receive buffer, as it counts them; 0 for TAP and TUN. */
+  /** Bytes of the kernel's receive buffer, as it counts them, or of the receive ring; 0 for TAP and TUN. */
   readonly receiveBuffer: number
   /** Called when `receive` has something, or a full device has room again: poll the stack then. */
   onWake: (() => void) | undefined
@@ -102,7 +102,7 @@ export class PortLink implements Link {
       (this.features & bit) !== 0 || (this.features & PortFeature.VNET_HEADER) === 0
     this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
-    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing)
+    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, port.ringBuffer())
     const { slab, facts: rxFacts, times } = this.#in
     const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#txState)
     const started = attached < 0 ? attached : port.start((count) => this.#ready(count))
@@ -128,7 +128,7 @@ export class PortLink implements Link {
     return this.#error
   }
 
-  /** Frames the kernel dropped because its receive buffer was full, since the link was opened. */
+  /** Frames the kernel dropped because its receive buffer or ring was full, since the link was opened. */
   kernelDrops(): number {
     return this.#port.drops()
   }
@@ -222,7 +222,7 @@ export class PortLink implements Link {
     let bytes = 0
     try {
       while (count > 0) {
-        bytes += this.#in.deliver(count, onFrame, wallOffset)
+        bytes += this.#deliver(count, onFrame, wallOffset)
         if (this.#state === 'down') this.#recovered()
         if (count < this.#in.slots || this.#state === 'closed') break
         if (bytes >= TURN_BYTES) {
@@ -252,7 +252,16 @@ export class PortLink implements Link {
     this.#retryAt = NEVER
     this.#in.stop()
     this.#out.clear()
+    if (!this.#in.delivering) this.#port.release()
     this.#port.close()
+  }
+
+  #deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number): number {
+    try {
+      return this.#in.deliver(count, onFrame, wallOffset)
+    } finally {
+      this.#port.release()
+    }
   }
 
   #ready(count: number): void {

@@ -23,9 +23,10 @@ export class ReceiveBatch {
   #slot = -1
   #stopped = false
 
-  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean) {
+  /** A batch of so many frames, in `memory` where it is the link's own. */
+  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean, memory: ArrayBuffer | undefined) {
     this.slots = slots
-    this.slab = new Uint8Array(slots * SLOT_SIZE)
+    this.slab = new Uint8Array(memory ?? new ArrayBuffer(slots * SLOT_SIZE))
     this.facts = new Int32Array(slots * RxFact.COUNT)
     this.times = new Float64Array(slots)
     this.#medium = medium

@@ -31,6 +31,8 @@ describe('native', { skip }, () => {
   it('answers misuse with a negative errno, not a crash', () => {
     const port = new (native().Port)()
     assert.ok(port.receive() < 0)
+    port.release()
+    assert.equal(port.ringBuffer(), undefined)
     assert.ok(port.send(1, []) < 0)
     assert.ok(port.watch(true, false) < 0)
     assert.ok(port.setFilter(new Uint8Array(3)) < 0)

@@ -21,6 +21,7 @@ class FakePort implements NativePort {
 
   openPacket = (): number => 0
   openTunTap = (): number => 0
+  ringBuffer = (): undefined => undefined
   attach(...[, rxFacts, , , , txState]: Parameters<NativePort['attach']>): number {
     this.#rxFacts = rxFacts
     this.#txState = txState
@@ -48,6 +49,7 @@ class FakePort implements NativePort {
     for (let i = 0; i < count; i++) this.#rxFacts[i * RxFact.COUNT + RxFact.END] = 1
     return count
   }
+  release(): void {}
   send(count: number): number {
     const done = Math.min(count, this.room)
     this.room -= done

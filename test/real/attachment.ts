@@ -29,6 +29,8 @@ export interface AttachOptions {
   readonly mtu?: number
   /** False: plain frames, no virtio-net headers. */
   readonly offload?: boolean
+  /** Slots of a receive ring, on a packet link. */
+  readonly ring?: number
   readonly faults?: FaultOptions
   /** Around the link, outermost. */
   readonly wrap?: (link: Link) => Link
@@ -67,7 +69,7 @@ export function attach(kind: AttachmentKind, options: AttachOptions = {}): Attac
   }
 }
 
-function open(lab: Lab, kind: AttachmentKind, { mtu, offload }: AttachOptions): PortLink {
+function open(lab: Lab, kind: AttachmentKind, { mtu, offload, ring }: AttachOptions): PortLink {
   if (kind === 'TAP' || kind === 'TUN') {
     const openLink = kind === 'TAP' ? openTapLink : openTunLink
     const netns = lab.host('kernel').netns
@@ -81,7 +83,7 @@ function open(lab: Lab, kind: AttachmentKind, { mtu, offload }: AttachOptions): 
     mtu === undefined ? {} : { mtu },
   )
   const addresses = shared ? undefined : [parseCidr(OUR_CIDR)!]
-  return openPacketLink({ interface: name, netns: lab.host('ours').netns, addresses, offload })
+  return openPacketLink({ interface: name, netns: lab.host('ours').netns, addresses, offload, ring })
 }
 
 /** Counts the resets from our address that arrive at a host, whoever sent them, our stack or our kernel: a second witness. */

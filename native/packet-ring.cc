@@ -1,0 +1,99 @@
+#include "packet-ring.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "virtio.h"
+
+namespace gotcp {
+namespace {
+
+// Room for a whole super-segment with a tag, behind the kernel's header and the virtio-net header.
+constexpr uint32_t kSlotSize = 68 * 1024;
+
+// The kernel takes whole powers of two of pages for a block, which these leave least of unused: from the largest to the
+// smallest, for a machine whose free memory lies in small pieces.
+struct Block {
+  uint32_t size;
+  uint32_t slots;
+};
+constexpr Block kBlocks[] = {{512 * 1024, 7}, {256 * 1024, 3}, {128 * 1024, 1}};
+
+int SetPacketOption(int fd, int option, const void* value, socklen_t length) {
+  return setsockopt(fd, SOL_PACKET, option, value, length) == 0 ? 0 : -errno;
+}
+
+}  // namespace
+
+RingMemory::~RingMemory() { munmap(pages_, size_); }
+
+void RingMemory::Detach() {
+  mmap(pages_, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+int PacketRing::Open(int fd, uint32_t slots, bool vnet_header) {
+  const int version = TPACKET_V2;
+  int status = SetPacketOption(fd, PACKET_VERSION, &version, sizeof version);
+  if (status != 0) return status;
+  // The kernel aligns the IP header and then puts the virtio-net header before the frame; this aligns it again.
+  const unsigned int reserve = vnet_header ? TPACKET_ALIGNMENT - sizeof(VirtioHeader) : 0;
+  status = SetPacketOption(fd, PACKET_RESERVE, &reserve, sizeof reserve);
+  if (status != 0) return status;
+
+  struct tpacket_req request = {};
+  for (const Block& block : kBlocks) {
+    request.tp_block_size = block.size;
+    request.tp_block_nr = (slots + block.slots - 1) / block.slots;
+    request.tp_frame_size = kSlotSize;
+    request.tp_frame_nr = request.tp_block_nr * block.slots;
+    block_slots_ = block.slots;
+    status = SetPacketOption(fd, PACKET_RX_RING, &request, sizeof request);
+    if (status != -ENOMEM) break;
+  }
+  if (status != 0) return status;
+  const size_t size = static_cast<size_t>(request.tp_block_size) * request.tp_block_nr;
+  void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (pages == MAP_FAILED) return -errno;
+  memory_ = std::make_shared<RingMemory>(pages, size);
+  block_size_ = request.tp_block_size;
+  slots_ = request.tp_frame_nr;
+  return 0;
+}
+
+tpacket2_hdr* PacketRing::slot(uint32_t index) const {
+  const size_t block = static_cast<size_t>(index / block_slots_) * block_size_;
+  return reinterpret_cast<tpacket2_hdr*>(memory_->pages() + block + index % block_slots_ * kSlotSize);
+}
+
+tpacket2_hdr* PacketRing::Take() {
+  if (memory_ == nullptr || taken_ == slots_) return nullptr;
+  tpacket2_hdr* header = slot(next_);
+  // What the kernel wrote before it gave us the slot is seen after this.
+  if ((__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) return nullptr;
+  next_ = next_ + 1 == slots_ ? 0 : next_ + 1;
+  taken_++;
+  return header;
+}
+
+void PacketRing::Release() {
+  for (uint32_t index = next_ >= taken_ ? next_ - taken_ : next_ + slots_ - taken_; taken_ > 0; taken_--) {
+    // Whatever was read and written there comes before this.
+    __atomic_store_n(&slot(index)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+    index = index + 1 == slots_ ? 0 : index + 1;
+  }
+}
+
+bool PacketRing::IsTruncated(const tpacket2_hdr& header) {
+  return header.tp_snaplen < header.tp_len && header.tp_mac + header.tp_snaplen == kSlotSize;
+}
+
+void PacketRing::Close() {
+  if (memory_ == nullptr) return;
+  memory_->Detach();
+  memory_.reset();
+  taken_ = 0;
+}
+
+}  // namespace gotcp

@@ -31,6 +31,8 @@ export interface AttachOptions {
   readonly offload?: boolean
   /** Slots of a receive ring, on a packet link. */
   readonly ring?: number
+  /** As `createStack` takes it. */
+  readonly spin?: number
   readonly faults?: FaultOptions
   /** Around the link, outermost. */
   readonly wrap?: (link: Link) => Link
@@ -55,7 +57,7 @@ export function attach(kind: AttachmentKind, options: AttachOptions = {}): Attac
     const kernel = lab.host('kernel')
     const link = open(lab, kind, options)
     options.prepare?.(kernel)
-    const stack = createStack({ netns: lab.host('ours').netns })
+    const stack = createStack({ netns: lab.host('ours').netns, spin: options.spin })
     const faulty = options.faults === undefined ? link : new FaultLink(link, options.faults)
     stack.addInterface(options.wrap?.(faulty) ?? faulty, { address: OUR_CIDR, shared: kind === 'shared address' })
     const close = (): void => {

@@ -25,6 +25,8 @@ const B = '10.0.0.2'
 const SEED = fromEnv('GOTCP_TEST_SEED', Math.floor(Math.random() * 2 ** 31))
 const FRAMES = 2000
 const AMOUNT = fromEnv('GOTCP_TEST_MIB', 32) * MIB
+/** Opened and closed one after the other; each time the kernel waits for all processors, twice. */
+const RINGS = fromEnv('GOTCP_TEST_RINGS', 100)
 const LIMIT = { timeout: fromEnv('GOTCP_TEST_TIMEOUT_S', 120) * 1000 }
 const PACKET_URL = new URL('../../src/driver/packet.js', import.meta.url).href
 
@@ -139,8 +141,11 @@ describe('a receive ring', { skip: labUnavailable() }, () => {
     const seen: number[][] = []
     link.onWake = () => link.receive(NOW, ({ start, end }) => seen.push([end - start, link.wireLength, link.timestamp]))
     send(datagram(4001))
-    await eventually(() => seen.length > 0, 'the frame')
-    assert.deepEqual(seen, [[50, 142, 0]])
+    await eventually(() => seen.some(([, wire]) => wire === 142), 'the frame')
+    assert.deepEqual(
+      seen.find(([, wire]) => wire === 142),
+      [50, 142, 0],
+    )
     assert.equal(link.counters.truncated, 0)
     link.close()
 
@@ -232,7 +237,7 @@ describe('a receive ring', { skip: labUnavailable() }, () => {
     link.receive(NOW, () => assert.fail('a closed link received'))
   })
 
-  it('leaves neither descriptors nor memory behind after a thousand rings', LIMIT, async () => {
+  it('leaves neither descriptors nor memory behind after so many rings', LIMIT, async () => {
     const once = () => {
       open({ promiscuous: true }).close()
       links.pop()
@@ -247,17 +252,17 @@ describe('a receive ring', { skip: labUnavailable() }, () => {
     await settle()
     const before = [descriptors(), mappings().length]
     const space = addressSpace()
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 1; i <= RINGS; i++) {
       once()
-      if (i % 100 === 99) await settle()
+      if (i % 50 === 0) await settle()
     }
     assert.deepEqual([descriptors(), mappings().length], before)
     assert.equal(
       inNamespace(netns, () => findInterface('eth0').promiscuity),
       0,
     )
-    // A tenth of what the rings had.
-    assert.ok(addressSpace() - space < 500 * MIB)
+    // The rings had five mebibytes each.
+    assert.ok(addressSpace() - space < 250 * MIB)
   })
 
   it('ends with its process or thread while frames come', LIMIT, async () => {
@@ -332,6 +337,17 @@ describe('a transfer with the kernel through a ring', { skip: labUnavailable() }
       }
     })
   }
+
+  it('is awake while it lasts, with spin, and asleep afterwards', LIMIT, async () => {
+    const attachment = attach('own address', { ring: 64, spin: 50 })
+    try {
+      await asClient(attachment, { up: 0, down: AMOUNT })
+      await asServer(attachment, { up: MIB, down: MIB })
+      await idles()
+    } finally {
+      attachment.close()
+    }
+  })
 
   it('arrives although the ring overflows again and again', LIMIT, async () => {
     const attachment = attach('shared address', { ring: 7 })

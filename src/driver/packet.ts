@@ -12,7 +12,7 @@ import { PortLink } from './port-link.ts'
 /** What a hundred fast senders have on their way at once; with a quarter of it, they lost one segment in twenty. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024
 const SEND_BUFFER = 4 * 1024 * 1024
-/** Half a gigabyte: whoever has so many frames on their way is not helped by more. */
+/** 585 MiB: what does not find room there comes faster than it is read. */
 const MAX_RING = 8192
 
 /** How to open an AF_PACKET link. */
@@ -37,13 +37,12 @@ export interface PacketLinkOptions {
   readonly receiveBuffer?: number | undefined
   readonly sendBuffer?: number | undefined
   /**
-   * Slots of a receive ring in the place of the receive buffer: the kernel writes frames where the stack reads them.
-   * 0, which is none, by default.
+   * Slots of a receive ring in the place of `receiveBuffer`: the kernel writes frames where the stack reads them, and
+   * nothing is copied or called for in between. 0 by default, which is none; 64 suit streams of super-segments.
    *
-   * Each slot holds one frame, a super-segment of 64 KiB or an acknowledgment alike, and takes 73 KiB of memory that is
-   * never paged out; the number is rounded up to whole blocks of 7. A stream of super-segments is taken in faster, above
-   * all with `spin` of `createStack`. Many small frames at a time find no slot while the program computes, where the
-   * receive buffer would hold thousands: they are dropped (`kernelDrops()`).
+   * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
+   * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no
+   * slot, where the receive buffer holds tens of thousands: they are dropped, and `kernelDrops()` counts them.
    */
   readonly ring?: number | undefined
   /** Frames in one batch; 16 by default. */

@@ -84,8 +84,10 @@ describe('npm run bench -- links --quick', { skip: labUnavailable() ?? noCompile
   it('prints a table for each wire', { timeout: 240_000 }, () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, 'links', '--quick'], { encoding: 'utf8' })
     assert.equal(status, 0, stderr)
-    const [shared, plain, segments, ...more] = tablesIn(stdout)
+    const [ring, shared, plain, segments, ...more] = tablesIn(stdout)
     assert.deepEqual(more, [])
+    assert.match(ring!.head, /AF_PACKET .*ring 64 .*spin 50 .*ring 64, spin 50 /)
+    assertFigures(ring!, 8, 9)
     assert.match(shared!.head, /shared address .*ratio/)
     assertFigures(shared!, MEASUREMENTS.flatMap((measurement) => measurement.rows).length, 3)
     for (const table of [plain!, segments!]) assertFigures(table, 4, 5)

@@ -85,7 +85,7 @@ function stateFields(tcb: Tcb, info: TcpInfo): Record<string, number> {
     tcpi_snd_ssthresh: info.ssthresh ?? NO_SSTHRESH,
     tcpi_reordering: tcb.rack.reordering,
     tcpi_reord_seen: tcb.rack.reorderings,
-    tcpi_dsack_dups: tcb.stats.duplicatesReported,
+    tcpi_dsack_dups: tcb.trouble.duplicatesReported,
   }
 }
 
@@ -106,7 +106,7 @@ function counts(tcb: Tcb, info: TcpInfo): Record<string, number> {
     tcpi_segs_out: info.segs_out,
     tcpi_segs_in: info.segs_in,
     tcpi_delivered: tcb.stats.delivered,
-    tcpi_rcv_ooopack: tcb.stats.outOfOrder,
+    tcpi_rcv_ooopack: tcb.trouble.outOfOrder,
   }
 }
 

@@ -37,8 +37,8 @@ export class TcpProbe implements TcpWatcher {
     const from = relative(snd.una, snd.iss) + seqDiff(header.seq, snd.una)
     const ack = relative(rcv.nxt, rcv.irs) + seqDiff(header.ack, rcv.nxt)
     const known = this.#of(tcb)
-    const why = known.retransmissions < tcb.stats.retransmissions ? 'retransmission' : 'new'
-    known.retransmissions = tcb.stats.retransmissions
+    const why = known.retransmissions < tcb.trouble.retransmissions ? 'retransmission' : 'new'
+    known.retransmissions = tcb.trouble.retransmissions
     this.#probe({ ...this.#about(tcb, 'segment_out', now), ...segment(header, from, ack, dataLength), why })
   }
 

@@ -37,7 +37,7 @@ export function afterHandshake(tcb: Tcb, now: Micros): void {
   if (tcb.ecn?.isAgreed === false) tcb.ecn = undefined
   // What the ACK says of data that Fast Open sent ahead counts; that a SYN was lost is over.
   if (tcb.recovery === 'timeout') tcb.recovery = 'none'
-  const { timeouts } = tcb.stats
+  const { timeouts } = tcb.trouble
   if (timeouts > 0) tcb.rtt.synWasLost()
   // RFC 6928 §2: one loss may be an accident, more than one is the path.
   if (timeouts > 1) tcb.congestion.cwnd = tcb.mss

@@ -93,7 +93,7 @@ const bbrOf = ({ bandwidth, minRtt, pacingGain, cwndGain }: PathModel): BbrInfo 
 })
 
 export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
-  const { rtt, stats, congestion, mss } = tcb
+  const { rtt, stats, trouble, congestion, mss } = tcb
   const pace = pacingRate(tcb)
   const ms = (micros: number): number => Math.round(micros) / 1000
   return {
@@ -125,12 +125,12 @@ export function infoOf(tcb: Tcb, now: Micros): TcpInfo {
     bytes_sent: stats.bytesSent,
     bytes_acked: stats.bytesAcked,
     bytes_received: stats.bytesReceived,
-    bytes_retrans: stats.bytesRetransmitted,
+    bytes_retrans: trouble.bytesRetransmitted,
     segs_out: stats.segmentsOut,
     segs_in: stats.segmentsIn,
     ...flightOf(tcb),
-    retrans: stats.retransmissions,
-    timeouts: stats.timeouts,
+    retrans: trouble.retransmissions,
+    timeouts: trouble.timeouts,
     probes: Math.max(tcb.keepAliveProbes, tcb.persistBackoff, tcb.reoffers ?? 0),
     lastsnd: ms(now - tcb.lastDataSent),
     lastrcv: ms(now - tcb.lastDataReceived),

@@ -13,6 +13,7 @@ import { receiveFin, receiveText } from './receive/receive.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
 import { urgentOf } from './send/urgent.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
+import { troubleOf } from './trouble.ts'
 
 /** Why a segment was not processed further. Also the name of the counter. */
 export type TcpInputDrop =
@@ -216,7 +217,7 @@ function isAcceptable(tcb: Tcb, seg: Segment): boolean {
 
 /** An unacceptable segment is answered with an ACK, which also serves keep-alive and zero-window probes. */
 function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
-  tcb.stats.duplicateBytes += seg.dataLength
+  if (seg.dataLength > 0) troubleOf(tcb).duplicateBytes += seg.dataLength
   const dataEnd = seqAdd(seg.seq, seg.dataLength)
   if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) reassemblyOf(tcb).duplicate(seg.seq, dataEnd)
   // Two ends that disagree would answer each other's bare ACKs for ever.

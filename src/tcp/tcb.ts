@@ -35,6 +35,7 @@ import type { SendLimits } from './send/send-limits.ts'
 import type { Urgent } from './send/urgent.ts'
 import type { TcpSettings } from './settings.ts'
 import { Deadlines } from './timers.ts'
+import { NO_TROUBLE, type Trouble } from './trouble.ts'
 
 /** RFC 9293 MUST-15: what a peer that names no MSS can take. */
 export const DEFAULT_MSS = 536
@@ -244,15 +245,8 @@ export class Tcb {
     bytesReceived: 0,
     segmentsOut: 0,
     segmentsIn: 0,
-    bytesRetransmitted: 0,
-    retransmissions: 0,
-    timeouts: 0,
-    fastRecoveries: 0,
-    duplicateBytes: 0,
-    duplicatesReported: 0,
-    undone: 0,
-    outOfOrder: 0,
   }
+  trouble: Readonly<Trouble> = NO_TROUBLE
   openedAt: Micros
 
   // Places kept for the tables and queues that hold it.

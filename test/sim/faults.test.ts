@@ -36,7 +36,7 @@ function run(fault: FaultOptions, seed: number, offload: boolean) {
     firstWrong: sink?.firstWrong,
     ends: [source.closed, sink?.closed],
     now: pair.simulation.now,
-    stats: JSON.stringify(source.tcb.stats),
+    stats: JSON.stringify({ ...source.tcb.stats, ...source.tcb.trouble }),
   }
   pair.close()
   return outcome

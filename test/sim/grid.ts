@@ -34,6 +34,11 @@ export function runCell({ loss, rtt, rate, queue, congestion }: Cell, seed = 1):
 
 /** All that a run can be told apart by, in one line. */
 export function fingerprint({ flows, link, now }: FlowRun): string {
-  const senders = flows.map(({ source, received }) => [received, source.stats, source.rtt.srtt, source.congestion.cwnd])
+  const senders = flows.map(({ source, received }) => [
+    received,
+    { ...source.stats, ...source.trouble },
+    source.rtt.srtt,
+    source.congestion.cwnd,
+  ])
   return JSON.stringify([now, senders, link.counters, link.queues(now)])
 }

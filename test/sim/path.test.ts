@@ -21,10 +21,10 @@ describe('a path that marks packets instead of dropping them (RFC 3168)', () => 
     assert.ok(marked.source.tcb.ecn?.isOn)
     assert.ok(marked.sink!.tcb.ecn!.counts.ce > 0, 'packets were marked')
     assert.ok(marked.source.tcb.ecn!.counts.ece > 0, 'the sender was told')
-    assert.equal(marked.source.tcb.stats.retransmissions, 0)
+    assert.equal(marked.source.tcb.trouble.retransmissions, 0)
     assert.ok(marked.source.tcb.congestion.ssthresh < Number.POSITIVE_INFINITY, 'and slowed down')
     const dropped = run('off')
-    assert.ok(dropped.source.tcb.stats.retransmissions > 0)
+    assert.ok(dropped.source.tcb.trouble.retransmissions > 0)
     assert.ok(marked.ended <= dropped.ended + fromMs(1000), `${marked.ended} ${dropped.ended}`)
   })
 })
@@ -34,7 +34,7 @@ describe('a path on which large packets vanish without a word', () => {
     const fault = { send: { mtu: 1300, delay: fromMs(10) }, receive: { delay: fromMs(10) } }
     const pair = new Pair({ seed: 1, fault })
     const { source, sink } = transfer(pair, MB, 60_000, tcp)
-    const result = { stats: source.tcb.stats, mss: source.tcb.mss, received: sink?.received }
+    const result = { trouble: source.tcb.trouble, mss: source.tcb.mss, received: sink?.received }
     pair.close()
     return result
   }
@@ -46,11 +46,11 @@ describe('a path on which large packets vanish without a word', () => {
   })
 
   it('costs nothing but probes where the search began below it (RFC 4821 §7.3)', () => {
-    const { received, mss, stats } = blackHole({ mtuProbing: 'always' })
+    const { received, mss, trouble } = blackHole({ mtuProbing: 'always' })
     assert.equal(received, MB)
     assert.ok(mss > 1230 && mss <= 1248, `${mss}`)
-    assert.equal(stats.timeouts, 0)
-    assert.equal(stats.fastRecoveries, 0)
+    assert.equal(trouble.timeouts, 0)
+    assert.equal(trouble.fastRecoveries, 0)
   })
 
   it('is the end of whoever does not', () => {

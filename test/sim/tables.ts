@@ -37,7 +37,8 @@ export const fairness = (values: readonly number[]): number =>
   sum(values) ** 2 / (values.length * sum(values.map((value) => value ** 2)))
 
 /** The share of segments that were sent again. */
-export const retransmitted = ({ source: { stats } }: Flow): number => stats.retransmissions / stats.segmentsOut
+export const retransmitted = ({ source: { stats, trouble } }: Flow): number =>
+  trouble.retransmissions / stats.segmentsOut
 
 export const goodputs = ({ flows, now }: FlowRun): number[] => flows.map((flow) => flow.goodput(now))
 
@@ -76,7 +77,7 @@ const BURST: Table = {
         ] as const
         const { flows } = runFlows({ line, bytes: 10e6, tcp: { congestion }, until: 60_000, changes })
         const { source, began, ended } = flows[0]!
-        const { retransmissions, timeouts } = source.stats
+        const { retransmissions, timeouts } = source.trouble
         return [`${down}`, congestion, seconds(ended! - began), `${retransmissions}`, `${timeouts}`]
       }),
     ),
@@ -121,7 +122,7 @@ const REORDERING: Table = {
         ALGORITHMS.map((congestion) => {
           const run = runReordered(reorder, depth, congestion)
           const [flow] = run.flows
-          const cells = [mbps(goodputs(run)[0]!), percent(retransmitted(flow!)), `${flow!.source.stats.timeouts}`]
+          const cells = [mbps(goodputs(run)[0]!), percent(retransmitted(flow!)), `${flow!.source.trouble.timeouts}`]
           return [percent(reorder), `${depth}`, congestion, ...cells]
         }),
       ),

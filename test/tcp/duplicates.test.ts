@@ -130,7 +130,7 @@ describe('duplicates that are reported to us (RFC 2883 §5)', () => {
     peer.send('. 1:1(0) ack 4001')
     assert.ok(congestion.cwnd < 10_000)
     peer.send('. 1:1(0) ack 4001 <sack 1:1001>')
-    assert.equal(peer.tcb.stats.undone, 1)
+    assert.equal(peer.tcb.trouble.undone, 1)
     assert.ok(congestion.cwnd >= 10_000)
     assert.equal(congestion.ssthresh, Number.POSITIVE_INFINITY)
     assert.equal(peer.tcb.recovery, 'none')
@@ -146,7 +146,7 @@ describe('duplicates that are reported to us (RFC 2883 §5)', () => {
     )
     peer.send('. 1:1(0) ack 7001')
     peer.send('. 1:1(0) ack 7001 <sack 1:1001>')
-    assert.equal(peer.tcb.stats.undone, 0)
+    assert.equal(peer.tcb.trouble.undone, 0)
     assert.equal(peer.tcb.congestion.ssthresh, 5000)
   })
 
@@ -154,8 +154,8 @@ describe('duplicates that are reported to us (RFC 2883 §5)', () => {
     const peer = overtaken()
     peer.send('. 1:1(0) ack 4001')
     for (const block of ['20001:21001', '-90000:-89000', '3001:3001']) peer.send(`. 1:1(0) ack 4001 <sack ${block}>`)
-    assert.equal(peer.tcb.stats.duplicatesReported, 0)
-    assert.equal(peer.tcb.stats.undone, 0)
+    assert.equal(peer.tcb.trouble.duplicatesReported, 0)
+    assert.equal(peer.tcb.trouble.undone, 0)
   })
 })
 

@@ -22,7 +22,7 @@ describe('ESTABLISHED, first: the sequence number (RFC 9293 §3.10.7.4)', () => 
     peer.send('P. 1:101(100) ack 1', 'P. 51:151(100) ack 1')
     assert.equal(peer.received, 150)
     peer.expect('. 1:1(0) ack 151')
-    assert.equal(peer.tcb.stats.duplicateBytes, 50)
+    assert.equal(peer.tcb.trouble.duplicateBytes, 50)
   })
 
   it('cuts off what lies beyond the window, at the right edge, and the FIN with it', () => {

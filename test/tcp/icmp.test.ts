@@ -103,8 +103,8 @@ describe('path MTU discovery (RFC 1191)', () => {
       for (const { seq, length } of peer.take()) peer.send(`. 1:1(0) ack ${seq + length}`)
     }
     assert.ok(peer.tcb.board.isEmpty)
-    assert.equal(peer.tcb.stats.fastRecoveries, 0)
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.fastRecoveries, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
   })
 
   it('repeats a SYN at once, without its data and announcing what fits the path (RFC 7413 §4.1.3.1)', () => {

@@ -78,6 +78,6 @@ describe('what is outstanding, in segments', () => {
     peer.wait(10)
     const { unacked, sacked, lost, retrans, retrans_out } = info(peer)
     assert.deepEqual({ unacked, sacked, lost }, { unacked: 5, sacked: 3, lost: 2 })
-    assert.deepEqual([retrans, retrans_out], [peer.tcb.stats.retransmissions, 2])
+    assert.deepEqual([retrans, retrans_out], [peer.tcb.trouble.retransmissions, 2])
   })
 })

@@ -52,7 +52,7 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
       peer.expect('. 1:513(512) ack 1')
       peer.expect('. 513:987(474) ack 1')
       assert.ok(peer.tcb.congestion.cwnd >= cwnd, syn)
-      assert.equal(peer.tcb.stats.fastRecoveries, 0)
+      assert.equal(peer.tcb.trouble.fastRecoveries, 0)
       acknowledge(peer)
       peer.write(8000)
       assert.equal(Math.max(...sizes(peer)), 748, 'between 552 and 1025')

@@ -159,8 +159,8 @@ describe('a link whose queue is full', () => {
     peer.link.isFull = true
     peer.write(10)
     peer.wait(2000)
-    const { rtt, stats, congestion, reoffers } = peer.tcb
-    assert.deepEqual([rtt.backoff, stats.timeouts, congestion.cwnd, reoffers], [0, 0, cwnd, 4])
+    const { rtt, trouble, congestion, reoffers } = peer.tcb
+    assert.deepEqual([rtt.backoff, trouble.timeouts, congestion.cwnd, reoffers], [0, 0, cwnd, 4])
     peer.link.isFull = false
     peer.wait(500)
     peer.expect('P. 1:11(10) ack 1')

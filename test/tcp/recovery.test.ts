@@ -94,7 +94,7 @@ describe('the retransmission timeout (RFC 6298 §2)', () => {
     for (const syn of ['mss 1000', 'mss 1000,sackOK']) {
       const peer = flying(8, { syn })
       const seen: number[] = []
-      while (peer.tcb.stats.timeouts === 0) {
+      while (peer.tcb.trouble.timeouts === 0) {
         peer.wait(10)
         seen.push(...starts(peer))
       }
@@ -141,7 +141,7 @@ describe('fast retransmit without SACK (RFC 5681 §3.2, RFC 6582)', () => {
     const peer = flying(8, { syn })
     for (let i = 0; i < 5; i++) peer.send(`P. ${1 + i * 10}:${11 + i * 10}(10) ack 1`)
     for (let i = 0; i < 5; i++) peer.send(`. 51:51(0) ack 1 win ${60_000 + i}`)
-    assert.equal(peer.tcb.stats.retransmissions, 0)
+    assert.equal(peer.tcb.trouble.retransmissions, 0)
   })
 
   it('sends one lost segment for each partial ACK, each once (RFC 6582 §3.2)', () => {
@@ -154,24 +154,24 @@ describe('fast retransmit without SACK (RFC 5681 §3.2, RFC 6582)', () => {
     peer.wait(50)
     peer.send('. 1:1(0) ack 5001')
     assert.equal(starts(peer)[0], 5001)
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
     peer.send('. 1:1(0) ack 8001')
     assert.equal(peer.tcb.recovery, 'none')
-    assert.equal(peer.tcb.stats.retransmissions, 3)
-    assert.equal(peer.tcb.stats.fastRecoveries, 1)
+    assert.equal(peer.tcb.trouble.retransmissions, 3)
+    assert.equal(peer.tcb.trouble.fastRecoveries, 1)
   })
 
   it('begins no recovery for duplicates of what a timeout sent again (RFC 6582 §3.2 step 2)', () => {
     const peer = flying(4, { syn })
     peer.wait(350)
-    assert.equal(peer.tcb.stats.timeouts, 1)
+    assert.equal(peer.tcb.trouble.timeouts, 1)
     peer.send('. 1:1(0) ack 4001')
     peer.take()
     const { ssthresh } = peer.tcb.congestion
     peer.write(4000)
     peer.take()
     for (let i = 0; i < 3; i++) peer.send('. 1:1(0) ack 4001')
-    assert.equal(peer.tcb.stats.fastRecoveries, 0)
+    assert.equal(peer.tcb.trouble.fastRecoveries, 0)
     assert.equal(peer.tcb.congestion.ssthresh, ssthresh)
   })
 
@@ -190,7 +190,7 @@ describe('fast retransmit without SACK (RFC 5681 §3.2, RFC 6582)', () => {
     const peer = flying(8, { syn })
     for (let i = 0; i < 7; i++) peer.send('. 1:1(0) ack 1')
     assert.equal(peer.tcb.congestion.ssthresh, 4000)
-    assert.equal(peer.tcb.stats.fastRecoveries, 1)
+    assert.equal(peer.tcb.trouble.fastRecoveries, 1)
   })
 })
 
@@ -216,7 +216,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
     other.wait(100)
     other.send('. 1:1(0) ack 1 <sack 1001:2001>', '. 1:1(0) ack 2001')
     other.wait(30)
-    assert.equal(other.tcb.stats.retransmissions, 0, 'it had only been reordered')
+    assert.equal(other.tcb.trouble.retransmissions, 0, 'it had only been reordered')
   })
 
   it('sends each hole once and nothing that is sacked, then new data (RFC 2018 §5, RFC 6675 §5)', () => {
@@ -230,9 +230,9 @@ describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
     assert.deepEqual(holes, [1, 2001, 4001])
     peer.wait(100)
     peer.send('. 1:1(0) ack 10001')
-    assert.equal(peer.tcb.stats.retransmissions, 3)
+    assert.equal(peer.tcb.trouble.retransmissions, 3)
     assert.equal(peer.tcb.recovery, 'none')
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
   })
 
   it('finds that a retransmission was lost, without the timer (RFC 8985 §3.2)', () => {
@@ -251,14 +251,14 @@ describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
       starts(peer).filter((seq) => seq === 1),
       [1],
     )
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
   })
 
   it('calls lost at a timeout what is as old as a round trip, and nothing younger (RFC 8985 §6.3)', () => {
     const peer = flying(2, { tcp: { tailLossProbe: false } })
     peer.wait(290)
     peer.write(2000)
-    while (peer.tcb.stats.timeouts === 0) peer.wait(1)
+    while (peer.tcb.trouble.timeouts === 0) peer.wait(1)
     assert.deepEqual(
       peer.tcb.board.ranges.map(({ start, end, lost }) => [seqDiff(end, start), lost]),
       [
@@ -273,7 +273,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
     const peer = flying(4, { tcp: { tailLossProbe: false } })
     peer.wait(100)
     peer.send('. 1:1(0) ack 1 <sack 1001:2001>')
-    while (peer.tcb.stats.timeouts === 0) peer.wait(10)
+    while (peer.tcb.trouble.timeouts === 0) peer.wait(10)
     peer.send('. 1:1(0) ack 2001')
     peer.send('. 1:1(0) ack 3001')
     const again = starts(peer)
@@ -285,7 +285,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
     peer.wait(100)
     peer.send('. 1:1(0) ack 1 <sack 1:1001>')
     assert.equal(peer.tcb.board.sackedBytes, 1000)
-    while (peer.tcb.stats.timeouts === 0) peer.wait(10)
+    while (peer.tcb.trouble.timeouts === 0) peer.wait(10)
     assert.equal(peer.tcb.board.sackedBytes, 0)
     assert.equal(starts(peer).at(-1), 1)
   })
@@ -321,7 +321,7 @@ describe('recovery with SACK (RFC 8985, RFC 6675, RFC 5681 §4.3)', () => {
     peer.send('. 1:1(0) ack 1001 <sack 2001:3001>')
     peer.wait(30)
     assert.deepEqual(starts(peer), [1001])
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
   })
 })
 
@@ -337,6 +337,6 @@ describe('recovery with SACK where RACK is off (RFC 6675)', () => {
     assert.deepEqual(starts(peer), [1, 1001])
     peer.send('. 1:1(0) ack 10001')
     assert.equal(peer.tcb.recovery, 'none')
-    assert.deepEqual([peer.tcb.stats.timeouts, peer.tcb.stats.retransmissions], [0, 2])
+    assert.deepEqual([peer.tcb.trouble.timeouts, peer.tcb.trouble.retransmissions], [0, 2])
   })
 })

@@ -10,7 +10,7 @@ function timedOut(count: number, options: ConnectionOptions = {}): Peer {
   const peer = active({ rtt: 100, syn: 'mss 1000,sackOK', ...options, tcp: { tailLossProbe: false, ...options.tcp } })
   peer.write(count * 1000)
   peer.take()
-  while (peer.tcb.stats.timeouts === 0) peer.wait(10)
+  while (peer.tcb.trouble.timeouts === 0) peer.wait(10)
   assert.deepEqual(starts(peer), [1])
   assert.equal(peer.tcb.congestion.cwnd, 1000)
   return peer
@@ -25,11 +25,11 @@ describe('a retransmission timeout that came too early: F-RTO (RFC 5682)', () =>
       peer.send('. 1:1(0) ack 1001')
       assert.deepEqual(starts(peer), [8001, 9001], 'new data, nothing again')
       peer.send('. 1:1(0) ack 2001')
-      assert.equal(peer.tcb.stats.undone, 1)
+      assert.equal(peer.tcb.trouble.undone, 1)
       assert.equal(peer.tcb.recovery, 'none')
       assert.ok(peer.tcb.congestion.cwnd >= 10_000)
       assert.equal(peer.tcb.congestion.ssthresh, Number.POSITIVE_INFINITY)
-      assert.equal(peer.tcb.stats.retransmissions, 1)
+      assert.equal(peer.tcb.trouble.retransmissions, 1)
     })
 
     it(`goes on to retransmit when the new data only shows that the old is missing (§2.1 step 3a; ${syn})`, () => {
@@ -39,7 +39,7 @@ describe('a retransmission timeout that came too early: F-RTO (RFC 5682)', () =>
       assert.deepEqual(starts(peer), [8001, 9001])
       peer.send(`. 1:1(0) ack 1001${syn.includes('sack') ? ' <sack 8001:9001>' : ''}`)
       assert.equal(starts(peer)[0], 1001)
-      assert.equal(peer.tcb.stats.undone, 0)
+      assert.equal(peer.tcb.trouble.undone, 0)
       assert.equal(peer.tcb.recovery, 'timeout')
     })
   }
@@ -47,7 +47,7 @@ describe('a retransmission timeout that came too early: F-RTO (RFC 5682)', () =>
   it('sees by a SACK of what was sent once that nothing was lost (§3.1 step 3b)', () => {
     const peer = timedOut(8)
     peer.send('. 1:1(0) ack 1 <sack 2001:3001>')
-    assert.equal(peer.tcb.stats.undone, 1)
+    assert.equal(peer.tcb.trouble.undone, 1)
     assert.equal(peer.tcb.congestion.ssthresh, Number.POSITIVE_INFINITY)
   })
 
@@ -72,10 +72,10 @@ describe('a needless retransmission, by its timestamp: Eifel detection (RFC 3522
     const peer = active({ rtt: 100, syn, tcp: { tailLossProbe: false, frto: false } })
     peer.write(8000)
     const original = peer.take()[0]?.options.ts?.val
-    while (peer.tcb.stats.timeouts === 0) peer.wait(10)
+    while (peer.tcb.trouble.timeouts === 0) peer.wait(10)
     peer.take()
     peer.send(`. 1:1(0) ack 1001 <TS val 2 ecr ${original}>`)
-    assert.equal(peer.tcb.stats.undone, 1)
+    assert.equal(peer.tcb.trouble.undone, 1)
     assert.equal(peer.tcb.recovery, 'none')
     assert.ok(peer.tcb.congestion.cwnd >= 10_000)
   })
@@ -84,10 +84,10 @@ describe('a needless retransmission, by its timestamp: Eifel detection (RFC 3522
     const peer = active({ rtt: 100, syn, tcp: { tailLossProbe: false, frto: false } })
     peer.write(8000)
     peer.take()
-    while (peer.tcb.stats.timeouts === 0) peer.wait(10)
+    while (peer.tcb.trouble.timeouts === 0) peer.wait(10)
     const repetition = peer.take()[0]?.options.ts?.val
     peer.send(`. 1:1(0) ack 1001 <TS val 2 ecr ${repetition}>`)
-    assert.equal(peer.tcb.stats.undone, 0)
+    assert.equal(peer.tcb.trouble.undone, 0)
     assert.equal(peer.tcb.recovery, 'timeout')
   })
 
@@ -101,7 +101,7 @@ describe('a needless retransmission, by its timestamp: Eifel detection (RFC 3522
     assert.equal(peer.tcb.congestion.ssthresh, 4000)
     peer.wait(2)
     peer.send(`. 1:1(0) ack 8001 <TS val 3 ecr ${original}>`)
-    assert.equal(peer.tcb.stats.undone, 1)
+    assert.equal(peer.tcb.trouble.undone, 1)
     assert.equal(peer.tcb.congestion.ssthresh, Number.POSITIVE_INFINITY)
     // The path has overtaken by three segments; the next hole is given time (RFC 8985 §6.2 step 4).
     assert.deepEqual([peer.tcb.rack.reorderings, peer.tcb.rack.reordering], [1, 4])

@@ -24,10 +24,10 @@ describe('the tail loss probe (RFC 8985 §7)', () => {
     peer.write(10)
     peer.expect('P. 1:11(10) ack 1')
     peer.expectAt(400, 'P. 1:11(10) ack 1')
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
     // The timer starts anew with the probe (§7.3), and is not backed off.
     peer.expectAt(700, 'P. 1:11(10) ack 1')
-    assert.equal(peer.tcb.stats.timeouts, 1)
+    assert.equal(peer.tcb.trouble.timeouts, 1)
     peer.expectAt(1300, 'P. 1:11(10) ack 1')
   })
 
@@ -48,7 +48,7 @@ describe('the tail loss probe (RFC 8985 §7)', () => {
     peer.wait(100)
     peer.send('. 1:1(0) ack 10001')
     assert.equal(peer.tcb.recovery, 'none')
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
   })
 
   it('that repaired a loss is answered for by the congestion window (RFC 8985 §7.4)', () => {
@@ -58,7 +58,7 @@ describe('the tail loss probe (RFC 8985 §7)', () => {
     peer.write(1000)
     peer.send('. 1:1(0) ack 3001')
     assert.ok(peer.tcb.congestion.ssthresh < Number.POSITIVE_INFINITY)
-    assert.equal(peer.tcb.stats.timeouts, 0)
+    assert.equal(peer.tcb.trouble.timeouts, 0)
   })
 
   it('that was not needed costs nothing (RFC 8985 §7.4)', () => {

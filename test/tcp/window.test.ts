@@ -220,7 +220,7 @@ describe('the send window', () => {
         peer.take()
         peer.send('. 1:1(0) ack 1001 win 0')
       }
-      assert.equal(peer.tcb.stats.fastRecoveries, 0)
+      assert.equal(peer.tcb.trouble.fastRecoveries, 0)
       assert.ok(peer.tcb.congestion.cwnd >= cwnd, syn)
     }
   })

@@ -5,6 +5,7 @@ import { end } from '../ending.ts'
 import { isSynchronized } from '../fsm.ts'
 import { type Segment, type SegmentSender, timestampAt } from '../segment.ts'
 import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
+import { troubleOf } from '../trouble.ts'
 import { reassemblyOf } from './reassembly.ts'
 import { sizingOf } from './right-sizing.ts'
 
@@ -31,7 +32,7 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   }
   if (behind > 0) {
     const count = Math.min(behind, seg.dataLength)
-    tcb.stats.duplicateBytes += count
+    troubleOf(tcb).duplicateBytes += count
     reassemblyOf(tcb).duplicate(seg.seq, seqAdd(seg.seq, count))
   }
   if (length <= 0) {
@@ -41,7 +42,7 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     return
   }
   if (offset > 0) {
-    tcb.stats.outOfOrder++
+    troubleOf(tcb).outOfOrder++
     const start = seqAdd(rcv.nxt, offset)
     const reassembly = reassemblyOf(tcb)
     if (reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)

@@ -5,6 +5,7 @@ import { probeWasLost } from '../path/path-mtu.ts'
 import { burst } from '../send/burst.ts'
 import type { Tcb } from '../tcb.ts'
 import { Timer } from '../timers.ts'
+import { troubleOf } from '../trouble.ts'
 import type { AckNews } from './ack-news.ts'
 import { ProportionalRateReduction } from './prr.ts'
 import { DUP_THRESH } from './rack.ts'
@@ -36,7 +37,7 @@ const isOpen = (tcb: Tcb): boolean => tcb.recovery === 'none' || tcb.recovery ==
 /** RFC 2883 §5, RFC 8985 §6.2 step 4: the peer received something twice. */
 function heedDuplicate(tcb: Tcb, news: AckNews): void {
   if (news.duplicate === 0) return
-  tcb.stats.duplicatesReported++
+  troubleOf(tcb).duplicatesReported++
   tcb.rack.onDuplicate(tcb.snd.una, tcb.snd.nxt)
   tcb.undo?.duplicated(news.duplicateEnd, news.duplicate)
 }
@@ -93,7 +94,7 @@ function takeBack(tcb: Tcb): void {
   tcb.undo = undefined
   tcb.board.unmarkLost()
   tcb.congestion.onUndo()
-  tcb.stats.undone++
+  troubleOf(tcb).undone++
   if (tcb.recovery !== 'cwr') tcb.recovery = 'none'
 }
 
@@ -162,7 +163,7 @@ function enterFast(tcb: Tcb, flight: number): void {
   tcb.recoveryPoint = tcb.snd.nxt
   // What the window answered before was no mistake, even if this loss is none.
   tcb.undo = isAnswered ? undefined : new Undo(tcb.snd.una)
-  tcb.stats.fastRecoveries++
+  troubleOf(tcb).fastRecoveries++
 }
 
 /** RFC 3168 §6.1.2: the peer saw a mark on our packets; the window answers as to a loss. */
@@ -201,7 +202,7 @@ export function afterTimeout(tcb: Tcb, now: Micros): void {
   tcb.recoveryPoint = tcb.snd.nxt
   tcb.dupAcks = 0
   tcb.rtt.backOff()
-  tcb.stats.timeouts++
+  troubleOf(tcb).timeouts++
 }
 
 /** Where segments overtake each other more than usual, what arrives early is progress as well. */

@@ -10,6 +10,7 @@ import { armProbe } from '../recovery/tail-timer.ts'
 import type { SegmentSender } from '../segment.ts'
 import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
 import { Timer } from '../timers.ts'
+import { troubleOf } from '../trouble.ts'
 import { burst, pacingRate } from './burst.ts'
 import { judgeLimit } from './judge-limit.ts'
 import { Pacer } from './pacer.ts'
@@ -167,13 +168,14 @@ export function retransmit(tcb: Tcb, sender: SegmentSender, range: SentRange, oc
   let flags: number = TcpFlag.ACK
   if (withFin) flags |= TcpFlag.FIN
   if (data > 0 && isPushed(tcb, start, data)) flags |= TcpFlag.PSH
-  tcb.stats.retransmissions++
-  tcb.stats.bytesRetransmitted += data
+  const trouble = troubleOf(tcb)
+  trouble.retransmissions++
+  trouble.bytesRetransmitted += data
   sender.send(tcb, start, data, flags, now)
   if (tcb.reoffers !== undefined) {
     // What our own link refused is as lost as before; a timer tries again.
-    tcb.stats.retransmissions--
-    tcb.stats.bytesRetransmitted -= data
+    trouble.retransmissions--
+    trouble.bytesRetransmitted -= data
     return
   }
   tcb.board.retransmitted(range, octets, now)

@@ -4,6 +4,7 @@
       "target_name": "gotcp",
       "sources": [
         "native/addon.cc",
+        "native/coalescer.cc",
         "native/interface.cc",
         "native/packet.cc",
         "native/packet-ring.cc",

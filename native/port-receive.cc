@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "bytes.h"
 #include "transport-checksum.h"
 
 namespace gotcp {
@@ -37,8 +38,42 @@ struct Port::Arrival {
 
 int Port::Receive() {
   if (slots_ == 0) return -EBADF;
-  if (ring_) return ReceiveRing();
-  return kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
+  const int count = ring_ ? ReceiveRing() : kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
+  state_[kRxMore] = count == static_cast<int>(slots_);
+  return count > 1 && coalesces_ && !ring_ ? static_cast<int>(Coalesce(static_cast<uint32_t>(count))) : count;
+}
+
+uint32_t Port::Coalesce(uint32_t count) {
+  const size_t at = ip_at();
+  uint32_t kept = 0;
+  coalescer_.Break();
+  for (uint32_t i = 0; i < count; i++) {
+    int32_t* facts = rx_facts_ + i * kRxFacts;
+    const uint32_t start = static_cast<uint32_t>(facts[kRxStart]);
+    const uint32_t length = static_cast<uint32_t>(facts[kRxEnd]) - start;
+    const bool is_ipv4 = length > at && (at == 0 || Get16(rx_slab_ + start + at - 2) == ETH_P_IP);
+    const bool is_whole = facts[kRxGsoType] == 0 && facts[kRxVlan] == kNoVlan &&
+                          facts[kRxWireLength] == static_cast<int32_t>(length);
+    Joined joined;
+    if (!is_ipv4 || !is_whole || (facts[kRxFlags] & (kRxPartial | kRxVerified)) == 0) {
+      coalescer_.Break();
+    } else if (const size_t room = slot_size_ - start % slot_size_ - at;
+               coalescer_.Take(kept, {rx_slab_ + start + at, length - at, room}, &joined)) {
+      int32_t* whole = rx_facts_ + joined.index * kRxFacts;
+      whole[kRxWireLength] = static_cast<int32_t>(at + joined.length);
+      whole[kRxEnd] = whole[kRxStart] + whole[kRxWireLength];
+      whole[kRxFlags] = kRxPartial;
+      whole[kRxSegmentSize] = joined.segment_size;
+      whole[kRxGsoType] = VirtioHeader::kTcpV4;
+      continue;
+    }
+    if (kept < i) {
+      memcpy(rx_facts_ + kept * kRxFacts, facts, kRxFacts * sizeof *facts);
+      rx_times_[kept] = rx_times_[i];
+    }
+    kept++;
+  }
+  return kept;
 }
 
 int32_t Port::Verified(uint32_t start, uint32_t length) const {

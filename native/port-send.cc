@@ -71,8 +71,8 @@ int Port::Send(napi_env env, uint32_t count, napi_value payloads) {
   for (uint32_t i = 0; i < count; i++) {
     if (!GatherFrame(env, i, payloads)) return -EFAULT;
   }
-  tx_state_[kTxLost] = 0;
-  tx_state_[kTxErrno] = 0;
+  state_[kTxLost] = 0;
+  state_[kTxErrno] = 0;
   return has_vnet() ? Transmit(tx_messages_.data(), count) : SendCutting(count);
 }
 
@@ -98,10 +98,10 @@ int Port::SendSegments(uint32_t index) {
                                           static_cast<size_t>(facts[kTxHeadersEnd]),
                                           static_cast<size_t>(facts[kTxSegmentSize])});
   if (!is_known) {
-    tx_state_[kTxLost]++;
+    state_[kTxLost]++;
     return 1;
   }
-  const int32_t lost = tx_state_[kTxLost];
+  const int32_t lost = state_[kTxLost];
   const size_t count = segmenter_.count();
   for (size_t from = 0; from < count; from += kCutAtOnce) {
     const size_t some = std::min(kCutAtOnce, count - from);
@@ -115,7 +115,7 @@ int Port::SendSegments(uint32_t index) {
     }
     const int sent = Transmit(cut_messages_.data(), static_cast<uint32_t>(some));
     // A frame is lost once, whatever number of its segments is.
-    tx_state_[kTxLost] = std::min(tx_state_[kTxLost], lost + 1);
+    state_[kTxLost] = std::min(state_[kTxLost], lost + 1);
     if (sent < 0) return sent;
     if (static_cast<size_t>(sent) < some) {
       KeepRest(index, from + static_cast<size_t>(sent));
@@ -163,11 +163,11 @@ int Port::TransmitPackets(mmsghdr* messages, uint32_t count) {
       continue;
     }
     if (errno == EINTR) continue;
-    tx_state_[kTxErrno] = errno;
+    state_[kTxErrno] = errno;
     if (errno == EAGAIN || errno == ENOBUFS) break;
     if (errno == ENETDOWN || errno == ENXIO || errno == ENODEV) return Reason(errno);
     // A frame that the kernel will never take must not stop those behind it.
-    tx_state_[kTxLost]++;
+    state_[kTxLost]++;
     done++;
   }
   return static_cast<int>(done);
@@ -182,10 +182,10 @@ int Port::TransmitDevice(mmsghdr* messages, uint32_t count) {
       continue;
     }
     if (errno == EINTR) continue;
-    tx_state_[kTxErrno] = errno;
+    state_[kTxErrno] = errno;
     if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
     if (errno == EIO || errno == EBADFD) return Reason(errno);
-    tx_state_[kTxLost]++;
+    state_[kTxLost]++;
     done++;
   }
   return static_cast<int>(done);

@@ -37,6 +37,7 @@ Napi::Function Port::Define(Napi::Env env) {
                          InstanceMethod("start", &Port::Start),
                          InstanceMethod("watch", &Port::Watch),
                          InstanceMethod("setRef", &Port::SetRef),
+                         InstanceMethod("setCoalescing", &Port::SetCoalescing),
                          InstanceMethod("setFilter", &Port::SetFilter),
                          InstanceMethod("features", &Port::Features),
                          InstanceMethod("bufferSize", &Port::BufferSize),
@@ -117,8 +118,8 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   tx_slab_ = Data<uint8_t>(info[3], &tx_slab_size_);
   tx_facts_ = Data<int32_t>(info[4], &length);
   tx_slots_ = static_cast<uint32_t>(length / kTxFacts);
-  tx_state_ = Data<int32_t>(info[5], &length);
-  if (slots_ == 0 || slot_size_ <= frame_offset_ || !times || tx_slots_ == 0 || length < kTxStates) {
+  state_ = Data<int32_t>(info[5], &length);
+  if (slots_ == 0 || slot_size_ <= frame_offset_ || !times || tx_slots_ == 0 || length < kPortStates) {
     slots_ = 0;
     tx_slots_ = 0;
     return Napi::Number::New(info.Env(), -EINVAL);
@@ -180,6 +181,11 @@ Napi::Value Port::Watch(const Napi::CallbackInfo& info) {
 
 Napi::Value Port::SetRef(const Napi::CallbackInfo& info) {
   poller_.SetRef(info[0].As<Napi::Boolean>().Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value Port::SetCoalescing(const Napi::CallbackInfo& info) {
+  coalesces_ = info[0].As<Napi::Boolean>().Value();
   return info.Env().Undefined();
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "coalescer.h"
 #include "fd.h"
 #include "packet-ring.h"
 #include "poller.h"
@@ -39,8 +40,8 @@ enum TxFact {
   kTxFacts,
 };
 
-// What the last Send met, in an Int32Array.
-enum TxState { kTxLost, kTxErrno, kTxStates };
+// What the last Send met, and whether more may have come than the last Receive handed on, in an Int32Array.
+enum PortState { kTxLost, kTxErrno, kRxMore, kPortStates };
 
 class Port : public Napi::ObjectWrap<Port> {
  public:
@@ -66,6 +67,7 @@ class Port : public Napi::ObjectWrap<Port> {
 
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetRef(const Napi::CallbackInfo& info);
+  Napi::Value SetCoalescing(const Napi::CallbackInfo& info);
   Napi::Value SetFilter(const Napi::CallbackInfo& info);
   Napi::Value Features(const Napi::CallbackInfo& info);
   Napi::Value BufferSize(const Napi::CallbackInfo& info);
@@ -88,6 +90,8 @@ class Port : public Napi::ObjectWrap<Port> {
   int ReceiveDevice();
   struct Arrival;
   void Note(uint32_t index, const Arrival& arrival);
+  // Joins segments that follow each other among the first `count` frames; how many frames are left.
+  uint32_t Coalesce(uint32_t count);
   // kRxVerified for a frame whose transport checksum nobody has looked at yet and is right, else 0.
   int32_t Verified(uint32_t start, uint32_t length) const;
   // The number of frames dealt with, sent or given up, or -errno when the port is down or gone.
@@ -132,6 +136,8 @@ class Port : public Napi::ObjectWrap<Port> {
   int32_t* rx_facts_ = nullptr;
   double* rx_times_ = nullptr;
   bool timestamps_ = false;
+  bool coalesces_ = false;
+  Coalescer coalescer_;
   std::vector<mmsghdr> rx_messages_;
   std::vector<iovec> rx_pieces_;
   std::vector<VirtioHeader> rx_vnet_;
@@ -144,7 +150,7 @@ class Port : public Napi::ObjectWrap<Port> {
   const uint8_t* tx_slab_ = nullptr;
   size_t tx_slab_size_ = 0;
   int32_t* tx_facts_ = nullptr;
-  int32_t* tx_state_ = nullptr;
+  int32_t* state_ = nullptr;
   uint32_t tx_slots_ = 0;
   std::vector<mmsghdr> tx_messages_;
   std::vector<iovec> tx_pieces_;

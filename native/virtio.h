@@ -10,6 +10,7 @@ namespace gotcp {
 struct VirtioHeader {
   static constexpr uint8_t kNeedsChecksum = 1;
   static constexpr uint8_t kDataValid = 2;
+  static constexpr uint8_t kTcpV4 = 1;
 
   uint8_t flags;
   uint8_t gso_type;

@@ -47,8 +47,8 @@ export const TxFact = {
   COUNT: 11,
 } as const
 
-/** What the last `send` met, in `txState`. */
-export const TxState = { LOST: 0, ERRNO: 1, COUNT: 2 } as const
+/** What the last `send` met, and whether more may have come than the last `receive` handed on, in `state`. */
+export const PortState = { TX_LOST: 0, TX_ERRNO: 1, RX_MORE: 2, COUNT: 3 } as const
 
 /** Segmentation types of the virtio-net header (Virtual I/O Device 1.1, §5.1.6). */
 export const GsoType = { NONE: 0, TCPV4: 1, UDP_FRAGMENTS: 3, TCPV6: 4, UDP: 5, ECN: 0x80 } as const
@@ -77,12 +77,14 @@ export interface NativePort {
     rxTimes: Float64Array,
     txSlab: Uint8Array,
     txFacts: Int32Array,
-    txState: Int32Array,
+    state: Int32Array,
   ): number
   /** Reports: the number of frames now in the slab, 0 when writable again, or a negative errno. */
   start(onReady: (count: number) => void): number
   watch(readable: boolean, writable: boolean): number
   setRef(ref: boolean): void
+  /** Whether `receive` joins TCP segments that follow each other into super-segments. */
+  setCoalescing(coalesce: boolean): void
   setFilter(filter: Uint8Array): number
   features(): number
   bufferSize(receive: boolean): number

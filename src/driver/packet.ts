@@ -31,6 +31,11 @@ export interface PacketLinkOptions {
   readonly ignoreOutgoing?: boolean | undefined
   /** Asks for virtio-net headers: super-segments and partial checksums. True by default. */
   readonly offload?: boolean | undefined
+  /**
+   * Joins TCP segments that follow each other into super-segments where the kernel has not, as its own receive offload
+   * does (GRO): cheaper to take in, and no more what was on the wire. True by default.
+   */
+  readonly coalesce?: boolean | undefined
   /** Has the kernel note when each frame came. False by default. */
   readonly timestamps?: boolean | undefined
   /** Bytes wanted for the kernel's buffers; without CAP_NET_ADMIN, rmem_max and wmem_max limit them. */
@@ -103,6 +108,7 @@ function open(options: PacketLinkOptions): PortLink {
     mtu: facts.mtu,
     skipOutgoing: options.ignoreOutgoing ?? true,
     timestamps: options.timestamps ?? false,
+    coalesce: options.coalesce ?? true,
     slots: options.slots,
   })
 }

@@ -5,7 +5,7 @@ import type { NetError } from '../base/errors.ts'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
 import { clock } from './clock.ts'
-import { type NativePort, native, PortFeature, TxState } from './native.ts'
+import { type NativePort, native, PortFeature, PortState } from './native.ts'
 import { osError } from './os-errors.ts'
 import { ReceiveBatch } from './receive-batch.ts'
 import { SendBatch } from './send-batch.ts'
@@ -45,6 +45,8 @@ export interface PortFacts {
   readonly skipOutgoing: boolean
   /** The kernel stamps each frame with its time of arrival. */
   readonly timestamps?: boolean
+  /** TCP segments that follow each other are joined into super-segments. */
+  readonly coalesce?: boolean
   /** Frames in a batch; each takes 66 KiB where there is no ring. */
   readonly slots?: number | undefined
 }
@@ -72,7 +74,7 @@ export class PortLink implements Link {
   readonly #port: NativePort
   readonly #in: ReceiveBatch
   readonly #out = new SendBatch()
-  readonly #txState = new Int32Array(TxState.COUNT)
+  readonly #portState = new Int32Array(PortState.COUNT)
   #state: 'up' | 'down' | 'gone' | 'closed' = 'up'
   #error: NetError | undefined
   #pending = 0
@@ -103,8 +105,9 @@ export class PortLink implements Link {
     this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
     this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, port.ringBuffer())
+    port.setCoalescing(facts.coalesce ?? false)
     const { slab, facts: rxFacts, times } = this.#in
-    const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#txState)
+    const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#portState)
     const started = attached < 0 ? attached : port.start((count) => this.#ready(count))
     if (started < 0) {
       port.close()
@@ -193,7 +196,7 @@ export class PortLink implements Link {
       this.#fail(done)
       return
     }
-    const lost = this.#txState[TxState.LOST]!
+    const lost = this.#portState[PortState.TX_LOST]!
     this.#sent += done - lost
     if (done > lost && this.#state === 'down') this.#recovered()
     this.#sendFailures += lost
@@ -224,7 +227,7 @@ export class PortLink implements Link {
       while (count > 0) {
         bytes += this.#deliver(count, onFrame, wallOffset)
         if (this.#state === 'down') this.#recovered()
-        if (count < this.#in.slots || this.#state === 'closed') break
+        if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
         if (bytes >= TURN_BYTES) {
           this.#more = true
           break
@@ -287,7 +290,7 @@ export class PortLink implements Link {
     const lost = this.#out.keep(done)
     this.#sendFailures += lost
     this.#delayed++
-    if (this.#txState[TxState.ERRNO] === EAGAIN) {
+    if (this.#portState[PortState.TX_ERRNO] === EAGAIN) {
       this.#retryAt = NEVER
       this.#awaitingRoom = true
       this.#watch()

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { describe, it } from 'node:test'
 import { MAC_NONE } from '../../src/base/address.ts'
 import { type Micros, NEVER } from '../../src/base/types.ts'
-import { type NativePort, RxFact, TxState } from '../../src/driver/native.ts'
+import { type NativePort, PortState, RxFact } from '../../src/driver/native.ts'
 import { PortLink } from '../../src/driver/port-link.ts'
 import { HEADROOM, OutFrame } from '../../src/link/link.ts'
 
@@ -16,15 +16,15 @@ class FakePort implements NativePort {
   watched: { readable: boolean; writable: boolean } = { readable: true, writable: false }
   /** Tells what the kernel has: the number of frames, or 0 for room. */
   report: (count: number) => void = () => undefined
-  #txState: Int32Array = new Int32Array(TxState.COUNT)
+  #state: Int32Array = new Int32Array(PortState.COUNT)
   #rxFacts: Int32Array = new Int32Array(0)
 
   openPacket = (): number => 0
   openTunTap = (): number => 0
   ringBuffer = (): undefined => undefined
-  attach(...[, rxFacts, , , , txState]: Parameters<NativePort['attach']>): number {
+  attach(...[, rxFacts, , , , state]: Parameters<NativePort['attach']>): number {
     this.#rxFacts = rxFacts
-    this.#txState = txState
+    this.#state = state
     return 0
   }
   start(onReady: (count: number) => void): number {
@@ -36,6 +36,7 @@ class FakePort implements NativePort {
     return 0
   }
   setRef(): void {}
+  setCoalescing(): void {}
   setFilter = (): number => 0
   features = (): number => 0
   bufferSize = (): number => 0
@@ -46,6 +47,7 @@ class FakePort implements NativePort {
   receive(): number {
     const count = Math.min(this.arriving, this.#rxFacts.length / RxFact.COUNT)
     this.arriving -= count
+    this.#state[PortState.RX_MORE] = this.arriving > 0 ? 1 : 0
     for (let i = 0; i < count; i++) this.#rxFacts[i * RxFact.COUNT + RxFact.END] = 1
     return count
   }
@@ -53,8 +55,8 @@ class FakePort implements NativePort {
   send(count: number): number {
     const done = Math.min(count, this.room)
     this.room -= done
-    this.#txState[TxState.LOST] = 0
-    this.#txState[TxState.ERRNO] = done < count ? constants.errno.EAGAIN : 0
+    this.#state[PortState.TX_LOST] = 0
+    this.#state[PortState.TX_ERRNO] = done < count ? constants.errno.EAGAIN : 0
     return done
   }
 }

@@ -53,7 +53,7 @@ describe('A port without virtio-net headers', { skip: labUnavailable() }, () => 
     const [a, b] = ['a', 'b'].map((host) => lab.host(host).netns) as [string, string]
     const mac = (netns: string) => inNamespace(netns, () => findInterface('eth0').mac)
     ends = { srcMac: mac(a), dstMac: mac(b), src: ip('10.0.0.1'), dst: ip('10.0.0.2') }
-    whole = openPacketLink({ interface: 'eth0', netns: a, filter: 'none' })
+    whole = openPacketLink({ interface: 'eth0', netns: a, filter: 'none', coalesce: false })
     bare = openPacketLink({ interface: 'eth0', netns: b, filter: 'none', offload: false })
   })
   after(() => {

@@ -47,6 +47,7 @@ export function openInterface(options: InterfaceSourceOptions): PacketSource {
     // Every frame on the loopback interface is seen going out and coming in.
     ignoreOutgoing: isLoopback,
     timestamps: true,
+    coalesce: false,
     receiveBuffer: RECEIVE_BUFFER,
   })
   return new InterfaceSource(link, options)

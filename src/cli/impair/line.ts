@@ -99,6 +99,7 @@ const open = (facts: InterfaceFacts): PortLink =>
     interface: facts.name,
     filter: 'none',
     promiscuous: facts.kind === 'ethernet',
+    coalesce: false,
     slots: SLOTS,
     receiveBuffer: RECEIVE_BUFFER,
   })

@@ -39,7 +39,8 @@ class Wire {
   }
 }
 
-const open = (name: string) => openPacketLink({ interface: name, filter: 'none', promiscuous: true, slots: SLOTS })
+const open = (name: string) =>
+  openPacketLink({ interface: name, filter: 'none', promiscuous: true, coalesce: false, slots: SLOTS })
 
 /** Octets that an interface of this namespace has sent, by name (proc_net_dev(5): the ninth figure). */
 function sentOctets(): Map<string, number> {

@@ -18,8 +18,8 @@ interface Scene {
   readonly measurements: readonly Measurement[]
 }
 
-/** As many super-segments as a connection may have on their way to us. */
-const RING = 64
+/** More than the super-segments that one connection may have on their way to us. */
+const RING = 128
 const SPIN = 50
 
 const SCENES: readonly Scene[] = [

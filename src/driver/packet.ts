@@ -42,8 +42,8 @@ export interface PacketLinkOptions {
   readonly receiveBuffer?: number | undefined
   readonly sendBuffer?: number | undefined
   /**
-   * Slots of a receive ring in the place of `receiveBuffer`: the kernel writes frames where the stack reads them, and
-   * nothing is copied or called for in between. 0 by default, which is none; 128 suit streams of super-segments.
+   * Slots of a receive ring in the place of `receiveBuffer`: the kernel writes frames where the stack reads them, without
+   * a call for them. 0 by default, which is none; 128 suit streams of super-segments.
    *
    * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
    * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no

@@ -63,6 +63,8 @@ export class PortLink implements Link {
   readonly features: number
   /** Bytes of the kernel's receive buffer, as it counts them, or of the receive ring; 0 for TAP and TUN. */
   readonly receiveBuffer: number
+  /** Half of a ring: frames are not always full, and others want slots as well. */
+  readonly room: number | undefined
   /** Called when `receive` has something, or a full device has room again: poll the stack then. */
   onWake: (() => void) | undefined
   /**
@@ -104,7 +106,9 @@ export class PortLink implements Link {
       (this.features & bit) !== 0 || (this.features & PortFeature.VNET_HEADER) === 0
     this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
-    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, port.ringBuffer())
+    const ring = port.ringBuffer()
+    this.room = ring === undefined ? undefined : ring.byteLength >> 1
+    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, ring)
     port.setCoalescing(facts.coalesce ?? false)
     const { slab, facts: rxFacts, times } = this.#in
     const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#portState)

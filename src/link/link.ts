@@ -145,6 +145,8 @@ export interface Link {
   /** The largest IP packet, in bytes. */
   readonly mtu: number
   readonly offload: Offload
+  /** Octets of one stream that may be under way to us without finding no room here; undefined where all of them wait. */
+  readonly room?: number | undefined
   /**
    * Takes one frame. The headers are copied before it returns; payload bytes of
    * a large frame may be read until `flush`. False: the link is full or down,

@@ -31,6 +31,10 @@ export abstract class LinkWrapper implements Link {
     return this.inner.offload
   }
 
+  get room(): number | undefined {
+    return this.inner.room
+  }
+
   get flushedAt(): Micros | undefined {
     return this.inner.flushedAt
   }

@@ -105,7 +105,7 @@ export function consumed(tcb: Tcb, count: number, now: Micros): void {
 
 function hasTaken(tcb: Tcb, count: number, now: Micros): void {
   const wanted = sizingOf(tcb).wanted(count, tcb.localMss, tcb.rtt.srtt ?? 0, now)
-  if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(tcb.settings.receiveBuffer, Math.round(wanted))
+  if (wanted > tcb.receiveLimit) tcb.receiveLimit = Math.min(mostWindow(tcb), Math.round(wanted))
   // Before the handshake is complete, any ACK of ours would be another SYN,ACK.
   if (!isSynchronized(tcb.state)) return
   const promised = seqDiff(tcb.rcv.adv, tcb.rcv.nxt)
@@ -115,6 +115,12 @@ function hasTaken(tcb: Tcb, count: number, now: Micros): void {
     tcb.ackOwed = AckOwed.NOW
     tcb.owner.changed(tcb)
   }
+}
+
+/** More would only be dropped by a link that has no room for it. */
+function mostWindow({ settings, route, receiveLimit }: Tcb): number {
+  const { room } = route.iface.link
+  return room === undefined ? settings.receiveBuffer : Math.max(receiveLimit, Math.min(settings.receiveBuffer, room))
 }
 
 /** The delayed ACK's time has come. */

@@ -74,13 +74,13 @@ Coalescer::Head* Coalescer::HeadOf(const uint8_t* packet) {
   for (size_t i = 0; i < heads_; i++) {
     if (memcmp(heads_of_[i].packet.bytes + kAddresses, packet + kAddresses, kEnds) == 0) return &heads_of_[i];
   }
-  Head* place = heads_ < kHeads ? &heads_of_[heads_++] : &heads_of_[oldest_++ % kHeads];
+  Head* place = heads_ < kHeads ? &heads_of_[heads_++] : &heads_of_[next_out_++ % kHeads];
   place->is_open = false;
   return place;
 }
 
 // Whether a segment says what the head would have said with its data behind its own: the rules of Linux's
-// tcp_gro_receive, and the same window.
+// dev_gro_receive, inet_gro_receive and tcp_gro_receive, but for a FIN and for packets without DF, which stay by themselves.
 bool Coalescer::Continues(const Head& head, const Packet& packet, size_t headers) {
   if (!head.is_open || headers != head.headers) return false;
   const uint8_t* a = head.packet.bytes;
@@ -88,6 +88,8 @@ bool Coalescer::Continues(const Head& head, const Packet& packet, size_t headers
   const size_t payload = packet.length - headers;
   const size_t whole = head.packet.length + payload;
   if (payload > head.segment_size || whole > kMaxPacket || whole > head.packet.room) return false;
+  const size_t link = packet.link_header;
+  if (packet.type != head.packet.type || memcmp(a - link, b - link, link) != 0) return false;
   const uint8_t* tcp_a = a + kIpHeader;
   const uint8_t* tcp_b = b + kIpHeader;
   // Traffic class with its ECN bits, time to live; acknowledgment, flags, window; options, the time stamps among them.

@@ -7,11 +7,14 @@
 
 namespace gotcp {
 
-// An IPv4 packet: its bytes, and how many there is room for where it lies.
+// An IPv4 packet: its bytes, how many there is room for where it lies, how many of a link's header lie before them, and
+// whom the kernel says it is for (PACKET_HOST and so on).
 struct Packet {
   uint8_t* bytes;
   size_t length;
   size_t room;
+  size_t link_header;
+  int32_t type;
 };
 
 // A packet that others were joined to: which one, its length now, and the payload of each segment but the last.
@@ -51,8 +54,8 @@ class Coalescer {
 
   Head heads_of_[kHeads] = {};
   size_t heads_ = 0;
-  // The head that makes room when there are too many.
-  size_t oldest_ = 0;
+  // The head that makes room next when there are too many.
+  size_t next_out_ = 0;
 };
 
 }  // namespace gotcp

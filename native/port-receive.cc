@@ -58,7 +58,7 @@ uint32_t Port::Coalesce(uint32_t count) {
     if (!is_ipv4 || !is_whole || (facts[kRxFlags] & (kRxPartial | kRxVerified)) == 0) {
       coalescer_.Break();
     } else if (const size_t room = slot_size_ - start % slot_size_ - at;
-               coalescer_.Take(kept, {rx_slab_ + start + at, length - at, room}, &joined)) {
+               coalescer_.Take(kept, {rx_slab_ + start + at, length - at, room, at, facts[kRxPacketType]}, &joined)) {
       int32_t* whole = rx_facts_ + joined.index * kRxFacts;
       whole[kRxWireLength] = static_cast<int32_t>(at + joined.length);
       whole[kRxEnd] = whole[kRxStart] + whole[kRxWireLength];

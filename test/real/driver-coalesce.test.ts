@@ -44,6 +44,8 @@ const ODDITIES: readonly ((frame: OutFrame) => void)[] = [
   ({ view }) => view.setUint32(TCP + 4, view.getUint32(TCP + 4) + 1),
   ({ view }) => view.setUint32(TCP + 8, 2001),
   ({ view }) => view.setUint16(TCP + 14, 65534),
+  // For somebody else on the link.
+  ({ view }) => view.setUint8(IP - 9, view.getUint8(IP - 9) ^ 1),
   ({ view }) => view.setUint8(IP + 1, 2),
   ({ view }) => view.setUint8(IP + 8, 63),
   ({ view }) => view.setUint16(IP + 6, 0),
@@ -95,8 +97,15 @@ for (const offload of [true, false]) {
       ends = { srcMac: mac(a), dstMac: mac(b), src: ip('10.0.0.1'), dst: ip('10.0.0.2') }
       sender = openPacketLink({ interface: 'eth0', netns: a, offload: false })
       // More in a batch than one packet can hold.
-      joining = openPacketLink({ interface: 'eth0', netns: b, filter: 'none', offload, slots: 64 })
-      plain = openPacketLink({ interface: 'eth0', netns: b, filter: 'none', offload, coalesce: false })
+      joining = openPacketLink({ interface: 'eth0', netns: b, filter: 'none', promiscuous: true, offload, slots: 64 })
+      plain = openPacketLink({
+        interface: 'eth0',
+        netns: b,
+        filter: 'none',
+        promiscuous: true,
+        offload,
+        coalesce: false,
+      })
     })
     after(() => {
       for (const link of [sender, joining, plain]) link.close()

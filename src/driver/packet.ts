@@ -15,6 +15,8 @@ const SEND_BUFFER = 4 * 1024 * 1024
 /** 585 MiB: what does not find room there comes faster than it is read. */
 const MAX_RING = 8192
 
+const BAD_FILTER = 'The filter is not a valid BPF program'
+
 /** How to open an AF_PACKET link. */
 export interface PacketLinkOptions {
   /** The interface's name. It must be up. */
@@ -33,7 +35,7 @@ export interface PacketLinkOptions {
   readonly offload?: boolean | undefined
   /**
    * Joins TCP segments that follow each other into super-segments where the kernel has not, as its own receive offload
-   * does (GRO): cheaper to take in, and no more what was on the wire. True by default.
+   * does (GRO): cheaper to take in, and no more what was on the wire. True by default; a `ring` joins nothing.
    */
   readonly coalesce?: boolean | undefined
   /** Has the kernel note when each frame came. False by default. */
@@ -96,7 +98,7 @@ function open(options: PacketLinkOptions): PortLink {
     `open AF_PACKET socket on "${facts.name}"`,
     'open',
     {
-      EINVAL: 'The filter is not a valid BPF program',
+      EINVAL: ring === 0 ? BAD_FILTER : `${BAD_FILTER}, or the kernel makes no such ring: do without`,
       ENOMEM: `Ask for fewer slots than ring: ${ring}, or do without a ring`,
     },
   )

@@ -1,6 +1,7 @@
 import { IPV4_ANY, type IpAddr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { below, type Rng } from '../base/rng.ts'
+import type { PortClaim } from '../tcp/ports.ts'
 
 /** IANA's dynamic ports (RFC 6335 §6). */
 const FIRST_EPHEMERAL = 49152
@@ -17,12 +18,6 @@ export interface PortReservation {
  * @throws {NetError} EADDRINUSE when it is taken there.
  */
 export type PortReserver = (protocol: number, addr: IpAddr, port: number) => PortReservation
-
-/** A port in use by this stack; each who claimed it releases it, once. */
-export interface PortClaim {
-  readonly port: number
-  release(): void
-}
 
 export interface PortOptions {
   /** The ephemeral ports, both included. Default 49152 to 65535 (RFC 6335 §6). */

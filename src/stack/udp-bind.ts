@@ -1,8 +1,8 @@
 import { formatEndpoint, formatIpv4, IPV4_ANY, isMulticast } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
+import type { PortClaim } from '../tcp/ports.ts'
 import { UdpEndpoint, type UdpEndpointOptions } from '../udp/endpoint.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
-import type { PortClaim } from './ports.ts'
 import type { Stack } from './stack.ts'
 
 export interface UdpBindOptions extends Omit<UdpEndpointOptions, 'address' | 'port'> {
@@ -40,9 +40,14 @@ export function bindUdp(stack: Stack, options: UdpBindOptions): BoundUdp {
   }
   const claim =
     port === 0 ? ports.claimEphemeral(udp.protocol, address, isFree) : ports.claim(udp.protocol, address, port)
-  const endpoint = new UdpEndpoint({ ...options, address, port: claim.port })
-  udp.endpoints.add(endpoint)
-  return { endpoint, claim }
+  try {
+    const endpoint = new UdpEndpoint({ ...options, address, port: claim.port })
+    udp.endpoints.add(endpoint)
+    return { endpoint, claim }
+  } catch (error) {
+    claim.release()
+    throw error
+  }
 }
 
 /** Gives the port back and leaves its groups; what was accepted for sending still goes. */

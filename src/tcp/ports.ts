@@ -1,6 +1,6 @@
 import type { IpAddr } from '../base/address.ts'
 
-/** A port that is ours until it is released. */
+/** A port that is ours; each who claimed it releases it, once. */
 export interface PortClaim {
   readonly port: number
   release(): void

@@ -61,7 +61,7 @@ export interface TcpOptionsInit {
   readonly delayedAck?: number
   /** ACKs that go at once as data begins to flow, and after a pause, so that the peer's window opens quickly. Default 16, as Linux's. */
   readonly quickAcks?: number
-  /** How long TIME-WAIT lasts, twice the maximum segment lifetime. Default 60,000. */
+  /** How long TIME-WAIT lasts at least, twice the maximum segment lifetime, and up to 1/64 more. Default 60,000. */
   readonly timeWait?: number
   /** Whether a reset ends TIME-WAIT (RFC 9293 §3.10.7.4); without, old segments cannot do harm so (RFC 1337 §3). Default true. */
   readonly resetEndsTimeWait?: boolean

@@ -73,7 +73,7 @@ export class Deadlines {
     return this.#at[timer] as Micros
   }
 
-  /** The earliest deadline; NEVER when none is armed. */
+  /** The earliest deadline; NEVER when none is armed, and then the table goes to whoever needs one next. */
   pollAt(): Micros {
     let min: number = NEVER
     for (let i = 0; i < TIMER_COUNT; i++) if (this.#at[i]! < min) min = this.#at[i]!

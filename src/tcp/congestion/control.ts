@@ -37,8 +37,8 @@ export class AckSample {
   /** Octets newly found lost. */
   lost = 0
   /**
-   * The delivery rate, in octets per microsecond, 0 where there is none or nobody wants it: what was delivered since the newest range that
-   * the ACK delivers was sent, how much had been before, how much was in flight then, and lost since.
+   * The delivery rate, in octets per microsecond, 0 where there is none or nobody wants it: what was delivered since the
+   * newest range that the ACK delivers was sent, how much had been before, how much was in flight then, and lost since.
    */
   rate = 0
   rateDelivered = 0

@@ -66,7 +66,6 @@ export class TcpRequest implements EndsV4, TableEntry, Timed {
   over: ErrorCode | 'decided' | undefined = undefined
   /** Told when it ends before it was decided. */
   onEnd: (() => void) | undefined = undefined
-  hash = 0
   hashNext: unknown = undefined
   heapIndex = -1
   readonly #endsAt: Micros

@@ -151,15 +151,12 @@ export class SegmentSender {
 
   /** A bare ACK: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
   ack(tcb: Tcb, now: Micros): void {
-    this.send(tcb, tcb.snd.nxt, 0, TcpFlag.ACK, now)
+    this.send(tcb, acceptableSeq(tcb), 0, TcpFlag.ACK, now)
   }
 
   /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>, for an abort of our own. */
   reset(tcb: Tcb, now: Micros): void {
-    // What was sent into a closed window has not been taken, and a reset beyond it would not be either (RFC 5961 §3.2).
-    const { una, nxt, wnd } = tcb.snd
-    const edge = seqAdd(una, wnd)
-    this.send(tcb, seqGt(nxt, edge) ? edge : nxt, 0, TcpFlag.RST | TcpFlag.ACK, now)
+    this.send(tcb, acceptableSeq(tcb), 0, TcpFlag.RST | TcpFlag.ACK, now)
   }
 
   /** A segment for no connection: a reset, a SYN,ACK with a cookie, the last ACK of a TIME-WAIT. */
@@ -243,4 +240,13 @@ export class SegmentSender {
     frame.checksumOffset = TCP_CHECKSUM_OFFSET
     return this.#ip.send(frame, route, src, dst, IpProtocol.TCP, ttl, tos, true, now)
   }
+}
+
+/**
+ * SND.NXT, but for what was sent into a closed window: the peer has not taken it, and from a segment that begins beyond
+ * its window it takes no acknowledgment either (RFC 9293 §3.10.7.4 first), nor a reset (RFC 5961 §3.2).
+ */
+function acceptableSeq({ snd }: Tcb): Seq {
+  const edge = seqAdd(snd.una, snd.wnd)
+  return seqGt(snd.nxt, edge) ? edge : snd.nxt
 }

@@ -5,7 +5,7 @@ import type { NetError } from '../../src/index.ts'
 import { type Attachment, type AttachmentKind, attach, KERNEL_ADDRESS, OUR_ADDRESS } from './attachment.ts'
 import { eventually } from './collect.ts'
 import { asClient, asServer, MIB, receiveStream, sendStream } from './exchange.ts'
-import { labUnavailable } from './netns.ts'
+import { firstLine, labUnavailable, outputOf } from './netns.ts'
 import { StreamChecker } from './stream.ts'
 
 const LIMIT = { timeout: 30_000 }
@@ -35,6 +35,35 @@ describe('a transfer whose reader is slow', { skip: labUnavailable() }, () => {
 
   it('waits for both at once', LIMIT, () =>
     on('TUN', (attachment) => asClient(attachment, { up: 12 * MIB, down: 12 * MIB, ourPauseMs: 5, kernelPauseMs: 5 })),
+  )
+})
+
+/** A program that has so much to say before it reads anything: both windows close. */
+const SAYS_ALL_FIRST = (port: number, octets: number): string => `
+  const server = require('node:net').createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    server.close()
+    let count = 0
+    const read = () => socket.on('data', ({ length }) => (count += length)).on('end', () => socket.end()).resume()
+    setTimeout(() => socket.write(Buffer.alloc(${octets}), read), 1000)
+    socket.on('close', () => console.log(count))
+  })
+  server.listen(${port}, () => console.log('ready'))`
+
+describe('two ends that both write', { skip: labUnavailable() }, () => {
+  it('go on although the peer reads nothing before all of its own was read', LIMIT, () =>
+    on('own address', async ({ stack, kernel }) => {
+      const octets = 16 * MIB
+      const child = kernel.spawn(process.execPath, '-e', SAYS_ALL_FIRST(9600, octets))
+      await firstLine(child)
+      const said = outputOf(child)
+      const socket = await stack.tcp.connect({ host: KERNEL_ADDRESS, port: 9600 })
+      const sent = socket.write(new Uint8Array(octets)).then(() => socket.end())
+      let got = 0
+      for await (const { length } of socket) got += length
+      await sent
+      assert.equal(got, octets)
+      assert.equal(Number((await said).trim()), octets)
+    }),
   )
 })
 

@@ -158,6 +158,21 @@ describe('the send window', () => {
     assert.ok(peer.tcb.board.isEmpty)
   })
 
+  it('acknowledges what comes meanwhile with a number that the peer takes (§3.10.7.4 first)', () => {
+    const peer = passive({ window: 1000 })
+    peer.write(3000)
+    peer.expect('. 1:1001(1000) ack 1')
+    peer.send('. 1:1(0) ack 1001 win 0')
+    peer.wait(250)
+    peer.expect('P. 1001:1002(1) ack 1')
+    peer.send('P. 1:501(500) ack 1001 win 0')
+    peer.wait(100)
+    // The probe lies beyond the peer's window, and what begins behind it would, too.
+    peer.expect('. 1001:1001(0) ack 501')
+    peer.send('. 501:501(0) ack 1001 win 4000')
+    assert.deepEqual(peer.take().map(({ seq }) => seq)[0], 1001)
+  })
+
   it('probes it without an octet when the user wants that', () => {
     const peer = passive({ tcp: { emptyProbes: true } })
     peer.send('. 1:1(0) ack 1 win 0')

@@ -120,8 +120,8 @@ describe('a tunnel', () => {
       await until(() => client.paths.every(({ path }) => path === undefined))
       const asked = ['one', 'two'].map((word) => roundTrip(port, Buffer.from(word)))
       await until(() => client.services.status()[0]!.open === 2)
-      for (const relay of relays) relay.silence(false)
       await world.restartServer()
+      for (const relay of relays) relay.silence(false)
       assert.deepEqual((await Promise.all(asked)).map(String), ['one', 'two'])
     }))
 

@@ -3,7 +3,7 @@ import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
 import { within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
-import { findInterface } from './interfaces.ts'
+import { findInterface, type InterfaceFacts } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
 import { check } from './os-errors.ts'
@@ -21,7 +21,10 @@ const BAD_FILTER = 'The filter is not a valid BPF program'
 export interface PacketLinkOptions {
   /** The interface's name. It must be up. */
   readonly interface: string
-  /** IPv4 addresses to hear, for the default filter; those of the interface by default, an empty list hears all. */
+  /**
+   * IPv4 addresses to hear, for the default filter; an empty list hears all. By default those of the interface, and once a
+   * stack has the link, the stack's.
+   */
   readonly addresses?: readonly (string | Cidr)[] | undefined
   /** Replaces the default filter: a program of `bpf.ts`, of tcpdump or of libpcap; `none` hears everything. */
   readonly filter?: readonly BpfInstruction[] | 'none' | undefined
@@ -69,7 +72,7 @@ export function openPacketLink(options: PacketLinkOptions): PortLink {
 
 function open(options: PacketLinkOptions): PortLink {
   const facts = findInterface(options.interface)
-  const ethernet = facts.kind === 'ethernet' || facts.kind === 'loopback'
+  const ethernet = isEthernet(facts)
   if (!ethernet && facts.kind !== 'ip') {
     throw new NetError('EINVAL', `Cannot open "${facts.name}": it carries neither Ethernet frames nor IP packets`)
   }
@@ -93,7 +96,7 @@ function open(options: PacketLinkOptions): PortLink {
       options.receiveBuffer ?? RECEIVE_BUFFER,
       options.sendBuffer ?? SEND_BUFFER,
       ring,
-      filterOf(options, ethernet, facts.mac, facts.addresses),
+      filterOf(options, facts, facts.addresses),
     ),
     `open AF_PACKET socket on "${facts.name}"`,
     'open',
@@ -111,18 +114,26 @@ function open(options: PacketLinkOptions): PortLink {
     skipOutgoing: options.ignoreOutgoing ?? true,
     timestamps: options.timestamps ?? false,
     coalesce: options.coalesce ?? true,
+    filterFor: isLeftOpen(options, facts) ? (addresses) => filterOf(options, facts, addresses) : undefined,
     slots: options.slots,
   })
 }
 
-function filterOf(options: PacketLinkOptions, ethernet: boolean, mac: number, addresses: readonly Cidr[]): Uint8Array {
+/** Whether nothing says which addresses to hear, so that the stack above will. */
+const isLeftOpen = ({ filter, addresses }: PacketLinkOptions, facts: InterfaceFacts): boolean =>
+  filter === undefined && addresses === undefined && isEthernet(facts)
+
+/** The filter that the options ask for, and `addresses` where they leave open whose. */
+function filterOf(options: PacketLinkOptions, facts: InterfaceFacts, addresses: readonly Cidr[]): Uint8Array {
   if (options.filter === 'none') return new Uint8Array(0)
   if (options.filter !== undefined) return encodeBpf(options.filter)
-  if (!ethernet) return new Uint8Array(0)
+  if (!isEthernet(facts)) return new Uint8Array(0)
   const host: HostFilterOptions = {
     addresses: options.addresses?.map(toCidr) ?? addresses,
     vlan: options.vlan ?? 'none',
   }
   // In promiscuous mode the frames of a second MAC address are wanted, which the interface does not know.
-  return encodeBpf(hostFilter(options.promiscuous === true ? host : { ...host, mac: mac as PortLink['mac'] }))
+  return encodeBpf(hostFilter(options.promiscuous === true ? host : { ...host, mac: facts.mac }))
 }
+
+const isEthernet = ({ kind }: InterfaceFacts): boolean => kind === 'ethernet' || kind === 'loopback'

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 
-import type { MacAddr } from '../base/address.ts'
+import type { Cidr, MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
@@ -45,6 +45,8 @@ export interface PortFacts {
   readonly skipOutgoing: boolean
   /** The kernel stamps each frame with its time of arrival. */
   readonly timestamps?: boolean
+  /** The filter for a stack's addresses; undefined where it was said at the opening what to hear. */
+  readonly filterFor?: ((addresses: readonly Cidr[]) => Uint8Array) | undefined
   /** TCP segments that follow each other are joined into super-segments. */
   readonly coalesce?: boolean
   /** Frames in a batch; each takes 66 KiB where there is no ring. */
@@ -89,6 +91,7 @@ export class PortLink implements Link {
   #sendFailures = 0
   #delayed = 0
   readonly #timestamps: boolean
+  readonly #filterFor: PortFacts['filterFor']
   #flushedAt: Micros | undefined
 
   /** Takes an opened port over. */
@@ -100,6 +103,7 @@ export class PortLink implements Link {
     this.mac = facts.mac
     this.mtu = facts.mtu
     this.#timestamps = facts.timestamps ?? false
+    this.#filterFor = facts.filterFor
     this.features = port.features()
     // Without virtio-net headers the addon finishes and cuts what the kernel would.
     const isDoneBelow = (bit: number): boolean =>
@@ -164,6 +168,10 @@ export class PortLink implements Link {
   setFilter(filter: Uint8Array): void {
     const status = this.#port.setFilter(filter)
     if (status < 0) throw osError(status, `attach a filter to ${this.name}`, 'setsockopt')
+  }
+
+  hear(addresses: readonly Cidr[]): void {
+    if (this.#filterFor !== undefined && this.#state !== 'closed') this.setFilter(this.#filterFor(addresses))
   }
 
   /** Whether the open link keeps the process alive; it does until told otherwise. */

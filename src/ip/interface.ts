@@ -127,13 +127,19 @@ export class NetInterface {
   addAddress(address: Cidr): void {
     if (this.owns(address.addr)) return
     this.#addresses.push(address)
+    this.#tellLink()
     if (!this.shared && this.neighbours !== undefined) this.#claims.claim(address.addr)
   }
 
   removeAddress(addr: Ipv4Addr): void {
     const index = this.#addresses.findIndex((address) => address.addr === addr)
     if (index >= 0) this.#addresses.splice(index, 1)
+    this.#tellLink()
     this.#claims.release(addr)
+  }
+
+  #tellLink(): void {
+    this.link.hear?.(this.anyAddress ? [] : this.#addresses)
   }
 
   /** Takes the interface out of service, or back into it; its neighbours are asked for anew. */

@@ -1,4 +1,4 @@
-import type { MacAddr } from '../base/address.ts'
+import type { Cidr, MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import type { Micros } from '../base/types.ts'
 
@@ -175,6 +175,11 @@ export interface Link {
   receive(now: Micros, onFrame: (frame: InFrame) => void): void
   /** When `receive` next has something; NEVER when only an outside event can tell. */
   pollAt(): Micros
+  /**
+   * Told by an interface which addresses are its own whenever they change; none means that it takes what is for anybody.
+   * A link that was not told at its opening what to hear hears those.
+   */
+  hear?(addresses: readonly Cidr[]): void
   /** Gives back descriptors and memory. Harmless when repeated. */
   close(): void
 }

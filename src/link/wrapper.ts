@@ -1,4 +1,4 @@
-import type { MacAddr } from '../base/address.ts'
+import type { Cidr, MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import type { Micros } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from './link.ts'
@@ -73,6 +73,10 @@ export abstract class LinkWrapper implements Link {
 
   pollAt(): Micros {
     return this.inner.pollAt()
+  }
+
+  hear(addresses: readonly Cidr[]): void {
+    this.inner.hear?.(addresses)
   }
 
   close(): void {

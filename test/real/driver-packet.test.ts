@@ -5,6 +5,7 @@ import { type MacAddr, parseCidr } from '../../src/base/address.ts'
 import type { NetError } from '../../src/base/errors.ts'
 import type { Micros } from '../../src/base/types.ts'
 import { BpfAssembler } from '../../src/driver/bpf.ts'
+import { createStack } from '../../src/driver/create-stack.ts'
 import { findInterface } from '../../src/driver/interfaces.ts'
 import { inNamespace } from '../../src/driver/namespace.ts'
 import { openPacketLink, type PacketLinkOptions } from '../../src/driver/packet.ts'
@@ -243,6 +244,18 @@ for (const ring of [0, 128]) {
         [3, 4, 5, 6, 8],
       )
       link.close()
+    })
+
+    it('hears the addresses of the stack that has it, where nothing else was said', async () => {
+      const stack = createStack({ netns: lab.host('a').netns })
+      const iface = stack.addInterface(open(), { address: '10.0.0.88/24' })
+      iface.addAddress(parseCidr('10.0.0.89/24')!)
+      for (const source of ['10.0.0.88', '10.0.0.89']) {
+        assert.equal((await stack.ping(B, { source, timeout: 2000 })).from, B)
+      }
+      iface.removeAddress(ip('10.0.0.89'))
+      assert.equal((await stack.ping(B, { timeout: 2000 })).from, B)
+      stack.close()
     })
 
     it('puts a VLAN tag back where it was, and lets none through by default', async () => {

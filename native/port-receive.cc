@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -39,7 +40,6 @@ struct Port::Arrival {
 int Port::Receive() {
   if (slots_ == 0) return -EBADF;
   const int count = ring_ ? ReceiveRing() : kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
-  state_[kRxMore] = count == static_cast<int>(slots_);
   return count > 1 && coalesces_ && !ring_ ? static_cast<int>(Coalesce(static_cast<uint32_t>(count))) : count;
 }
 
@@ -84,18 +84,21 @@ int32_t Port::Verified(uint32_t start, uint32_t length) const {
 }
 
 int Port::ReceivePackets() {
-  for (uint32_t i = 0; i < slots_; i++) {
+  for (uint32_t i = 0; i < batch_; i++) {
     rx_messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_ll);
     rx_messages_[i].msg_hdr.msg_controllen = kControl;
   }
   int count;
   do {
-    count = recvmmsg(fd_.get(), rx_messages_.data(), slots_, MSG_DONTWAIT, nullptr);
+    count = recvmmsg(fd_.get(), rx_messages_.data(), batch_, MSG_DONTWAIT, nullptr);
   } while (count < 0 && errno == EINTR);
+  state_[kRxMore] = count == static_cast<int>(batch_);
   if (count < 0) return errno == EAGAIN ? 0 : Reason(errno);
 
+  size_t bytes = 0;
   for (int i = 0; i < count; i++) {
     msghdr& message = rx_messages_[i].msg_hdr;
+    bytes += rx_messages_[i].msg_len;
     Arrival arrival = {};
     arrival.start = static_cast<uint32_t>(i) * slot_size_ + frame_offset_;
     arrival.length = rx_messages_[i].msg_len;
@@ -122,10 +125,14 @@ int Port::ReceivePackets() {
     }
     Note(static_cast<uint32_t>(i), arrival);
   }
+  // The next frames are as large as these, or nearly always.
+  const size_t fitting = bytes == 0 ? slots_ : kBatchBytes * static_cast<size_t>(count) / bytes;
+  batch_ = static_cast<uint32_t>(std::clamp<size_t>(fitting, 1, slots_));
   return count;
 }
 
 int Port::ReceiveRing() {
+  state_[kRxMore] = 0;
   // Facts of frames that are still being read stay as they are.
   if (ring_.taken() > 0) return 0;
   uint32_t count = 0;
@@ -147,6 +154,7 @@ int Port::ReceiveRing() {
     if (timestamps_) rx_times_[count] = Microseconds(header->tp_sec, header->tp_nsec);
     Note(count, arrival);
   }
+  state_[kRxMore] = count == slots_;
   return static_cast<int>(count);
 }
 
@@ -190,15 +198,19 @@ void Port::Note(uint32_t index, const Arrival& arrival) {
 
 int Port::ReceiveDevice() {
   uint32_t count = 0;
-  while (count < slots_) {
+  size_t total = 0;
+  state_[kRxMore] = 1;
+  while (count < slots_ && total < kBatchBytes) {
     const msghdr& message = rx_messages_[count].msg_hdr;
     const ssize_t bytes = readv(fd_.get(), message.msg_iov, static_cast<int>(message.msg_iovlen));
     if (bytes < 0) {
       if (errno == EINTR) continue;
       // Frames before the error go up first; the error is met again at the next call.
+      state_[kRxMore] = errno != EAGAIN;
       if (errno == EAGAIN || count > 0) break;
       return Reason(errno);
     }
+    total += static_cast<size_t>(bytes);
     const size_t header = has_vnet() ? sizeof(VirtioHeader) : 0;
     if (static_cast<size_t>(bytes) <= header) continue;
     const uint32_t length = static_cast<uint32_t>(bytes - header);

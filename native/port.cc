@@ -139,6 +139,7 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
 }
 
 void Port::PrepareMessages() {
+  batch_ = slots_;
   rx_messages_.assign(slots_, mmsghdr{});
   rx_pieces_.assign(slots_ * 2, iovec{});
   rx_vnet_.assign(slots_, VirtioHeader{});

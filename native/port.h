@@ -53,6 +53,8 @@ class Port : public Napi::ObjectWrap<Port> {
   enum class Kind { kPacket, kTap, kTun };
   static constexpr int kPieces = 4;  // virtio-net header, headers, two pieces of payload
   static constexpr size_t kControl = 128;
+  // A batch is no larger, so that the cache still has it when it is read.
+  static constexpr size_t kBatchBytes = 256 * 1024;
   // Segments that go down in one call.
   static constexpr size_t kCutAtOnce = 64;
   // Where the IP header lies in a slot: on a word boundary, with room for an Ethernet header and a tag before it.
@@ -83,7 +85,7 @@ class Port : public Napi::ObjectWrap<Port> {
 
   // What a receive by messages needs, beside the slab.
   void PrepareMessages();
-  // The number of frames filled in, 0 for none now, or -errno.
+  // The number of frames filled in, 0 for none now, or -errno. Each says in the state whether more may be there.
   int Receive();
   int ReceivePackets();
   int ReceiveRing();
@@ -132,6 +134,7 @@ class Port : public Napi::ObjectWrap<Port> {
   uint8_t* rx_slab_ = nullptr;
   uint32_t slot_size_ = 0;
   uint32_t slots_ = 0;
+  uint32_t batch_ = 0;  // messages to ask for
   uint32_t frame_offset_ = 0;
   int32_t* rx_facts_ = nullptr;
   double* rx_times_ = nullptr;

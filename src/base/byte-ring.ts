@@ -73,8 +73,10 @@ export class ByteRing {
 
   /** What rings gave back may be used by others: no frame that names it is still to be sent. */
   static recycle(): void {
-    for (let i = 0; i < rested.length && spare.length < MOST_SPARE; i++) spare.push(rested[i]!)
-    rested.length = 0
+    // Not by its length: to set that is a call of the runtime.
+    for (let memory = rested.pop(); memory !== undefined; memory = rested.pop()) {
+      if (spare.length < MOST_SPARE) spare.push(memory)
+    }
   }
 
   #giveBack(): void {

@@ -13,8 +13,6 @@ import { SendBatch } from './send-batch.ts'
 const { EAGAIN, ENETDOWN } = constants.errno
 
 const DEFAULT_SLOTS = 16
-/** One `receive` stops here, so that acknowledgements leave in time. */
-const TURN_BYTES = 256 * 1024
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
@@ -234,17 +232,11 @@ export class PortLink implements Link {
     this.#more = false
     if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
-    let bytes = 0
     try {
-      while (count > 0) {
-        bytes += this.#deliver(count, onFrame, wallOffset)
+      if (count > 0) {
+        this.#deliver(count, onFrame, wallOffset)
         if (this.#state === 'down') this.#recovered()
-        if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
-        if (bytes >= TURN_BYTES) {
-          this.#more = true
-          break
-        }
-        count = this.#port.receive()
+        this.#more = this.#portState[PortState.RX_MORE] !== 0 && this.#state === 'up'
       }
     } finally {
       if (this.#paused) {

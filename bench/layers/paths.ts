@@ -1,4 +1,4 @@
-import { ReceiveCall } from '../../src/tcp/receive/receive-call.ts'
+import { ReceiveInto } from '../../src/tcp/receive/receive-call.ts'
 import type { Tcb } from '../../src/tcp/tcb.ts'
 import { send } from '../../src/tcp/user.ts'
 import { TcpFlag } from '../../src/wire/tcp.ts'
@@ -67,7 +67,7 @@ function segmentsIn(name: string, length: number, verified: boolean, isWaiting =
       rig.tapB.feed = (onFrame) => {
         for (let i = 0; i < turn; i++) onFrame(replay.next())
       }
-      const call = new ReceiveCall()
+      const call = new ReceiveInto()
       const memory = new Uint8Array(turn * length)
       if (isWaiting) b.receiveCall = call
       return inTurns(turn, () => {

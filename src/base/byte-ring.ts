@@ -47,9 +47,14 @@ export class ByteRing {
     this.#length += count
   }
 
+  /** Bytes of the first contiguous run, which begins at `indexOf(0)`. */
+  get run(): number {
+    return Math.min(this.#length, this.bytes.length - this.#first)
+  }
+
   /** The first contiguous run, as a view valid until the next call. */
   peek(): Uint8Array {
-    return this.bytes.subarray(this.#first, this.#first + Math.min(this.#length, this.bytes.length - this.#first))
+    return this.bytes.subarray(this.#first, this.#first + this.run)
   }
 
   /** Drops the first `count` bytes. */

@@ -12,7 +12,7 @@ import { SendBatch } from './send-batch.ts'
 
 const { EAGAIN, ENETDOWN } = constants.errno
 
-const DEFAULT_SLOTS = 16
+const DEFAULT_SLOTS = 32
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50

@@ -126,11 +126,13 @@ export class Connection implements TcpUser {
   destroy(isReset: boolean): void {
     const { tcb } = this
     tcb.user = undefined
+    // What has arrived and nobody was given is lost as well, and the peer is to know.
+    const isCut = isReset || tcb.state === 'SYN-SENT' || this.#incoming.hasArrived
     this.#incoming.end()
     const onWritten = this.#written()
     if (onWritten !== undefined) setImmediate(onWritten, null)
     if (tcb.isOver) return
-    if (isReset || tcb.state === 'SYN-SENT') abort(tcb, this.#tcp.sender, this.#tcp.now)
+    if (isCut) abort(tcb, this.#tcp.sender, this.#tcp.now)
     else closeBoth(tcb, this.#tcp.sender, this.#tcp.now)
     this.#tcp.changed(tcb)
   }
@@ -161,7 +163,7 @@ export class Connection implements TcpUser {
   }
 
   onReadable(): void {
-    this.#incoming.take()
+    this.#incoming.handUp()
   }
 
   onWritable(): void {
@@ -175,7 +177,7 @@ export class Connection implements TcpUser {
       return
     }
     const isStackClosed = failure?.code === 'ECONNABORTED'
-    if (!isStackClosed) this.#incoming.take()
+    if (!isStackClosed) this.#incoming.handUp()
     if (this.#onWritten !== undefined && !isStackClosed) this.#send()
     // Only a stack that closes aborts what its user has not let go of.
     if (isStackClosed) this.#side.onStackClosed()

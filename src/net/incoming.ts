@@ -1,17 +1,16 @@
+import { copyBytes } from '../base/copy-bytes.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
-import { ReceiveCall } from '../tcp/receive/receive-call.ts'
+import type { ReceiveCall } from '../tcp/receive/receive-call.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { systemError } from './errors.ts'
 
-/** The largest piece that is copied and handed up at once. */
+/** The largest piece that is copied out of the receive buffer at once, and the memory in which small pieces are gathered. */
 const MAX_CHUNK = 64 * 1024
 /** Pieces up to this size come from Buffer's pool. */
 const POOLED = 4 * 1024
-/** A turn that brought so much will be followed by another: memory waits for it. */
-const BULK = 32 * 1024
-/** That memory: what a turn of a fast link brings. */
-const WAITING_MEMORY = 256 * 1024
+/** A piece of this size is handed up by itself. */
+const LARGE = 16 * 1024
 
 /** What a stream is told of the bytes that come. */
 export interface ReadSide {
@@ -24,8 +23,11 @@ export interface ReadSide {
   onFailed(error: Error): void
 }
 
-/** The half of a connection that reads: from the receive buffer, or from memory that waits there so that bytes arrive in it. */
-export class Incoming {
+/**
+ * The half of a connection that reads. While the stream wants bytes they are copied once, from their frame into memory of
+ * its own; what comes while it does not waits in the receive buffer.
+ */
+export class Incoming implements ReceiveCall {
   bytesRead = 0
   readonly #tcb: Tcb
   readonly #tcp: Tcp
@@ -33,27 +35,30 @@ export class Incoming {
   #isReading = false
   /** Nothing is handed up yet. */
   #isHeld = true
-  #isTaking = false
+  #isHanding = false
   #isEnded = false
-  /** What waits in the connection's `receiveCall`, and what may be the next. */
-  #waiting: Uint8Array | undefined
-  #spare: Buffer | undefined
+  /** What has arrived and was not handed up yet: whole pieces, then what is being gathered, or what lies in the target. */
+  #pieces: Buffer[] | undefined
+  #gathering: Buffer | undefined
+  #gathered = 0
 
   constructor(tcb: Tcb, tcp: Tcp, side: ReadSide) {
     this.#tcb = tcb
     this.#tcp = tcp
     this.#side = side
+    tcb.receiveCall = this
   }
 
-  get isReading(): boolean {
-    return this.#isReading
+  /** Bytes have arrived that the stream has not been given. */
+  get hasArrived(): boolean {
+    return this.#gathered > 0 || (this.#pieces !== undefined && this.#pieces.length > 0)
   }
 
   /** Hands up bytes until `onBytes` says no. */
   read(): void {
     if (this.#isReading || this.#isEnded) return
     this.#isReading = true
-    if (!this.#isHeld && this.#hasNews) process.nextTick(take, this)
+    if (!this.#isHeld && this.#hasNews) process.nextTick(handUp, this)
   }
 
   stopReading(): void {
@@ -63,91 +68,107 @@ export class Incoming {
   /** Hands up what there is: nothing before the first call. */
   release(): void {
     this.#isHeld = false
-    if (this.#isReading) this.take()
+    if (this.#isReading) this.handUp()
   }
 
   /** Nothing is handed up any more. */
   end(): void {
     this.#isReading = false
     this.#isEnded = true
-    this.#takeBack()
-    this.#spare = undefined
+    this.#pieces = undefined
+    this.#gathering = undefined
+    this.#gathered = 0
+    if (this.#tcb.receiveCall === this) this.#tcb.receiveCall = undefined
   }
 
-  /** Hands up what has come, and waits for more. */
-  take(): void {
-    if (this.#isTaking || this.#isHeld || !this.#isReading) return
-    this.#isTaking = true
-    const before = this.bytesRead
+  take(bytes: Uint8Array, from: number, to: number): number {
+    if (!this.#isReading || this.#isHeld) return 0
+    const { target } = this.#side
+    if (target !== undefined) return this.#gatherInto(target, bytes, from, to)
+    const pieces = (this.#pieces ??= [])
+    const isFirst = this.#gathering === undefined && pieces.length === 0
+    if (isFirst || to - from >= LARGE) {
+      this.#endGathering()
+      pieces.push(copyOf(bytes, from, to - from))
+      return to - from
+    }
+    for (let at = from; at < to; ) {
+      this.#gathering ??= Buffer.allocUnsafeSlow(MAX_CHUNK)
+      at += this.#gatherInto(this.#gathering, bytes, at, to)
+      if (this.#gathered === MAX_CHUNK) this.#endGathering()
+    }
+    return to - from
+  }
+
+  /** Hands up what has come. */
+  handUp(): void {
+    if (this.#isHanding || this.#isHeld || !this.#isReading) return
+    this.#isHanding = true
     const { receiveRing } = this.#tcb
     try {
-      this.#takeArrived()
-      while (this.#isReading && receiveRing.length > 0) this.#hand(receiveRing.peek())
+      this.#handArrived()
+      while (this.#isReading && receiveRing.length > 0) this.#handBuffered()
     } finally {
-      this.#isTaking = false
+      this.#isHanding = false
       // A listener threw: the rest comes all the same.
-      if (this.#isReading && receiveRing.length > 0) process.nextTick(take, this)
+      if (this.#isReading && (this.hasArrived || receiveRing.length > 0)) process.nextTick(handUp, this)
     }
     if (this.#isReading) this.#checkEnd()
-    if (this.#isReading) this.#wait(this.bytesRead - before)
   }
 
   get #hasNews(): boolean {
     const tcb = this.#tcb
-    return tcb.receiveRing.length > 0 || this.#waiting !== undefined || atEnd(tcb) || tcb.isOver
+    return tcb.receiveRing.length > 0 || this.hasArrived || atEnd(tcb) || tcb.isOver
   }
 
-  /** Hands up what has arrived in the memory that waited. */
-  #takeArrived(): void {
-    const memory = this.#waiting
+  #gatherInto(memory: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
+    const count = Math.min(to - from, memory.length - this.#gathered)
+    copyBytes(bytes, from, memory, this.#gathered, count)
+    this.#gathered += count
+    return count
+  }
+
+  /** What was gathered becomes a piece. */
+  #endGathering(): void {
+    const memory = this.#gathering
     if (memory === undefined) return
-    const count = this.#takeBack()
-    if (count === 0) return
-    this.bytesRead += count
-    const side = this.#side
-    const isOurs = memory === this.#spare
-    if (!isOurs) this.#isReading = side.onFilled(count) && this.#isReading
-    else if (count >= memory.length / 2) {
-      const chunk = this.#spare!
-      this.#spare = undefined
-      this.#isReading = side.onBytes(count === memory.length ? chunk : chunk.subarray(0, count)) && this.#isReading
-    } else this.#isReading = side.onBytes(copyOf(memory, count)) && this.#isReading
+    const count = this.#gathered
+    this.#gathering = undefined
+    this.#gathered = 0
+    this.#pieces!.push(count < memory.length / 2 ? copyOf(memory, 0, count) : memory.subarray(0, count))
   }
 
-  /** Hands up a copy of the next bytes of the receive buffer. */
-  #hand(view: Uint8Array): void {
+  #handArrived(): void {
     const side = this.#side
-    const { target } = side
-    const count = Math.min(view.length, target?.length ?? MAX_CHUNK)
-    let chunk: Buffer | undefined
-    if (target === undefined) chunk = copyOf(view, count)
-    else target.set(count === view.length ? view : view.subarray(0, count))
-    this.bytesRead += count
-    consumed(this.#tcb, count, this.#tcp.now)
-    const isWanted = chunk === undefined ? side.onFilled(count) : side.onBytes(chunk)
-    if (!isWanted) this.#isReading = false
-  }
-
-  /** Has memory wait for what comes: the stream's own, or ours while much comes. */
-  #wait(latest: number): void {
-    const tcb = this.#tcb
-    const { target } = this.#side
-    if (this.#waiting !== undefined || tcb.receiveRing.length > 0 || tcb.isOver) return
-    if (target === undefined && latest < BULK) {
-      this.#spare = undefined
+    if (side.target !== undefined && this.#gathered > 0) {
+      const count = this.#gathered
+      this.#gathered = 0
+      this.bytesRead += count
+      this.#isReading = side.onFilled(count) && this.#isReading
       return
     }
-    if (target === undefined) this.#spare ??= Buffer.allocUnsafeSlow(WAITING_MEMORY)
-    this.#waiting = target ?? this.#spare!
-    tcb.receiveCall ??= new ReceiveCall()
-    tcb.receiveCall.begin(this.#waiting)
+    this.#endGathering()
+    const pieces = this.#pieces
+    while (this.#isReading && pieces !== undefined && pieces.length > 0) {
+      const piece = pieces.shift()!
+      this.bytesRead += piece.length
+      this.#isReading = side.onBytes(piece) && this.#isReading
+    }
   }
 
-  /** The memory that waited is the stream's again; how many bytes of it are filled. */
-  #takeBack(): number {
-    if (this.#waiting === undefined) return 0
-    this.#waiting = undefined
-    return this.#tcb.receiveCall!.end()
+  /** Hands up the next bytes of the receive buffer. */
+  #handBuffered(): void {
+    const side = this.#side
+    const { target } = side
+    const { receiveRing } = this.#tcb
+    const count = Math.min(receiveRing.run, target?.length ?? MAX_CHUNK)
+    const at = receiveRing.indexOf(0)
+    const piece = target === undefined ? copyOf(receiveRing.bytes, at, count) : undefined
+    if (target !== undefined) copyBytes(receiveRing.bytes, at, target, 0, count)
+    this.bytesRead += count
+    consumed(this.#tcb, count, this.#tcp.now)
+    const isWanted = piece === undefined ? side.onFilled(count) : side.onBytes(piece)
+    if (!isWanted) this.#isReading = false
   }
 
   #checkEnd(): void {
@@ -162,10 +183,10 @@ export class Incoming {
   }
 }
 
-const take = (incoming: Incoming): void => incoming.take()
+const handUp = (incoming: Incoming): void => incoming.handUp()
 
-function copyOf(bytes: Uint8Array, count: number): Buffer {
-  const chunk = count <= POOLED ? Buffer.allocUnsafe(count) : Buffer.allocUnsafeSlow(count)
-  chunk.set(count === bytes.length ? bytes : bytes.subarray(0, count))
-  return chunk
+function copyOf(bytes: Uint8Array, from: number, count: number): Buffer {
+  const copy = count <= POOLED ? Buffer.allocUnsafe(count) : Buffer.allocUnsafeSlow(count)
+  copyBytes(bytes, from, copy, 0, count)
+  return copy
 }

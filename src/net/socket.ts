@@ -16,6 +16,8 @@ import { checkLocal, dial, findPlace, invalidAddress, type Place } from './dial.
 import { addressError, nodeError } from './errors.ts'
 import { Hold } from './liveness.ts'
 
+const NO_BYTES = new Uint8Array(0)
+
 /** Of a connection that came to a server. */
 export interface Accepted {
   readonly tcb: Tcb
@@ -453,8 +455,11 @@ export class StackSocket extends Duplex implements StreamSide {
   }
 }
 
-const bytesOf = (chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array =>
-  typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+/** node:http ends each message with an empty string, for which Buffer would make memory of its own. */
+function bytesOf(chunk: Uint8Array | string, encoding: BufferEncoding): Uint8Array {
+  if (typeof chunk !== 'string') return chunk
+  return chunk === '' ? NO_BYTES : Buffer.from(chunk, encoding)
+}
 
 const emitClose = (socket: StackSocket, hadError: boolean): void => {
   socket.emit('close', hadError)

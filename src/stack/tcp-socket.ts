@@ -2,7 +2,7 @@ import { formatIp } from '../base/address.ts'
 import { isSynHeld, releaseSyn } from '../tcp/fast-open/client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
-import { ReceiveCall } from '../tcp/receive/receive-call.ts'
+import { ReceiveInto } from '../tcp/receive/receive-call.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
@@ -27,6 +27,7 @@ export class TcpSocket {
   readonly #tcb: Tcb
   readonly #tcp: Tcp
   readonly #course: TcpCourse
+  #call: ReceiveInto | undefined = undefined
 
   constructor(tcb: Tcb, tcp: Tcp) {
     this.#tcb = tcb
@@ -93,8 +94,9 @@ export class TcpSocket {
   /** As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end. */
   async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
     const { receiveRing } = this.#tcb
-    this.#tcb.receiveCall ??= new ReceiveCall()
-    const call = this.#tcb.receiveCall
+    this.#call ??= new ReceiveInto()
+    this.#tcb.receiveCall = this.#call
+    const call = this.#call
     let filled = 0
     if (receiveRing.length > 0 || call.isWaiting) {
       if (!(await this.#readable(options.signal))) return 0
@@ -182,7 +184,7 @@ export class TcpSocket {
   }
 
   /** Waits for bytes, in the ring or where `call` wants them; false at the end of the stream. */
-  async #readable(signal: AbortSignal | undefined, call?: ReceiveCall): Promise<boolean> {
+  async #readable(signal: AbortSignal | undefined, call?: ReceiveInto): Promise<boolean> {
     if (signal?.aborted) throw abortError('read')
     releaseSyn(this.#tcb)
     while (this.#tcb.receiveRing.length === 0 && !call?.filled) {

@@ -4,7 +4,7 @@ import { tcpError } from '../stack/tcp-error.ts'
 import { releaseSyn } from '../tcp/fast-open/client.ts'
 import { infoOf, type TcpInfo } from '../tcp/info.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
-import { ReceiveCall } from '../tcp/receive/receive-call.ts'
+import { ReceiveInto } from '../tcp/receive/receive-call.ts'
 import { urgentOf } from '../tcp/send/urgent.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
@@ -37,6 +37,7 @@ export class ServedConnection implements TcpUser {
   #given = 0
   #isCorked = false
   #isNoDelay: boolean
+  readonly #call = new ReceiveInto()
   /** The user reads no more. */
   #isClosing = false
   #isOver = false
@@ -52,7 +53,7 @@ export class ServedConnection implements TcpUser {
     this.#down = new RingWriter(lane.down)
     this.#isNoDelay = tcb.noDelay
     Atomics.store(lane.words, LaneWord.NO_DELAY, this.#isNoDelay ? 1 : 0)
-    tcb.receiveCall ??= new ReceiveCall()
+    tcb.receiveCall = this.#call
     tcb.user = this
   }
 
@@ -101,7 +102,7 @@ export class ServedConnection implements TcpUser {
   onUrgent(): void {
     const tcb = this.#tcb
     // What has arrived in the ring since the last turn is not the user's yet, either.
-    const next = seqAdd(tcb.readSeq, -tcb.receiveCall!.filled)
+    const next = seqAdd(tcb.readSeq, -this.#call.filled)
     const end = this.#given + urgentOf(tcb).remaining(next)
     Atomics.store(this.#lane.words, LaneWord.URGENT_DOWN, end | 0)
     Atomics.store(this.#lane.words, LaneWord.IS_URGENT_DOWN, 1)
@@ -143,7 +144,7 @@ export class ServedConnection implements TcpUser {
     if (this.#isFree) return
     const tcb = this.#tcb
     const down = this.#down
-    this.#commit(tcb.receiveCall!.end())
+    this.#commit(this.#call.end())
     let room = down.region()
     while (!this.#isClosing && tcb.receiveRing.length > 0) {
       if (room.length === 0) {
@@ -158,7 +159,7 @@ export class ServedConnection implements TcpUser {
       room = down.region()
     }
     if (atEnd(tcb)) down.end()
-    else if (!tcb.isOver && !this.#isClosing && tcb.receiveRing.length === 0) tcb.receiveCall!.begin(room)
+    else if (!tcb.isOver && !this.#isClosing && tcb.receiveRing.length === 0) this.#call.begin(room)
     if (down.takeReader()) this.#exit.ring(this.#lane.id)
     if (this.#isOver && (this.#isClosing || tcb.receiveRing.length === 0)) this.#free()
   }
@@ -188,7 +189,7 @@ export class ServedConnection implements TcpUser {
       this.#isClosing = true
       return
     }
-    this.#commit(tcb.receiveCall!.end())
+    this.#commit(this.#call.end())
     const isUnread = this.#down.length > 0 || tcb.receiveRing.length > 0
     this.#isClosing = true
     if (isUnread) abort(tcb, this.#tcp.sender, this.#tcp.now)

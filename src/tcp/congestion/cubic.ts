@@ -106,7 +106,7 @@ export class Cubic extends LossBased {
     curve.estimate += ((curve.estimate >= curve.prior ? 1 : ALPHA) * acked) / window
     // RFC 9438 §4.2, one round trip ahead.
     const seconds = (now - curve.epoch + minRtt) / 1e6 - curve.k
-    const target = C * seconds ** 3 + curve.origin
+    const target = C * seconds * seconds * seconds + curve.origin
     // Not RFC: a segment for each cwnd/(target − cwnd), in whole numbers, see docs/deviations.md#cubic-counting.
     const whole = Math.floor(window)
     let each = target > whole ? Math.max(MIN_EACH, Math.floor(whole / (target - whole))) : Number.POSITIVE_INFINITY

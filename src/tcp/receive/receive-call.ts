@@ -2,8 +2,14 @@ import { copyBytes } from '../../base/copy-bytes.ts'
 
 const NO_MEMORY = new Uint8Array(0)
 
-/** RECEIVE, RFC 9293 §3.10.3: memory of the user's that waits for bytes. What fits arrives there without a detour. */
-export class ReceiveCall {
+/** RECEIVE, RFC 9293 §3.10.3: somebody who waits for the bytes that come next. He gets them without a detour. */
+export interface ReceiveCall {
+  /** Takes what he wants of `bytes[from, to)`, from the beginning; how much that is. The rest waits in the receive buffer. */
+  take(bytes: Uint8Array, from: number, to: number): number
+}
+
+/** Memory of the user's that waits for bytes. */
+export class ReceiveInto implements ReceiveCall {
   /** Bytes that have arrived. */
   filled = 0
   #memory: Uint8Array = NO_MEMORY
@@ -25,7 +31,6 @@ export class ReceiveCall {
     return filled
   }
 
-  /** Takes what fits of `bytes[from, to)`; how much that is. */
   take(bytes: Uint8Array, from: number, to: number): number {
     const count = Math.min(to - from, this.#memory.length - this.filled)
     if (count > 0) copyBytes(bytes, from, this.#memory, this.filled, count)

@@ -42,7 +42,7 @@ export class RttEstimator {
 
   /** The timeout to arm now, back-off included. */
   get rto(): Micros {
-    return micros(Math.min(MAX_RTO, this.#rto * 2 ** this.#backoff))
+    return micros(this.#backoff === 0 ? this.#rto : Math.min(MAX_RTO, this.#rto * 2 ** this.#backoff))
   }
 
   /** How often the timer has expired since the last progress. */

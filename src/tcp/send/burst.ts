@@ -31,7 +31,8 @@ export function pacingRate(tcb: Tcb): number | undefined {
 function share(tcb: Tcb): number {
   if (tcb.rtt.srtt === undefined) return MOST
   const rate = 1_000_000 * (tcb.congestion.pacingRate ?? windowRate(tcb))
-  return rate / PER_SECOND + MOST * 2 ** -Math.floor(tcb.rtt.minRtt / NEAR)
+  const distance = Math.floor(tcb.rtt.minRtt / NEAR)
+  return rate / PER_SECOND + (distance < 31 ? MOST / (1 << distance) : 0)
 }
 
 function windowRate({ congestion, rtt, flightSize }: Tcb): number {

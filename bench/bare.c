@@ -2,7 +2,7 @@
 // virtio-net headers: what is left of the kernel's speed once frames go through such a socket, before any TCP worth the
 // name, event loop or language has cost anything.
 //
-//   bare send|receive|rr|crr INTERFACE ADDRESS HOST PORT MS COPIES
+//   bare send|receive|rr|awake|crr INTERFACE ADDRESS HOST PORT MS COPIES
 //
 // talks to `peer serve` as `peer` does, from an address that nobody else has, and prints the same line of JSON. COPIES is
 // 0, or 1 for a copy between the user's memory and the socket's, which an API needs whose writes return before they are
@@ -58,6 +58,8 @@ static uint8_t our_mac[6], their_mac[6];
 static uint32_t us, them;
 static uint16_t their_port;
 static bool copies;
+// Waits for an answer on the processor.
+static bool is_awake;
 static struct connection now_open;
 static uint64_t received, wrong;
 // What comes is the stream; else it is an answer, of which the beginning is kept.
@@ -333,7 +335,7 @@ static void bulk(uint64_t (*run)(uint16_t, uint64_t), uint16_t port, uint64_t ms
 static void ask(uint8_t byte) {
   uint64_t before = received;
   transmit(ACK | PSH, &byte, 1);
-  while (received == before && turn((int)(GIVE_UP_NS / 1000000)))
+  while (received == before && turn(is_awake ? 0 : (int)(GIVE_UP_NS / 1000000)))
     ;
   if (*(uint8_t *)&answer != byte) wrong++;
 }
@@ -412,7 +414,8 @@ int main(int argc, char **argv) {
   find_peer();
   if (strcmp(mode, "send") == 0) bulk(send_for, port, ms);
   if (strcmp(mode, "receive") == 0) bulk(receive_for, port, ms);
-  if (strcmp(mode, "rr") == 0) request_response(port, ms);
+  is_awake = strcmp(mode, "awake") == 0;
+  if (strcmp(mode, "rr") == 0 || is_awake) request_response(port, ms);
   if (strcmp(mode, "crr") == 0) connect_rate(port, ms);
   return 0;
 }

@@ -3,7 +3,7 @@ import type { Lab } from '../test/real/netns.ts'
 import { readFlags } from './flags.ts'
 import { machine, withRig } from './rig.ts'
 import { type Command, FULL, kernelClient, measureAll, type Plan, placement, QUICK, servePeers } from './round.ts'
-import { MEASUREMENTS } from './rows.ts'
+import { AWAKE, MEASUREMENTS } from './rows.ts'
 
 const PEER = '10.0.0.2'
 const BARE = '10.0.0.4'
@@ -25,7 +25,7 @@ async function bench(lab: Lab, peer: string, bare: string, plan: Plan): Promise<
       { title: 'the same with a copy', at, client: inC(1) },
       { title: 'gotcp on AF_PACKET', at, client: ours },
     ],
-    MEASUREMENTS,
+    [...MEASUREMENTS, AWAKE],
     plan,
   )
   console.log(machine())

@@ -11,9 +11,11 @@ import type { Mode, Order, Result } from './result.ts'
 
 /** The kernel's client has its TIME-WAIT capped; this is our cap. */
 const TIME_WAIT = 100
+/** Microseconds of waiting awake: longer than any answer takes. */
+const NEVER_ASLEEP = 1_000_000
 
-function open({ link: kind, interface: name, address, shared = false, offload, ring, spin, host }: Order): Host {
-  const stack = createStack({ spin })
+function open({ link: kind, interface: name, address, shared = false, offload, ring, spin, mode, host }: Order): Host {
+  const stack = createStack({ spin: mode === 'awake' ? NEVER_ASLEEP : spin })
   const link =
     kind === 'tap'
       ? openTapLink({ name, kernelAddress: `${host}/24` })
@@ -90,6 +92,7 @@ function measure(api: Api, order: Order): Promise<Result> {
     send: () => bulk((time) => api.send(time), order),
     receive: () => bulk((time) => api.receive(time), order),
     rr: () => requestResponse(api, order),
+    awake: () => requestResponse(api, order),
     crr: () => connectRate(api, order),
   }
   return modes[order.mode]()

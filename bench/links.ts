@@ -6,7 +6,7 @@ import { readFlags } from './flags.ts'
 import type { Attachment } from './result.ts'
 import { machine, refuse, withRig } from './rig.ts'
 import { FULL, kernelClient, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
-import { BULK, LATENCIES, MEASUREMENTS, type Measurement } from './rows.ts'
+import { AWAKE, BULK, LATENCIES, MEASUREMENTS, type Measurement } from './rows.ts'
 
 /** A veth of its own, and who is measured on it. */
 interface Scene {
@@ -32,7 +32,7 @@ const SCENES: readonly Scene[] = [
       [`spin ${SPIN}`]: { api: 'promises', spin: SPIN },
       [`ring ${RING}, spin ${SPIN}`]: { api: 'promises', ring: RING, spin: SPIN },
     },
-    measurements: [...BULK, ...LATENCIES],
+    measurements: [...BULK, ...LATENCIES, AWAKE],
   },
   {
     title: "the kernel's own address, shared",

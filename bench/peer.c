@@ -1,10 +1,12 @@
 // The kernel's side of the benchmark, and the client of its kernel-to-kernel rows: blocking sockets, one connection at
 // a time, cubic congestion control where nothing else is said.
 //
-//   peer serve PORT              sink on PORT, source on PORT+1, echo on PORT+2, until standard input ends
+//   peer serve PORT              sink on PORT, source on PORT+1, echo on PORT+2, and on PORT+3 one that never sleeps while
+//                                it has a connection, until standard input ends
 //   peer send HOST PORT MS       bytes to a sink for so long
 //   peer receive HOST PORT MS    bytes from a source for so long
 //   peer rr HOST PORT MS         one byte there, one byte back, again and again
+//   peer awake HOST PORT MS      the same, and looks for the answer without sleeping
 //   peer crr HOST PORT MS        connect, one byte there, one byte back, close, again and again
 //   peer goodput-to HOST PORT MS     what a sink acknowledges within that time
 //   peer goodput-from HOST PORT MS   what comes from a source within that time; then resets it
@@ -22,6 +24,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +51,8 @@ struct tally {
 
 static char *buffer;
 static const char *control = "cubic";
+// Waits for bytes on the processor.
+static bool is_awake;
 
 static double cpu_seconds(void) {
   struct rusage u;
@@ -77,7 +82,8 @@ static int put(int fd, const void *data, size_t length) {
 
 static int get(int fd, void *data, size_t length) {
   for (size_t done = 0; done < length;) {
-    ssize_t n = recv(fd, (char *)data + done, length - done, 0);
+    ssize_t n = recv(fd, (char *)data + done, length - done, is_awake ? MSG_DONTWAIT : 0);
+    if (n < 0 && errno == EAGAIN && is_awake) continue;
     if (n <= 0) return -1;
     done += (size_t)n;
   }
@@ -112,8 +118,13 @@ static void source(int fd) {
 
 static void echo(int fd) {
   char byte;
-  while (recv(fd, &byte, 1, 0) == 1 && put(fd, &byte, 1) == 0)
+  while (get(fd, &byte, 1) == 0 && put(fd, &byte, 1) == 0)
     ;
+}
+
+static void echo_awake(int fd) {
+  is_awake = true;
+  echo(fd);
 }
 
 static int open_listener(int port) {
@@ -311,12 +322,12 @@ int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   if (strcmp(mode, "serve") == 0 && argc == 3) {
     int port = atoi(argv[2]);
-    pid_t children[] = {serve(port, sink), serve(port + 1, source), serve(port + 2, echo)};
+    pid_t children[] = {serve(port, sink), serve(port + 1, source), serve(port + 2, echo), serve(port + 3, echo_awake)};
     puts("ready");
     fflush(stdout);
     while (getchar() != EOF)
       ;
-    for (int i = 0; i < 3; i++) kill(children[i], SIGKILL);
+    for (int i = 0; i < 4; i++) kill(children[i], SIGKILL);
     while (wait(NULL) > 0)
       ;
     return 0;
@@ -343,7 +354,8 @@ int main(int argc, char **argv) {
   uint64_t ms = strtoull(argv[4], NULL, 10);
   if (strcmp(mode, "send") == 0) bulk(send_for, argv[2], port, ms);
   if (strcmp(mode, "receive") == 0) bulk(receive_for, argv[2], port, ms);
-  if (strcmp(mode, "rr") == 0) request_response(argv[2], port, ms);
+  is_awake = strcmp(mode, "awake") == 0;
+  if (strcmp(mode, "rr") == 0 || is_awake) request_response(argv[2], port, ms);
   if (strcmp(mode, "crr") == 0) connect_rate(argv[2], port, ms);
   if (strcmp(mode, "goodput-to") == 0) goodput_to(argv[2], port, ms);
   if (strcmp(mode, "goodput-from") == 0) goodput_from(argv[2], port, ms);

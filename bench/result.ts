@@ -1,5 +1,5 @@
 /** What a client measures; `peer.c` has the same modes. */
-export type Mode = 'send' | 'receive' | 'rr' | 'crr'
+export type Mode = 'send' | 'receive' | 'rr' | 'awake' | 'crr'
 
 /** The figures of one run, by name, and how many bytes or answers were wrong. */
 export interface Result {

@@ -1,7 +1,7 @@
 import type { Mode, Result } from './result.ts'
 
 /** Which of the peer's ports a mode talks to, counted from its first. */
-export const PORT_OF: Readonly<Record<Mode, number>> = { send: 0, receive: 1, rr: 2, crr: 2 }
+export const PORT_OF: Readonly<Record<Mode, number>> = { send: 0, receive: 1, rr: 2, crr: 2, awake: 3 }
 
 /** A kind of run. */
 export interface Measurement {
@@ -44,6 +44,9 @@ export const LATENCIES: readonly Measurement[] = [
   { mode: 'rr', together: true, rows: latency('one processor') },
   { mode: 'rr', together: false, rows: latency('two processors') },
 ]
+
+/** The same with two ends that never sleep while they wait. */
+export const AWAKE: Measurement = { mode: 'awake', together: false, rows: latency('two processors, both awake') }
 
 export const MEASUREMENTS: readonly Measurement[] = [
   ...BULK,

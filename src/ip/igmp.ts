@@ -77,8 +77,10 @@ export class Igmp implements Transport {
   icmpError(): void {}
 
   poll(now: Micros): void {
-    for (const { iface, group } of this.#leaving) this.#send(iface, IgmpType.LEAVE, group, ALL_ROUTERS, now)
-    this.#leaving.length = 0
+    if (this.#leaving.length > 0) {
+      for (const { iface, group } of this.#leaving) this.#send(iface, IgmpType.LEAVE, group, ALL_ROUTERS, now)
+      this.#leaving.length = 0
+    }
     for (const membership of this.#memberships) {
       if (membership.reportAt > now) continue
       this.#send(membership.iface, IgmpType.V2_REPORT, membership.group, membership.group, now)

@@ -272,18 +272,35 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
 
 /** Connections that are opened one after another with the same options share their settings. */
 export class SharedSettings {
-  #init: TcpOptionsInit = {}
   #settings = resolveTcpOptions()
-  readonly #names = Object.keys(this.#settings) as (keyof TcpOptionsInit)[]
+  readonly #names: ReadonlySet<string> = new Set(Object.keys(this.#settings))
+  /** What was chosen for them. */
+  #chosen: ReadonlyMap<string, unknown> = new Map()
 
   /** As `resolveTcpOptions`. */
   of(init: TcpOptionsInit): TcpSettings {
-    const latest = this.#init
-    if (this.#names.every((name) => init[name] === latest[name])) return this.#settings
-    this.#settings = resolveTcpOptions(init)
-    // Only what was compared: the rest may be a signal, and what hangs on it.
-    this.#init = Object.fromEntries(this.#names.map((name) => [name, init[name]]))
+    if (!this.#isLatest(init)) {
+      this.#settings = resolveTcpOptions(init)
+      // Only what was compared: the rest may be a signal, and what hangs on it.
+      this.#chosen = new Map(Object.entries(init).filter(([name, value]) => this.#isChoice(name, value)))
+    }
     return this.#settings
+  }
+
+  #isLatest(init: TcpOptionsInit): boolean {
+    let count = 0
+    // Of the few that are chosen rather than of all that may be: this is asked for each connection.
+    for (const name in init) {
+      const value = init[name as keyof TcpOptionsInit]
+      if (!this.#isChoice(name, value)) continue
+      if (this.#chosen.get(name) !== value) return false
+      count++
+    }
+    return count === this.#chosen.size
+  }
+
+  #isChoice(name: string, value: unknown): boolean {
+    return value !== undefined && this.#names.has(name)
   }
 }
 

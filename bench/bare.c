@@ -32,7 +32,9 @@
 #define WINDOW (1024 * 1024)
 #define SCALE 10
 #define BUFFER (32 * 1024 * 1024)
-#define BATCH 16
+#define BATCH 32
+// What a batch brings is still in the cache when it is read.
+#define BATCH_BYTES (256 * 1024)
 #define SLOT (68 * 1024)
 #define RESEND_NS 200000000u
 #define GIVE_UP_NS 5000000000u
@@ -238,10 +240,14 @@ static bool take(const uint8_t *frame) {
 
 // Takes what has come, or waits for something; false when nothing came for so long.
 static bool turn(int patience_ms) {
-  int count = recvmmsg(wire, in, BATCH, MSG_DONTWAIT, NULL);
+  static unsigned batch = BATCH;
+  int count = recvmmsg(wire, in, batch, MSG_DONTWAIT, NULL);
   if (count < 0 && errno != EAGAIN) die("recvmmsg");
   bool owes = false;
-  for (int i = 0; i < count; i++) owes |= take(slots[i] + VNET);
+  unsigned bytes = 0;
+  for (int i = 0; i < count; i++) owes |= take(slots[i] + VNET), bytes += in[i].msg_len;
+  if (bytes > 0) batch = BATCH_BYTES / bytes * (unsigned)count;
+  if (batch < 1 || batch > BATCH) batch = batch < 1 ? 1 : BATCH;
   if (owes) transmit(ACK, NULL, 0);
   if (count > 0 || patience_ms == 0) return true;
   struct pollfd readable = {.fd = wire, .events = POLLIN};

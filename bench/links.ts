@@ -1,10 +1,8 @@
 // Other ways to be on the wire, each beside the kernel on the same one: npm run bench -- links [--quick]
-import { spawnSync } from 'node:child_process'
-
 import type { Lab } from '../test/real/netns.ts'
 import { readFlags } from './flags.ts'
 import type { Attachment } from './result.ts'
-import { machine, refuse, withRig } from './rig.ts'
+import { machine, requireEthtool, withRig } from './rig.ts'
 import { FULL, kernelClient, measureAll, type Plan, placement, QUICK, type Subject, servePeers } from './round.ts'
 import { AWAKE, BULK, LATENCIES, MEASUREMENTS, type Measurement } from './rows.ts'
 
@@ -91,7 +89,6 @@ async function bench(lab: Lab, peer: string, plan: Plan): Promise<void> {
 /** Prints a table for each of the wires that the main one leaves out. */
 export async function compareLinks(args: readonly string[]): Promise<void> {
   const { quick } = readFlags(args, { quick: { type: 'boolean', default: false } })
-  if (spawnSync('ethtool', ['--version']).error !== undefined)
-    refuse('there is no ethtool. Run: apt-get install ethtool')
+  requireEthtool()
   await withRig(['client', 'peer'], (lab, peer) => bench(lab, peer, quick ? QUICK : FULL))
 }

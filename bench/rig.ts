@@ -12,6 +12,12 @@ export function refuse(reason: string): never {
   process.exit(2)
 }
 
+/** For those who change what a veth can do. */
+export function requireEthtool(): void {
+  if (spawnSync('ethtool', ['--version']).error === undefined) return
+  refuse('there is no ethtool. Run: apt-get install ethtool')
+}
+
 /** Compiles a program in C; its path. */
 function compile(name: string, folder: string): string {
   const program = join(folder, name)

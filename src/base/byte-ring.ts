@@ -7,6 +7,8 @@ const NO_BYTES = new Uint8Array(0)
 const spare: Uint8Array[] = []
 /** The same, but frames that were not sent yet may still name it. */
 const rested: Uint8Array[] = []
+/** How many; to set the length of an array is a call of the runtime, and this is counted for every poll. */
+let restedCount = 0
 const MOST_SPARE = 256
 
 /**
@@ -78,14 +80,15 @@ export class ByteRing {
 
   /** What rings gave back may be used by others: no frame that names it is still to be sent. */
   static recycle(): void {
-    // Not by its length: to set that is a call of the runtime.
-    for (let memory = rested.pop(); memory !== undefined; memory = rested.pop()) {
-      if (spare.length < MOST_SPARE) spare.push(memory)
+    for (let i = 0; i < restedCount; i++) {
+      if (spare.length < MOST_SPARE) spare.push(rested[i]!)
+      rested[i] = NO_BYTES
     }
+    restedCount = 0
   }
 
   #giveBack(): void {
-    if (this.bytes.length === FIRST_CAPACITY && rested.length < MOST_SPARE) rested.push(this.bytes)
+    if (this.bytes.length === FIRST_CAPACITY && restedCount < MOST_SPARE) rested[restedCount++] = this.bytes
     this.bytes = NO_BYTES
   }
 

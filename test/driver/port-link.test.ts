@@ -114,4 +114,20 @@ describe('PortLink.receive()', () => {
     link.receive(NOW, () => received++)
     assert.equal(received, 2)
   })
+
+  it('takes a batch in each poll, and asks for the next at once while there is more', () => {
+    const { port, link } = open()
+    port.arriving = 70
+    const batches: [number, Micros][] = []
+    do {
+      let received = 0
+      link.receive(NOW, () => received++)
+      batches.push([received, link.pollAt()])
+    } while (batches.length < 9 && link.pollAt() !== NEVER)
+    assert.deepEqual(batches, [
+      [32, 0],
+      [32, 0],
+      [6, NEVER],
+    ])
+  })
 })

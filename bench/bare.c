@@ -245,8 +245,11 @@ static bool turn(int patience_ms) {
   if (count < 0 && errno != EAGAIN) die("recvmmsg");
   bool owes = false;
   unsigned bytes = 0;
-  for (int i = 0; i < count; i++) owes |= take(slots[i] + VNET), bytes += in[i].msg_len;
-  if (bytes > 0) batch = BATCH_BYTES / bytes * (unsigned)count;
+  for (int i = 0; i < count; i++) {
+    owes |= take(slots[i] + VNET);
+    bytes += in[i].msg_len;
+  }
+  if (bytes > 0) batch = BATCH_BYTES * (unsigned)count / bytes;
   if (batch < 1 || batch > BATCH) batch = batch < 1 ? 1 : BATCH;
   if (owes) transmit(ACK, NULL, 0);
   if (count > 0 || patience_ms == 0) return true;
@@ -339,9 +342,9 @@ static void bulk(uint64_t (*run)(uint16_t, uint64_t), uint16_t port, uint64_t ms
 
 // One byte there, and the same back.
 static void ask(uint8_t byte) {
-  uint64_t before = received;
+  uint64_t before = received, end = now_ns() + GIVE_UP_NS;
   transmit(ACK | PSH, &byte, 1);
-  while (received == before && turn(is_awake ? 0 : (int)(GIVE_UP_NS / 1000000)))
+  while (received == before && turn(is_awake ? 0 : (int)(GIVE_UP_NS / 1000000)) && now_ns() < end)
     ;
   if (*(uint8_t *)&answer != byte) wrong++;
 }

@@ -136,9 +136,11 @@ int Port::ReceiveRing() {
   // Facts of frames that are still being read stay as they are.
   if (ring_.taken() > 0) return 0;
   uint32_t count = 0;
-  for (; count < slots_; count++) {
+  size_t bytes = 0;
+  for (; count < slots_ && bytes < kBatchBytes; count++) {
     const tpacket2_hdr* header = ring_.Take();
-    if (header == nullptr) break;
+    if (header == nullptr) return static_cast<int>(count);
+    bytes += header->tp_snaplen;
     const uint8_t* slot = reinterpret_cast<const uint8_t*>(header);
     const sockaddr_ll* from = reinterpret_cast<const sockaddr_ll*>(slot + TPACKET_ALIGN(sizeof *header));
     Arrival arrival = {};
@@ -154,7 +156,7 @@ int Port::ReceiveRing() {
     if (timestamps_) rx_times_[count] = Microseconds(header->tp_sec, header->tp_nsec);
     Note(count, arrival);
   }
-  state_[kRxMore] = count == slots_;
+  state_[kRxMore] = 1;
   return static_cast<int>(count);
 }
 

@@ -53,7 +53,7 @@ class Port : public Napi::ObjectWrap<Port> {
   enum class Kind { kPacket, kTap, kTun };
   static constexpr int kPieces = 4;  // virtio-net header, headers, two pieces of payload
   static constexpr size_t kControl = 128;
-  // A batch is no larger, so that the cache still has it when it is read.
+  // What a batch is to hold, about: so much is still in the cache when it is read.
   static constexpr size_t kBatchBytes = 256 * 1024;
   // Segments that go down in one call.
   static constexpr size_t kCutAtOnce = 64;

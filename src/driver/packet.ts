@@ -55,7 +55,7 @@ export interface PacketLinkOptions {
    * slot, where the receive buffer holds tens of thousands: they are dropped, and `kernelDrops()` counts them.
    */
   readonly ring?: number | undefined
-  /** Frames in one batch; 16 by default. */
+  /** Frames in one batch; 32 by default. */
   readonly slots?: number | undefined
   /** Path of the network namespace to open the link in. */
   readonly netns?: string | undefined

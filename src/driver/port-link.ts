@@ -13,6 +13,11 @@ import { SendBatch } from './send-batch.ts'
 const { EAGAIN, ENETDOWN } = constants.errno
 
 const DEFAULT_SLOTS = 32
+/**
+ * One `receive` asks for no more once it has so much: acknowledgments that leave late find the peer asleep, and what wakes
+ * it is then done by our processor.
+ */
+const TURN_BYTES = 32 * 1024
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
@@ -232,11 +237,17 @@ export class PortLink implements Link {
     this.#more = false
     if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
+    let bytes = 0
     try {
-      if (count > 0) {
-        this.#deliver(count, onFrame, wallOffset)
+      while (count > 0) {
+        bytes += this.#deliver(count, onFrame, wallOffset)
         if (this.#state === 'down') this.#recovered()
-        this.#more = this.#portState[PortState.RX_MORE] !== 0 && this.#state === 'up'
+        if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
+        if (bytes >= TURN_BYTES) {
+          this.#more = true
+          break
+        }
+        count = this.#port.receive()
       }
     } finally {
       if (this.#paused) {

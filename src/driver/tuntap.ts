@@ -18,7 +18,7 @@ export interface TunTapOptions {
   readonly up?: boolean | undefined
   /** Asks for virtio-net headers: super-segments and partial checksums. True by default. */
   readonly offload?: boolean | undefined
-  /** Frames in one batch; 16 by default. */
+  /** Frames in one batch; 32 by default. */
   readonly slots?: number | undefined
   /** Path of the network namespace to open the link in. */
   readonly netns?: string | undefined

@@ -5,11 +5,11 @@ import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { systemError } from './errors.ts'
 
-/** The largest piece that is copied out of the receive buffer at once, and the memory in which small pieces are gathered. */
+/** The largest piece that is copied out of the receive buffer at once. */
 const MAX_CHUNK = 64 * 1024
 /** Pieces up to this size come from Buffer's pool. */
 const POOLED = 4 * 1024
-/** A piece of this size is handed up by itself. */
+/** A piece of this size is handed up by itself; smaller ones that follow another are gathered in the receive buffer first. */
 const LARGE = 16 * 1024
 
 /** What a stream is told of the bytes that come. */
@@ -24,8 +24,8 @@ export interface ReadSide {
 }
 
 /**
- * The half of a connection that reads. While the stream wants bytes they are copied once, from their frame into memory of
- * its own; what comes while it does not waits in the receive buffer.
+ * The half of a connection that reads. While the stream wants bytes they are copied from their frame into memory of its
+ * own; what comes while it does not, or in many small pieces, goes by way of the receive buffer.
  */
 export class Incoming implements ReceiveCall {
   bytesRead = 0
@@ -37,10 +37,9 @@ export class Incoming implements ReceiveCall {
   #isHeld = true
   #isHanding = false
   #isEnded = false
-  /** What has arrived and was not handed up yet: whole pieces, then what is being gathered, or what lies in the target. */
+  /** What has arrived and was not handed up yet: pieces, or so many bytes in the target. */
   #pieces: Buffer[] | undefined
-  #gathering: Buffer | undefined
-  #gathered = 0
+  #filled = 0
 
   constructor(tcb: Tcb, tcp: Tcp, side: ReadSide) {
     this.#tcb = tcb
@@ -51,7 +50,7 @@ export class Incoming implements ReceiveCall {
 
   /** Bytes have arrived that the stream has not been given. */
   get hasArrived(): boolean {
-    return this.#gathered > 0 || (this.#pieces !== undefined && this.#pieces.length > 0)
+    return this.#filled > 0 || (this.#pieces !== undefined && this.#pieces.length > 0)
   }
 
   /** Hands up bytes until `onBytes` says no. */
@@ -76,28 +75,23 @@ export class Incoming implements ReceiveCall {
     this.#isReading = false
     this.#isEnded = true
     this.#pieces = undefined
-    this.#gathering = undefined
-    this.#gathered = 0
+    this.#filled = 0
     if (this.#tcb.receiveCall === this) this.#tcb.receiveCall = undefined
   }
 
   take(bytes: Uint8Array, from: number, to: number): number {
     if (!this.#isReading || this.#isHeld) return 0
     const { target } = this.#side
-    if (target !== undefined) return this.#gatherInto(target, bytes, from, to)
-    const pieces = (this.#pieces ??= [])
-    const isFirst = this.#gathering === undefined && pieces.length === 0
-    if (isFirst || to - from >= LARGE) {
-      this.#endGathering()
-      pieces.push(copyOf(bytes, from, to - from))
-      return to - from
+    const count = target === undefined ? to - from : Math.min(to - from, target.length - this.#filled)
+    if (target !== undefined) {
+      copyBytes(bytes, from, target, this.#filled, count)
+      this.#filled += count
+      return count
     }
-    for (let at = from; at < to; ) {
-      this.#gathering ??= Buffer.allocUnsafeSlow(MAX_CHUNK)
-      at += this.#gatherInto(this.#gathering, bytes, at, to)
-      if (this.#gathered === MAX_CHUNK) this.#endGathering()
-    }
-    return to - from
+    this.#pieces ??= []
+    if (this.#pieces.length > 0 && count < LARGE) return 0
+    this.#pieces.push(copyOf(bytes, from, count))
+    return count
   }
 
   /** Hands up what has come. */
@@ -108,10 +102,12 @@ export class Incoming implements ReceiveCall {
     try {
       this.#handArrived()
       while (this.#isReading && receiveRing.length > 0) this.#handBuffered()
+    } catch (error) {
+      // What a listener throws stops neither the rest nor the end.
+      process.nextTick(handUp, this)
+      throw error
     } finally {
       this.#isHanding = false
-      // A listener threw: the rest comes all the same.
-      if (this.#isReading && (this.hasArrived || receiveRing.length > 0)) process.nextTick(handUp, this)
     }
     if (this.#isReading) this.#checkEnd()
   }
@@ -121,33 +117,15 @@ export class Incoming implements ReceiveCall {
     return tcb.receiveRing.length > 0 || this.hasArrived || atEnd(tcb) || tcb.isOver
   }
 
-  #gatherInto(memory: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
-    const count = Math.min(to - from, memory.length - this.#gathered)
-    copyBytes(bytes, from, memory, this.#gathered, count)
-    this.#gathered += count
-    return count
-  }
-
-  /** What was gathered becomes a piece. */
-  #endGathering(): void {
-    const memory = this.#gathering
-    if (memory === undefined) return
-    const count = this.#gathered
-    this.#gathering = undefined
-    this.#gathered = 0
-    this.#pieces!.push(count < memory.length / 2 ? copyOf(memory, 0, count) : memory.subarray(0, count))
-  }
-
   #handArrived(): void {
     const side = this.#side
-    if (side.target !== undefined && this.#gathered > 0) {
-      const count = this.#gathered
-      this.#gathered = 0
+    if (this.#filled > 0) {
+      const count = this.#filled
+      this.#filled = 0
       this.bytesRead += count
       this.#isReading = side.onFilled(count) && this.#isReading
       return
     }
-    this.#endGathering()
     const pieces = this.#pieces
     while (this.#isReading && pieces !== undefined && pieces.length > 0) {
       const piece = pieces.shift()!
@@ -162,6 +140,11 @@ export class Incoming implements ReceiveCall {
     const { target } = side
     const { receiveRing } = this.#tcb
     const count = Math.min(receiveRing.run, target?.length ?? MAX_CHUNK)
+    if (count === 0) {
+      this.end()
+      side.onFailed(systemError('ENOBUFS', 'read'))
+      return
+    }
     const at = receiveRing.indexOf(0)
     const piece = target === undefined ? copyOf(receiveRing.bytes, at, count) : undefined
     if (target !== undefined) copyBytes(receiveRing.bytes, at, target, 0, count)

@@ -275,32 +275,30 @@ export class SharedSettings {
   #settings = resolveTcpOptions()
   readonly #names: ReadonlySet<string> = new Set(Object.keys(this.#settings))
   /** What was chosen for them. */
-  #chosen: ReadonlyMap<string, unknown> = new Map()
+  #chosen: TcpOptionsInit = {}
+  #count = 0
 
-  /** As `resolveTcpOptions`. */
+  /** As `resolveTcpOptions`, of what `init` has itself. */
   of(init: TcpOptionsInit): TcpSettings {
-    if (!this.#isLatest(init)) {
-      this.#settings = resolveTcpOptions(init)
-      // Only what was compared: the rest may be a signal, and what hangs on it.
-      this.#chosen = new Map(Object.entries(init).filter(([name, value]) => this.#isChoice(name, value)))
-    }
+    if (this.#isLatest(init)) return this.#settings
+    const choices = Object.entries(init).filter(([name, value]) => value !== undefined && this.#names.has(name))
+    // Only what is compared: the rest may be a signal, and what hangs on it.
+    const chosen: TcpOptionsInit = Object.fromEntries(choices)
+    this.#settings = resolveTcpOptions(chosen)
+    this.#chosen = chosen
+    this.#count = choices.length
     return this.#settings
   }
 
+  /** Looks at the few that are chosen rather than at all that may be: this is asked for each connection. */
   #isLatest(init: TcpOptionsInit): boolean {
     let count = 0
-    // Of the few that are chosen rather than of all that may be: this is asked for each connection.
-    for (const name in init) {
-      const value = init[name as keyof TcpOptionsInit]
-      if (!this.#isChoice(name, value)) continue
-      if (this.#chosen.get(name) !== value) return false
+    for (const name of Object.keys(init) as (keyof TcpOptionsInit)[]) {
+      if (init[name] === undefined || !this.#names.has(name)) continue
+      if (init[name] !== this.#chosen[name]) return false
       count++
     }
-    return count === this.#chosen.size
-  }
-
-  #isChoice(name: string, value: unknown): boolean {
-    return value !== undefined && this.#names.has(name)
+    return count === this.#count
   }
 }
 

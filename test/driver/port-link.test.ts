@@ -9,10 +9,11 @@ import { HEADROOM, OutFrame } from '../../src/link/link.ts'
 
 const NOW = 1000 as Micros
 
-/** A port in the hands of a test: `room` frames fit, `arriving` frames of one byte are there. */
+/** A port in the hands of a test: `room` frames fit, `arriving` frames of `length` bytes are there. */
 class FakePort implements NativePort {
   room = Number.POSITIVE_INFINITY
   arriving = 0
+  length = 1
   watched: { readable: boolean; writable: boolean } = { readable: true, writable: false }
   /** Tells what the kernel has: the number of frames, or 0 for room. */
   report: (count: number) => void = () => undefined
@@ -48,7 +49,7 @@ class FakePort implements NativePort {
     const count = Math.min(this.arriving, this.#rxFacts.length / RxFact.COUNT)
     this.arriving -= count
     this.#state[PortState.RX_MORE] = this.arriving > 0 ? 1 : 0
-    for (let i = 0; i < count; i++) this.#rxFacts[i * RxFact.COUNT + RxFact.END] = 1
+    for (let i = 0; i < count; i++) this.#rxFacts[i * RxFact.COUNT + RxFact.END] = this.length
     return count
   }
   release(): void {}
@@ -115,19 +116,28 @@ describe('PortLink.receive()', () => {
     assert.equal(received, 2)
   })
 
-  it('takes a batch in each poll, and asks for the next at once while there is more', () => {
+  it('takes many small frames in one poll, a batch of large ones, and asks for the next at once', () => {
     const { port, link } = open()
-    port.arriving = 70
-    const batches: [number, Micros][] = []
-    do {
-      let received = 0
-      link.receive(NOW, () => received++)
-      batches.push([received, link.pollAt()])
-    } while (batches.length < 9 && link.pollAt() !== NEVER)
-    assert.deepEqual(batches, [
-      [32, 0],
-      [32, 0],
-      [6, NEVER],
-    ])
+    for (const [length, expected] of [
+      [60, [[70, NEVER]]],
+      [
+        1100,
+        [
+          [32, 0],
+          [32, 0],
+          [6, NEVER],
+        ],
+      ],
+    ] as const) {
+      port.arriving = 70
+      port.length = length
+      const turns: [number, Micros][] = []
+      do {
+        let received = 0
+        link.receive(NOW, () => received++)
+        turns.push([received, link.pollAt()])
+      } while (turns.length < 9 && link.pollAt() !== NEVER)
+      assert.deepEqual(turns, expected)
+    }
   })
 })

@@ -130,6 +130,18 @@ describe('What a listener throws', () => {
       client.on('data', (data) => console.log(String(data))).on('close', () => process.exit())`
     assert.deepEqual(run(program), { status: 0, stdout: 'thrown 5\nsecond\n' })
   })
+
+  it('does not hide the end that came with the data', LIMIT, () => {
+    const program = `
+      process.on('uncaughtException', (error) => console.log(error.message))
+      netB.createServer((socket) => {
+        socket.on('close', () => { console.log('closed'); process.exit() })
+        socket.end('last words')
+      }).listen(80)
+      const client = netA.connect(80, '10.0.0.2')
+      client.on('data', () => { throw new Error('thrown') }).on('end', () => console.log('end'))`
+    assert.deepEqual(run(program), { status: 0, stdout: 'thrown\nend\nclosed\n' })
+  })
 })
 
 describe('The options of our TCP', () => {

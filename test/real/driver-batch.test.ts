@@ -50,12 +50,13 @@ describe('A batch of frames', { skip: labUnavailable() }, () => {
       seen += batch.length
       batches.push(batch)
     }
-    assert.equal(to.pollAt() === NEVER, batches.at(-1)!.length < SLOTS)
+    to.receive(NOW, () => undefined)
+    assert.equal(to.pollAt(), NEVER)
     return batches
   }
   const from1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 
-  it('holds no more super-segments than stay in the cache until they are read, and many small frames', () => {
+  it('holds no more super-segments than stay in the cache until they are read, and many ordinary frames', () => {
     const large = pattern(SUPER)
     const supers = (port: number, count: number): OutFrame[] =>
       from1(count).map((n) => tcpFrame(ends, [n, port], { bytes: large, segmentSize: 1448 }))
@@ -66,9 +67,9 @@ describe('A batch of frames', { skip: labUnavailable() }, () => {
     // What the kernel says now and then may have come with the first.
     assert.ok(few[0]!.length < 10, `${few[0]!.length}`)
     assert.equal(Math.max(...few.slice(1).map(({ length }) => length)), Math.floor(BATCH_BYTES / SUPER))
-    const small = from1(60).map((n) => udpFrame(ends, [n, 4002], { bytes: pattern(20) }))
+    const small = from1(60).map((n) => udpFrame(ends, [n, 4002], { bytes: pattern(1000) }))
     const many = pass(4002, small)
     assert.deepEqual(many.flat(), from1(60))
-    assert.equal(Math.max(...many.map(({ length }) => length)), SLOTS)
+    assert.ok(many.length > 1 && many.some(({ length }) => length >= SLOTS), many.map(({ length }) => length).join())
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { nearestTcpOptions, resolveTcpOptions } from '../../src/tcp/settings.ts'
+import { nearestTcpOptions, resolveTcpOptions, SharedSettings, type TcpOptionsInit } from '../../src/tcp/settings.ts'
 
 describe('resolveTcpOptions()', () => {
   it('names the option, its limits and the value that lies outside', () => {
@@ -32,5 +32,37 @@ describe('resolveTcpOptions()', () => {
     assert.equal(resolveTcpOptions({ delayedAck: 0.5 }).delayedAck, 500)
     assert.equal(resolveTcpOptions({ linger: 0 }).linger, 0)
     assert.equal(resolveTcpOptions().linger, false)
+  })
+})
+
+describe('SharedSettings', () => {
+  const plain: TcpOptionsInit = { noDelay: true, timeWait: 100 }
+
+  it('are shared by those who choose the same', () => {
+    const shared = new SharedSettings()
+    assert.equal(shared.of({}), shared.of({}))
+    const first = shared.of(plain)
+    assert.deepEqual(first, resolveTcpOptions(plain))
+    const others = { signal: AbortSignal.abort(), port: 80, ttl: undefined as unknown as number }
+    assert.equal(
+      shared.of({ ...others, timeWait: 100, noDelay: true }),
+      first,
+      'in another order, with what is no option',
+    )
+  })
+
+  it('are not by those who choose more, less or something else', () => {
+    const shared = new SharedSettings()
+    for (const init of [plain, { noDelay: true }, { noDelay: true, ttl: 100 }, {}, { ttl: 100 }, { ttl: 99 }]) {
+      assert.deepEqual(shared.of(init), resolveTcpOptions(init), JSON.stringify(init))
+    }
+  })
+
+  it('stay as they were after a choice that is refused', () => {
+    const shared = new SharedSettings()
+    const first = shared.of(plain)
+    assert.throws(() => shared.of({ ttl: 1000 }), RangeError)
+    assert.throws(() => shared.of({ ttl: 1000 }), RangeError)
+    assert.equal(shared.of(plain), first)
   })
 })

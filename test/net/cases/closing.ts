@@ -105,6 +105,20 @@ export const closing: readonly Case[] = [
     },
   ],
   [
+    'destroy in the middle of what comes resets',
+    async (scene) => {
+      const { here, there, closed } = await scene.pair()
+      here.once('data', () => here.destroy())
+      // Whether libuv meets it as it reads or as it writes is chance.
+      there.removeAllListeners('error')
+      there.on('error', (error) =>
+        scene.note('server', error.message.replace(/^(read|write) (EPIPE|ECONNRESET)$/, 'failed')),
+      )
+      there.write(Buffer.alloc(16 << 20))
+      await closed
+    },
+  ],
+  [
     'resetAndDestroy',
     async (scene) => {
       const { here, there, closed } = await scene.pair()

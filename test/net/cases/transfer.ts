@@ -285,6 +285,18 @@ export const transfer: readonly Case[] = [
     },
   ],
   [
+    'onread without room',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.on('error', () => undefined).write('abcd'))
+      // Its end may reach the server as an end or as a reset.
+      scene.unordered.push('server')
+      const onread = { buffer: Buffer.alloc(0), callback: () => true }
+      const reader = scene.world.client.connect({ port, host: scene.world.host, onread })
+      scene.log.watch('reader', reader)
+      await once(reader, 'close')
+    },
+  ],
+  [
     'onread that says no, until resume()',
     async (scene) => {
       const { port } = await scene.serve((socket) => socket.end('abcd'))

@@ -12,7 +12,7 @@ import type { Mode, Order, Result } from './result.ts'
 /** The kernel's client has its TIME-WAIT capped; this is our cap. */
 const TIME_WAIT = 100
 /** What runs before a stream is measured: as in a program that has run for a while, how one begins is compiled as well. */
-const EARLY_STREAMS = 10
+const EARLY_STREAMS = 4
 /** Microseconds of waiting awake: longer than any answer takes. */
 const NEVER_ASLEEP = 1_000_000
 

@@ -40,7 +40,8 @@ export type ErrorCode = keyof typeof ERROR_CODES
 
 /** What an operation of the stack rejects with: a stable `code`, the operation, and the endpoints concerned. */
 export class NetError extends Error {
-  override readonly name = 'NetError'
+  /** `NetError`; of an operation that was called off `AbortError`, as Node's own are named. */
+  override readonly name: string
   readonly code: ErrorCode
   /** The operation that failed, in the manner of Node's `syscall`: connect, read, write, listen, ping. */
   readonly syscall: string | undefined
@@ -50,6 +51,7 @@ export class NetError extends Error {
 
   constructor(code: ErrorCode, message: string, where: { syscall?: string; address?: string; port?: number } = {}) {
     super(`${message} (${code})`)
+    this.name = code === 'ABORT_ERR' ? 'AbortError' : 'NetError'
     this.code = code
     this.syscall = where.syscall
     this.address = where.address

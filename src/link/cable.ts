@@ -86,8 +86,11 @@ class CableEnd implements Link {
   receive(now: Micros, onFrame: (frame: InFrame) => void): void {
     const arrived = this.#arrived
     for (let i = 0; i < BATCH && arrived.firstAt <= now; i++) {
-      onFrame(arrived.front())
-      arrived.shift()
+      try {
+        onFrame(arrived.front())
+      } finally {
+        arrived.shift()
+      }
     }
   }
 

@@ -5,7 +5,7 @@ import type { Tcp } from '../tcp/tcp.ts'
 import { startKeepAlive } from '../tcp/timeouts.ts'
 import { Timer } from '../tcp/timers.ts'
 import { abort, close, closeBoth, send } from '../tcp/user.ts'
-import { systemError } from './errors.ts'
+import { isStackClosed, systemError } from './errors.ts'
 import { Incoming, type ReadSide } from './incoming.ts'
 
 /** libuv's own, with an initial delay: probes a second apart, ten of them. Without, the system's. */
@@ -176,11 +176,10 @@ export class Connection implements TcpUser {
       this.#side.onRefused(failure?.code ?? 'ECONNABORTED')
       return
     }
-    const isStackClosed = failure?.code === 'ECONNABORTED'
-    if (!isStackClosed) this.#incoming.handUp()
-    if (this.#onWritten !== undefined && !isStackClosed) this.#send()
-    // Only a stack that closes aborts what its user has not let go of.
-    if (isStackClosed) this.#side.onStackClosed()
+    const isClosed = isStackClosed(failure)
+    if (!isClosed) this.#incoming.handUp()
+    if (this.#onWritten !== undefined && !isClosed) this.#send()
+    if (isClosed) this.#side.onStackClosed()
   }
 
   #send(): void {

@@ -1,11 +1,15 @@
 import { getSystemErrorMap } from 'node:util'
 import { NetError } from '../base/errors.ts'
+import type { TcpFailure } from '../tcp/tcb.ts'
 
 /** Numbers and texts of the system's errors by their code. */
 const SYSTEM = new Map([...getSystemErrorMap()].map(([errno, [code, text]]) => [code, { errno, text }]))
 
 /** Codes of ours that no system has. */
 const NEAREST: Readonly<Record<string, string>> = { ERR_CLOSED: 'ENETDOWN', ABORT_ERR: 'ECANCELED' }
+
+/** Whether the stack was closed beneath a connection: nobody else aborts what its user has not let go of. */
+export const isStackClosed = (failure: TcpFailure | undefined): boolean => failure?.code === 'ECONNABORTED'
 
 /** As Node words what failed on a connection: `read ECONNRESET`. */
 export function systemError(code: string, syscall: string): NodeJS.ErrnoException {

@@ -3,7 +3,7 @@ import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import type { ReceiveCall } from '../tcp/receive/receive-call.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
-import { systemError } from './errors.ts'
+import { isStackClosed, systemError } from './errors.ts'
 
 /** The largest piece that is copied out of the receive buffer at once. */
 const MAX_CHUNK = 64 * 1024
@@ -37,9 +37,8 @@ export class Incoming implements ReceiveCall {
   #isHeld = true
   #isHanding = false
   #isEnded = false
-  /** What has arrived and was not handed up yet: pieces, or so many bytes in the target. */
+  /** What has arrived and was not handed up yet. */
   #pieces: Buffer[] | undefined
-  #filled = 0
 
   constructor(tcb: Tcb, tcp: Tcp, side: ReadSide) {
     this.#tcb = tcb
@@ -50,7 +49,7 @@ export class Incoming implements ReceiveCall {
 
   /** Bytes have arrived that the stream has not been given. */
   get hasArrived(): boolean {
-    return this.#filled > 0 || (this.#pieces !== undefined && this.#pieces.length > 0)
+    return this.#pieces !== undefined && this.#pieces.length > 0
   }
 
   /** Hands up bytes until `onBytes` says no. */
@@ -75,23 +74,16 @@ export class Incoming implements ReceiveCall {
     this.#isReading = false
     this.#isEnded = true
     this.#pieces = undefined
-    this.#filled = 0
     if (this.#tcb.receiveCall === this) this.#tcb.receiveCall = undefined
   }
 
   take(bytes: Uint8Array, from: number, to: number): number {
-    if (!this.#isReading || this.#isHeld) return 0
-    const { target } = this.#side
-    const count = target === undefined ? to - from : Math.min(to - from, target.length - this.#filled)
-    if (target !== undefined) {
-      copyBytes(bytes, from, target, this.#filled, count)
-      this.#filled += count
-      return count
-    }
+    // A target is filled when it is handed over, not before: somebody else may use it meanwhile.
+    if (!this.#isReading || this.#isHeld || this.#side.target !== undefined) return 0
     this.#pieces ??= []
-    if (this.#pieces.length > 0 && count < LARGE) return 0
-    this.#pieces.push(copyOf(bytes, from, count))
-    return count
+    if (this.#pieces.length > 0 && to - from < LARGE) return 0
+    this.#pieces.push(copyOf(bytes, from, to - from))
+    return to - from
   }
 
   /** Hands up what has come. */
@@ -118,19 +110,11 @@ export class Incoming implements ReceiveCall {
   }
 
   #handArrived(): void {
-    const side = this.#side
-    if (this.#filled > 0) {
-      const count = this.#filled
-      this.#filled = 0
-      this.bytesRead += count
-      this.#isReading = side.onFilled(count) && this.#isReading
-      return
-    }
     const pieces = this.#pieces
     while (this.#isReading && pieces !== undefined && pieces.length > 0) {
       const piece = pieces.shift()!
       this.bytesRead += piece.length
-      this.#isReading = side.onBytes(piece) && this.#isReading
+      this.#isReading = this.#side.onBytes(piece) && this.#isReading
     }
   }
 
@@ -159,7 +143,7 @@ export class Incoming implements ReceiveCall {
     if (atEnd(tcb)) {
       this.end()
       this.#side.onEnd()
-    } else if (tcb.failure !== undefined) {
+    } else if (tcb.failure !== undefined && !isStackClosed(tcb.failure)) {
       this.end()
       this.#side.onFailed(systemError(tcb.failure.code, 'read'))
     }

@@ -87,10 +87,10 @@ export class StackSocket extends Duplex implements StreamSide {
     })
     this.#context = context
     this.#hold = new Hold(context.liveness)
-    this.#onread = options.onread
+    this.#onread = usableOnread(options.onread)
     this.#noDelay = options.noDelay ?? false
     this.#keepAlive = options.keepAlive === true ? seconds(options.keepAliveInitialDelay) : false
-    if (options.onread !== undefined) this.#target = targetOf(options.onread)
+    if (this.#onread !== undefined) this.#target = targetOf(this.#onread)
     this.on('end', forbidWriting)
     if (accepted !== undefined) this.#accept(accepted)
     if (signal) addAbortSignal(signal, this)
@@ -229,8 +229,15 @@ export class StackSocket extends Duplex implements StreamSide {
   }
 
   override resume(): this {
+    super.resume()
+    // After what that has scheduled, which asks for bytes as well: they are not handed over before.
     if (this.#onread !== undefined && !this.connecting) this.#connection?.read()
-    return super.resume()
+    return this
+  }
+
+  override read(size?: number): unknown {
+    if (this.#onread !== undefined && !this.connecting) this.#connection?.read()
+    return super.read(size)
   }
 
   /** Something happened: the timeout begins anew. */
@@ -322,8 +329,8 @@ export class StackSocket extends Duplex implements StreamSide {
   onFilled(count: number): boolean {
     this._unrefTimer()
     const { buffer, callback } = this.#onread!
-    const isWanted = callback(count, this.#target!) !== false
-    if (typeof buffer === 'function') this.#target = targetOf(this.#onread!)
+    const isWanted = callback.call(this, count, this.#target!) !== false
+    if (typeof buffer === 'function') this.#target = targetOf(this.#onread!) ?? this.#target
     return isWanted
   }
 
@@ -473,4 +480,14 @@ const onTimer = (socket: StackSocket): void => socket._onTimeout()
 /** Whole seconds are what the kernel takes; milliseconds, as they are given. */
 const seconds = (initialDelay = 0): number => Math.trunc(Math.max(0, initialDelay) / 1000) * 1000
 
-const targetOf = ({ buffer }: OnReadOpts): Uint8Array => (typeof buffer === 'function' ? buffer() : buffer)
+/** Node overlooks an `onread` that lacks something. */
+function usableOnread(onread: OnReadOpts | null | undefined): OnReadOpts | undefined {
+  if (!onread || typeof onread.callback !== 'function') return undefined
+  return typeof onread.buffer === 'function' || onread.buffer instanceof Uint8Array ? onread : undefined
+}
+
+/** Where the next bytes go; undefined where that is no memory. */
+function targetOf({ buffer }: OnReadOpts): Uint8Array | undefined {
+  const target: unknown = typeof buffer === 'function' ? buffer() : buffer
+  return target instanceof Uint8Array ? target : undefined
+}

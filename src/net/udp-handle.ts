@@ -192,7 +192,13 @@ export class UdpHandle {
     for (let message = endpoint.read(); message !== undefined; message = endpoint.read()) {
       const { data, address, port } = message
       const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-      this.onmessage?.(bytes.length, this, bytes, { address: formatIpv4(address), family: 'IPv4', port })
+      try {
+        this.onmessage?.(bytes.length, this, bytes, { address: formatIpv4(address), family: 'IPv4', port })
+      } catch (error) {
+        // The rest comes all the same.
+        process.nextTick(() => this.#read())
+        throw error
+      }
       if (endpoint.onReadable === undefined) return
     }
     const code = endpoint.pendingError

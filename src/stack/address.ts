@@ -22,9 +22,11 @@ const IPV6 = /^[0-9a-f:.]*:[0-9a-f:.]*$/i
  */
 export function toIpv4(address: AddressLike): Ipv4Addr {
   if (typeof address === 'number' && isIpv4(address)) return address
-  const parsed = parseIpv4(address as string)
+  if (typeof address !== 'string')
+    throw new TypeError(`Cannot use address ${String(address)}: it must be text such as 10.0.0.1`)
+  const parsed = parseIpv4(address)
   if (parsed !== undefined) return parsed
-  if (IPV6.test(address as string)) {
+  if (IPV6.test(address)) {
     throw new NetError('EAFNOSUPPORT', `Cannot use address "${address}": IPv6 is not supported. Give an IPv4 address`)
   }
   throw new TypeError(`Cannot use address "${address}": it is not four numbers with dots, such as 10.0.0.1`)

@@ -15,6 +15,7 @@ import { Counters } from '../base/counters.ts'
 import { NetError } from '../base/errors.ts'
 import type { Probe } from '../base/probe.ts'
 import type { Rng } from '../base/rng.ts'
+import { Thrown } from '../base/thrown.ts'
 import { earliest, type Micros, NEVER, type Pollable } from '../base/types.ts'
 import { Icmp } from '../icmp/icmp.ts'
 import { Forwarder } from '../ip/forward.ts'
@@ -98,6 +99,7 @@ export class Stack implements Pollable {
   /** Interfaces whose links have failed for good, until the next poll. */
   readonly #gone: { readonly iface: NetInterface; readonly error: NetError }[] = []
   readonly #host: InterfaceHost
+  readonly #thrown = new Thrown()
   #now = 0 as Micros
   #isClosed = false
 
@@ -222,6 +224,7 @@ export class Stack implements Pollable {
     this.ipInput.poll(now)
     this.ip.poll(now)
     this.#runTasks(now)
+    this.#thrown.release(() => this.work())
   }
 
   pollAt(): Micros {
@@ -254,8 +257,13 @@ export class Stack implements Pollable {
 
   #attach(iface: NetInterface): NetInterface {
     const onFrame = (frame: InFrame): void => {
-      const reason = iface.input(frame, this.#now)
-      if (reason !== undefined) this.drop(reason, this.#now)
+      try {
+        const reason = iface.input(frame, this.#now)
+        if (reason !== undefined) this.drop(reason, this.#now)
+      } catch (error) {
+        // Somebody who heard of the frame: those behind it are not to suffer.
+        this.#thrown.add(error)
+      }
     }
     this.#ports.push({ iface, onFrame })
     this.ip.addInterface(iface)

@@ -91,8 +91,12 @@ export class TcpSocket {
     return chunk
   }
 
-  /** As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end. */
+  /**
+   * As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end or where there is no room for any.
+   * An abort takes back no bytes that have arrived.
+   */
   async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
+    if (target.length === 0) return 0
     const { receiveRing } = this.#tcb
     this.#call ??= new ReceiveInto()
     this.#tcb.receiveCall = this.#call
@@ -104,6 +108,8 @@ export class TcpSocket {
       call.begin(target)
       try {
         if (!(await this.#readable(options.signal, call))) return 0
+      } catch (error) {
+        if (call.filled === 0) throw error
       } finally {
         filled = call.end()
       }

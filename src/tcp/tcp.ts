@@ -3,6 +3,7 @@ import { NetError } from '../base/errors.ts'
 import type { Rng } from '../base/rng.ts'
 import { type Seq, seqAdd, seqMax } from '../base/seq.ts'
 import { type SipKey, sipKey } from '../base/siphash.ts'
+import { Thrown } from '../base/thrown.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { earliest, type Micros, micros } from '../base/types.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
@@ -76,7 +77,7 @@ export class Tcp implements Transport, TcpOwner {
   readonly #listenContext: ListenContext
   #now = micros(0)
   #polling = false
-  #thrown: { readonly error: unknown } | undefined = undefined
+  readonly #thrown = new Thrown()
 
   constructor(init: TcpInit) {
     this.#ip = init.ip
@@ -270,9 +271,7 @@ export class Tcp implements Transport, TcpOwner {
 
   /** What a user threw when he was told something comes out once everything else is done. */
   flushed(): void {
-    const thrown = this.#thrown
-    this.#thrown = undefined
-    if (thrown !== undefined) throw thrown.error
+    this.#thrown.release(this.#work)
   }
 
   pollAt(): Micros {
@@ -419,7 +418,7 @@ export class Tcp implements Transport, TcpOwner {
       if (tcb.takeEvent(UserEvent.WRITABLE)) tcb.user?.onWritable()
       if (tcb.takeEvent(UserEvent.CLOSED)) tcb.user?.onClosed(tcb.failure)
     } catch (error) {
-      this.#thrown ??= { error }
+      this.#thrown.add(error)
     }
   }
 

@@ -8,6 +8,7 @@ import { once, sleep, stacks } from './worlds.ts'
 
 const LIMIT = { timeout: 20_000 }
 const WORLDS = new URL('./worlds.js', import.meta.url).href
+const DGRAM = new URL('../../src/net/dgram.js', import.meta.url).href
 
 /** Runs a program with two stacks on a cable; how it ended, and what it printed. */
 function run(program: string): { status: number | null; stdout: string } {
@@ -131,6 +132,37 @@ describe('What a listener throws', () => {
     assert.deepEqual(run(program), { status: 0, stdout: 'thrown 5\nsecond\n' })
   })
 
+  it('is heard of whoever else throws at the same time', LIMIT, () => {
+    const program = `
+      const seen = []
+      process.on('uncaughtException', (error) => {
+        seen.push(error.message)
+        if (seen.length === 6) { console.log(seen.sort().join()); process.exit() }
+      })
+      const sockets = []
+      netB.createServer((socket) => {
+        sockets.push(socket)
+        if (sockets.length === 6) for (const each of sockets) each.write('x')
+      }).listen(80)
+      for (let i = 0; i < 6; i++) netA.connect(80, '10.0.0.2').on('data', () => { throw new Error('t' + i) })`
+    assert.deepEqual(run(program), { status: 0, stdout: 't0,t1,t2,t3,t4,t5\n' })
+  })
+
+  it('keeps no datagram from those who wait for it', LIMIT, () => {
+    const program = `
+      const { createDgram } = await import(${JSON.stringify(DGRAM)})
+      const errors = []
+      process.on('uncaughtException', (error) => errors.push(error.message))
+      const [here, there] = [a, b].map((host) => createDgram(host).createSocket('udp4'))
+      let count = 0
+      there.on('message', (text) => {
+        if (++count === 20) setTimeout(() => { console.log(errors.join()); process.exit() }, 50)
+        if (text % 10 === 1) throw new Error(String(text))
+      })
+      there.bind(6000, '10.0.0.2', () => { for (let i = 0; i < 20; i++) here.send(String(i), 6000, '10.0.0.2') })`
+    assert.deepEqual(run(program), { status: 0, stdout: '1,11\n' })
+  })
+
   it('does not hide the end that came with the data', LIMIT, () => {
     const program = `
       process.on('uncaughtException', (error) => console.log(error.message))
@@ -141,6 +173,18 @@ describe('What a listener throws', () => {
       const client = netA.connect(80, '10.0.0.2')
       client.on('data', () => { throw new Error('thrown') }).on('end', () => console.log('end'))`
     assert.deepEqual(run(program), { status: 0, stdout: 'thrown\nend\nclosed\n' })
+  })
+})
+
+describe('A stack that is closed by a listener', () => {
+  it('is no error to the socket that it listens to', LIMIT, () => {
+    const program = `
+      netB.createServer((socket) => socket.on('error', () => undefined).write(Buffer.alloc(3e6))).listen(80)
+      const client = netA.connect(80, '10.0.0.2')
+      let count = 0
+      client.on('data', () => { if (++count === 3) a.close() })
+      client.on('error', (error) => console.log(error.code)).on('close', (had) => { console.log(had); process.exit() })`
+    assert.deepEqual(run(program), { status: 0, stdout: 'false\n' })
   })
 })
 

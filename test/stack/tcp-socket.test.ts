@@ -100,6 +100,28 @@ describe('TcpSocket.readInto()', () => {
     assert.deepEqual([...lost], new Array(8).fill(0))
   })
 
+  it('hands over what has arrived when it is called off in the same moment', async () => {
+    const { client, server, run } = await connection()
+    const controller = new AbortController()
+    const memory = new Uint8Array(8)
+    const reading = server.readInto(memory, { signal: controller.signal })
+    const user = server.tcb.user!
+    const tell = user.onReadable.bind(user)
+    user.onReadable = () => {
+      controller.abort()
+      tell()
+    }
+    const [count] = await run(Promise.all([reading, client.write('kept')]))
+    assert.equal(Buffer.from(memory.subarray(0, count)).toString(), 'kept')
+  })
+
+  it('fills nothing where there is no room, and keeps nobody else from what comes', async () => {
+    const { client, server, run } = await connection()
+    const memory = new Uint8Array(8)
+    const counts = Promise.all([server.readInto(new Uint8Array(0)), server.readInto(memory), client.write('kept')])
+    assert.deepEqual((await run(counts)).slice(0, 2), [0, 4])
+  })
+
   it('hands over what came before a reset, then the error', async () => {
     const { client, server, run } = await connection()
     const memory = new Uint8Array(100)

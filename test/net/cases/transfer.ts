@@ -1,3 +1,4 @@
+import type { NetConnectOpts, Socket } from 'node:net'
 import { pipeline, Readable, Writable } from 'node:stream'
 import { pipeline as pipelined } from 'node:stream/promises'
 import { once, sleep, until } from '../worlds.ts'
@@ -321,6 +322,66 @@ export const transfer: readonly Case[] = [
       scene.note('reader', text)
       reader.resume()
       await once(reader, 'close')
+    },
+  ],
+  [
+    'onread that says no, and reads on by read() or by pause() and resume()',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.end('abcdef'))
+      for (const goOn of ['read', 'resume'] as const) {
+        let text = ''
+        const reader = scene.world.client.connect({
+          port,
+          host: scene.world.host,
+          onread: {
+            buffer: Buffer.alloc(1),
+            callback: (count, bytes) => {
+              text += Buffer.from(bytes.subarray(0, count)).toString()
+              if (goOn === 'read') setImmediate(() => reader.read(0))
+              else reader.pause().resume()
+              return false
+            },
+          },
+        })
+        scene.log.watch(goOn, reader)
+        await once(reader, 'close')
+        scene.note(goOn, text)
+      }
+    },
+  ],
+  [
+    'onread with one buffer for several',
+    async (scene) => {
+      const sockets: Socket[] = []
+      const { port } = await scene.serve((socket) => {
+        if (sockets.push(socket) === 6) sockets.forEach((each, i) => void each.end(Buffer.alloc(1_000_000, i)))
+      })
+      const buffer = Buffer.alloc(65_536)
+      const readers = Array.from({ length: 6 }, () => {
+        const seen = new Set<number>()
+        const callback = (length: number, bytes: Uint8Array): boolean => {
+          for (const byte of bytes.subarray(0, length)) seen.add(byte)
+          return true
+        }
+        const reader = scene.world.client.connect({ port, host: scene.world.host, onread: { buffer, callback } })
+        return { reader, seen }
+      })
+      for (const { reader, seen } of readers) {
+        reader.resume()
+        if (!reader.closed) await once(reader, 'close')
+        scene.note('reader', `${reader.bytesRead} octets of ${seen.size} streams`)
+      }
+    },
+  ],
+  [
+    'onread that lacks something is none',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.end('abc'))
+      for (const onread of [null, { buffer: Buffer.alloc(10) }, { callback: () => true }]) {
+        const options = { port, host: scene.world.host, onread } as unknown as NetConnectOpts
+        const reader = scene.read('reader', scene.world.client.connect(options))
+        await once(reader, 'close')
+      }
     },
   ],
   [

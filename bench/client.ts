@@ -30,7 +30,7 @@ const seconds = (from: number): number => (performance.now() - from) / 1000
 
 async function bulk(run: Api['send'], { ms, warmUp }: Order): Promise<Result> {
   let early = 0
-  for (let i = 0; i < EARLY_STREAMS; i++) early += (await run(warmUp / EARLY_STREAMS)).wrong
+  for (let i = 0; i < EARLY_STREAMS; i++) early += (await run(Math.ceil(warmUp / EARLY_STREAMS))).wrong
   const cpu = process.cpuUsage()
   const begin = performance.now()
   const { bytes, wrong } = await run(ms)

@@ -176,6 +176,18 @@ describe('What a listener throws', () => {
   })
 })
 
+describe('A socket that is destroyed in the middle of what comes', () => {
+  it('resets: the rest was lost', LIMIT, () => {
+    const program = `
+      const server = netB.createServer((socket) => {
+        socket.on('end', () => console.log('end')).on('error', (error) => { console.log(error.code); process.exit() })
+        socket.write(Buffer.alloc(4e6))
+      }).listen(80)
+      netA.connect(80, '10.0.0.2').once('data', function () { this.destroy() })`
+    assert.deepEqual(run(program), { status: 0, stdout: 'ECONNRESET\n' })
+  })
+})
+
 describe('A stack that is closed by a listener', () => {
   it('is no error to the socket that it listens to', LIMIT, () => {
     const program = `

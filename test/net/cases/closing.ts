@@ -105,16 +105,13 @@ export const closing: readonly Case[] = [
     },
   ],
   [
-    'destroy in the middle of what comes resets',
+    'destroy in the middle of what comes',
     async (scene) => {
       const { here, there, closed } = await scene.pair()
+      // Its kernel may have nothing unread just then: an end comes before the reset.
+      scene.unordered.push('server')
       here.once('data', () => here.destroy())
-      // Whether libuv meets it as it reads or as it writes is chance.
-      there.removeAllListeners('error')
-      there.on('error', (error) =>
-        scene.note('server', error.message.replace(/^(read|write) (EPIPE|ECONNRESET)$/, 'failed')),
-      )
-      there.write(Buffer.alloc(16 << 20))
+      there.on('error', () => undefined).write(Buffer.alloc(16 << 20))
       await closed
     },
   ],

@@ -26,7 +26,7 @@ async function hold(order: HoldOrder): Promise<HoldResult> {
 async function againstKernel(connections: number): Promise<HoldResult> {
   const why = labUnavailable()
   if (why !== undefined) refuse(why)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
   const lab = createLab({ hosts: ['client', 'peer'] })
   try {
     lab.veth('client', 'peer', { client: '10.0.0.1/24', peer: '10.0.0.2/24' })

@@ -40,8 +40,8 @@ export async function withRig(
   if (why !== undefined) refuse(why)
   const folder = mkdtempSync(join(tmpdir(), 'gotcp-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  // The lab, too, is removed when the process exits, which a signal alone would not let it.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  // The lab, too, is removed when the process exits, which a signal alone would not let it, nor one more on the way.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
   const lab = createLab({ hosts })
   try {
     await work(lab, compile('peer', folder), (name) => compile(name, folder))

@@ -59,7 +59,7 @@ async function openLanes({ peer, seed }: Plan): Promise<{ lanes: Lane[]; close: 
   if (peer !== 'kernel') lanes.push(await memoryLane(false, seed), await memoryLane(true, seed))
   const lab = peer === 'stack' ? undefined : createLab({ hosts: KERNEL_HOSTS })
   // A signal alone would not let the lab be removed.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
   if (lab !== undefined) lanes.push(...(await kernelLanes(lab, seed)))
   const close = (): void => {
     for (const { stacks } of lanes) for (const host of stacks) host.close()

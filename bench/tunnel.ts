@@ -51,7 +51,7 @@ export async function measureTunnel(args: readonly string[]): Promise<void> {
   const rounds = flags.runs === undefined ? base.rounds : positive('runs', flags.runs)
   const plan: Plan = { ...base, rounds, isQuick: flags.quick, isFull: flags.full, gota: flags.gota }
   // What was started goes with this process, which a signal alone would not let it.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
   if (!flags.json) console.log(`${machine()}; median [min–max] of ${rounds} rounds\n`)
   for (const part of PARTS) if (wanted.includes(part.name)) await show(part, plan, flags.json)
 }

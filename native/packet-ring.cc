@@ -77,6 +77,11 @@ tpacket2_hdr* PacketRing::Take() {
   return header;
 }
 
+void PacketRing::PutBack(uint32_t count) {
+  next_ = next_ >= count ? next_ - count : next_ + slots_ - count;
+  taken_ -= count;
+}
+
 void PacketRing::Release() {
   for (uint32_t index = next_ >= taken_ ? next_ - taken_ : next_ + slots_ - taken_; taken_ > 0; taken_--) {
     // Whatever was read and written there comes before this.

@@ -35,6 +35,8 @@ class PacketRing {
   int Open(int fd, uint32_t slots, bool vnet_header);
   // Takes the next frame's slot; null when there is none. The frame begins tp_mac bytes from there.
   tpacket2_hdr* Take();
+  // The last slots that were taken are to be taken again.
+  void PutBack(uint32_t count);
   // Gives the kernel every slot that was taken.
   void Release();
   // As many slots are ours at the moment.

@@ -26,9 +26,11 @@ double Microseconds(int64_t seconds, int64_t nanoseconds) {
 
 // What the kernel says of one frame of a packet socket, by a message or in a slot.
 struct Port::Arrival {
-  uint32_t start;
+  bool in_ring;
+  uint32_t start;  // in the ring or in the slab
   uint32_t length;
   uint32_t wire_length;
+  double time;  // microseconds; 0 where the kernel does not tell
   bool truncated;
   uint32_t status;  // TP_STATUS_*
   uint16_t vlan_tci;
@@ -39,8 +41,10 @@ struct Port::Arrival {
 
 int Port::Receive() {
   if (slots_ == 0) return -EBADF;
-  const int count = ring_ ? ReceiveRing() : kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
-  return count > 1 && coalesces_ && !ring_ ? static_cast<int>(Coalesce(static_cast<uint32_t>(count))) : count;
+  // Facts of frames that are still being read stay as they are.
+  if (ring_.taken() > 0) return 0;
+  const int count = kind_ == Kind::kPacket ? ReceivePackets() : ReceiveDevice();
+  return count > 1 && coalesces_ ? static_cast<int>(Coalesce(static_cast<uint32_t>(count))) : count;
 }
 
 uint32_t Port::Coalesce(uint32_t count) {
@@ -51,7 +55,8 @@ uint32_t Port::Coalesce(uint32_t count) {
     int32_t* facts = rx_facts_ + i * kRxFacts;
     const uint32_t start = static_cast<uint32_t>(facts[kRxStart]);
     const uint32_t length = static_cast<uint32_t>(facts[kRxEnd]) - start;
-    const bool is_ipv4 = length > at && (at == 0 || Get16(rx_slab_ + start + at - 2) == ETH_P_IP);
+    const bool is_message = (facts[kRxFlags] & kRxInRing) == 0;
+    const bool is_ipv4 = is_message && length > at && (at == 0 || Get16(rx_slab_ + start + at - 2) == ETH_P_IP);
     const bool is_whole = facts[kRxGsoType] == 0 && facts[kRxVlan] == kNoVlan &&
                           facts[kRxWireLength] == static_cast<int32_t>(length);
     Joined joined;
@@ -76,91 +81,118 @@ uint32_t Port::Coalesce(uint32_t count) {
   return kept;
 }
 
-int32_t Port::Verified(uint32_t start, uint32_t length) const {
-  const uint8_t* frame = rx_slab_ + start;
+int32_t Port::Verified(const uint8_t* frame, uint32_t length) const {
   const size_t ip = ip_at();
   if (length < ip || (ip > 0 && (frame[ip - 2] != ETH_P_IP >> 8 || frame[ip - 1] != (ETH_P_IP & 0xff)))) return 0;
   return IsTransportIntact(frame + ip, length - ip) ? kRxVerified : 0;
 }
 
+// Messages before slots: of a connection whose frames come by the ring from some moment on, older ones lie in the queue;
+// but not more than a window of them, for which alone the others wait.
 int Port::ReceivePackets() {
-  for (uint32_t i = 0; i < batch_; i++) {
+  const bool has_all_slots = TakeSlots();
+  const uint32_t most = batch_;
+  const int messages = ReceiveMessages(most);
+  if (messages < 0) {
+    ring_.PutBack(ring_.taken());
+    return messages;
+  }
+  uint32_t count = 0;
+  while (count < static_cast<uint32_t>(messages)) {
+    Note(count, FromMessage(count));
+    count++;
+  }
+  const bool has_all_messages = count < most;
+  state_[kRxMore] = !has_all_slots || !has_all_messages;
+  postponed_ = has_all_messages || postponed_ == kMostPostponed ? 0 : postponed_ + 1;
+  if (postponed_ > 0) {
+    ring_.PutBack(ring_.taken());
+    return messages;
+  }
+  for (const tpacket2_hdr* slot : ring_slots_) Note(count++, FromSlot(*slot));
+  return static_cast<int>(count);
+}
+
+bool Port::TakeSlots() {
+  ring_slots_.clear();
+  size_t bytes = 0;
+  while (ring_slots_.size() < slots_ && bytes < kBatchBytes) {
+    const tpacket2_hdr* header = ring_.Take();
+    if (header == nullptr) return true;
+    bytes += header->tp_snaplen;
+    ring_slots_.push_back(header);
+  }
+  return false;
+}
+
+int Port::ReceiveMessages(uint32_t most) {
+  for (uint32_t i = 0; i < most; i++) {
     rx_messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_ll);
     rx_messages_[i].msg_hdr.msg_controllen = kControl;
   }
   int count;
   do {
-    count = recvmmsg(fd_.get(), rx_messages_.data(), batch_, MSG_DONTWAIT, nullptr);
+    count = recvmmsg(fd_.get(), rx_messages_.data(), most, MSG_DONTWAIT, nullptr);
   } while (count < 0 && errno == EINTR);
-  state_[kRxMore] = count == static_cast<int>(batch_);
   if (count < 0) return errno == EAGAIN ? 0 : Reason(errno);
-
   size_t bytes = 0;
-  for (int i = 0; i < count; i++) {
-    msghdr& message = rx_messages_[i].msg_hdr;
-    bytes += rx_messages_[i].msg_len;
-    Arrival arrival = {};
-    arrival.start = static_cast<uint32_t>(i) * slot_size_ + frame_offset_;
-    arrival.length = rx_messages_[i].msg_len;
-    arrival.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-    arrival.packet_type = rx_from_[i].sll_pkttype;
-    if (has_vnet()) {
-      arrival.vnet = rx_vnet_[i];
-      arrival.length = arrival.length < sizeof(VirtioHeader) ? 0 : arrival.length - sizeof(VirtioHeader);
-    }
-    arrival.wire_length = arrival.length;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-      if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
-        tpacket_auxdata aux;
-        memcpy(&aux, CMSG_DATA(c), sizeof aux);
-        arrival.wire_length = aux.tp_len;
-        arrival.status = aux.tp_status;
-        arrival.vlan_tci = aux.tp_vlan_tci;
-        arrival.vlan_tpid = aux.tp_vlan_tpid;
-      } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-        timespec at;
-        memcpy(&at, CMSG_DATA(c), sizeof at);
-        rx_times_[i] = Microseconds(at.tv_sec, at.tv_nsec);
-      }
-    }
-    Note(static_cast<uint32_t>(i), arrival);
-  }
+  for (int i = 0; i < count; i++) bytes += rx_messages_[i].msg_len;
   // The next frames are as large as these, or nearly always.
   const size_t fitting = bytes == 0 ? slots_ : kBatchBytes * static_cast<size_t>(count) / bytes;
   batch_ = static_cast<uint32_t>(std::clamp<size_t>(fitting, 1, slots_));
   return count;
 }
 
-int Port::ReceiveRing() {
-  state_[kRxMore] = 0;
-  // Facts of frames that are still being read stay as they are.
-  if (ring_.taken() > 0) return 0;
-  uint32_t count = 0;
-  size_t bytes = 0;
-  for (; count < slots_ && bytes < kBatchBytes; count++) {
-    const tpacket2_hdr* header = ring_.Take();
-    if (header == nullptr) return static_cast<int>(count);
-    bytes += header->tp_snaplen;
-    const uint8_t* slot = reinterpret_cast<const uint8_t*>(header);
-    const sockaddr_ll* from = reinterpret_cast<const sockaddr_ll*>(slot + TPACKET_ALIGN(sizeof *header));
-    Arrival arrival = {};
-    arrival.start = static_cast<uint32_t>(slot - rx_slab_) + header->tp_mac;
-    arrival.length = header->tp_snaplen;
-    arrival.wire_length = header->tp_len;
-    arrival.truncated = PacketRing::IsTruncated(*header);
-    arrival.status = header->tp_status;
-    arrival.vlan_tci = header->tp_vlan_tci;
-    arrival.vlan_tpid = header->tp_vlan_tpid;
-    arrival.packet_type = from->sll_pkttype;
-    if (has_vnet()) memcpy(&arrival.vnet, slot + header->tp_mac - sizeof(VirtioHeader), sizeof(VirtioHeader));
-    if (timestamps_) rx_times_[count] = Microseconds(header->tp_sec, header->tp_nsec);
-    Note(count, arrival);
+Port::Arrival Port::FromMessage(uint32_t index) {
+  msghdr& message = rx_messages_[index].msg_hdr;
+  Arrival arrival = {};
+  arrival.start = index * slot_size_ + frame_offset_;
+  arrival.length = rx_messages_[index].msg_len;
+  arrival.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+  arrival.packet_type = rx_from_[index].sll_pkttype;
+  if (has_vnet()) {
+    arrival.vnet = rx_vnet_[index];
+    arrival.length = arrival.length < sizeof(VirtioHeader) ? 0 : arrival.length - sizeof(VirtioHeader);
   }
-  state_[kRxMore] = 1;
-  return static_cast<int>(count);
+  arrival.wire_length = arrival.length;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
+      tpacket_auxdata aux;
+      memcpy(&aux, CMSG_DATA(c), sizeof aux);
+      arrival.wire_length = aux.tp_len;
+      arrival.status = aux.tp_status;
+      arrival.vlan_tci = aux.tp_vlan_tci;
+      arrival.vlan_tpid = aux.tp_vlan_tpid;
+    } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec at;
+      memcpy(&at, CMSG_DATA(c), sizeof at);
+      arrival.time = Microseconds(at.tv_sec, at.tv_nsec);
+    }
+  }
+  return arrival;
+}
+
+Port::Arrival Port::FromSlot(const tpacket2_hdr& header) {
+  const uint8_t* slot = reinterpret_cast<const uint8_t*>(&header);
+  const sockaddr_ll* from = reinterpret_cast<const sockaddr_ll*>(slot + TPACKET_ALIGN(sizeof header));
+  if ((header.tp_status & TP_STATUS_LOSING) != 0) state_[kRxLosing] = 1;
+  Arrival arrival = {};
+  arrival.in_ring = true;
+  arrival.start = static_cast<uint32_t>(slot - ring_.memory()->pages()) + header.tp_mac;
+  arrival.length = header.tp_snaplen;
+  arrival.wire_length = header.tp_len;
+  arrival.time = Microseconds(header.tp_sec, header.tp_nsec);
+  arrival.truncated = PacketRing::IsTruncated(header);
+  arrival.status = header.tp_status;
+  arrival.vlan_tci = header.tp_vlan_tci;
+  arrival.vlan_tpid = header.tp_vlan_tpid;
+  arrival.packet_type = from->sll_pkttype;
+  if (has_vnet()) memcpy(&arrival.vnet, slot + header.tp_mac - sizeof(VirtioHeader), sizeof(VirtioHeader));
+  return arrival;
 }
 
 void Port::Note(uint32_t index, const Arrival& arrival) {
+  uint8_t* memory = arrival.in_ring ? ring_.memory()->pages() : rx_slab_;
   uint32_t start = arrival.start;
   uint32_t length = arrival.length;
   uint32_t wire_length = arrival.wire_length;
@@ -177,7 +209,7 @@ void Port::Note(uint32_t index, const Arrival& arrival) {
     const bool has_tpid = (arrival.status & TP_STATUS_VLAN_TPID_VALID) != 0;
     const uint16_t tpid = htons(has_tpid ? arrival.vlan_tpid : ETH_P_8021Q);
     const uint16_t tci = htons(arrival.vlan_tci);
-    uint8_t* frame = rx_slab_ + start;
+    uint8_t* frame = memory + start;
     memmove(frame - kTag, frame, 12);
     memcpy(frame + 8, &tpid, 2);
     memcpy(frame + 10, &tci, 2);
@@ -186,7 +218,8 @@ void Port::Note(uint32_t index, const Arrival& arrival) {
     wire_length += kTag;
     vlan = arrival.vlan_tci;
   }
-  if (flags == 0 && wire_length == length) flags = static_cast<uint32_t>(Verified(start, length));
+  if (flags == 0 && wire_length == length) flags = static_cast<uint32_t>(Verified(memory + start, length));
+  if (arrival.in_ring) flags |= kRxInRing;
   int32_t* facts = rx_facts_ + index * kRxFacts;
   facts[kRxStart] = static_cast<int32_t>(start);
   facts[kRxEnd] = static_cast<int32_t>(start + length);
@@ -196,6 +229,7 @@ void Port::Note(uint32_t index, const Arrival& arrival) {
   facts[kRxPacketType] = arrival.packet_type;
   facts[kRxVlan] = vlan;
   facts[kRxWireLength] = static_cast<int32_t>(wire_length);
+  if (timestamps_) rx_times_[index] = arrival.time;
 }
 
 int Port::ReceiveDevice() {
@@ -223,7 +257,7 @@ int Port::ReceiveDevice() {
     facts[kRxEnd] = static_cast<int32_t>(start + length);
     facts[kRxFlags] = header != 0 && (vnet.flags & VirtioHeader::kNeedsChecksum) != 0 ? kRxPartial
                       : header != 0 && (vnet.flags & VirtioHeader::kDataValid) != 0  ? kRxVerified
-                                                                                     : Verified(start, length);
+                                                                                     : Verified(rx_slab_ + start, length);
     facts[kRxSegmentSize] = header == 0 ? 0 : vnet.gso_size;
     facts[kRxGsoType] = header == 0 ? 0 : vnet.gso_type;
     facts[kRxPacketType] = PACKET_HOST;

@@ -32,9 +32,9 @@ Napi::Function Port::Define(Napi::Env env) {
                      {
                          InstanceMethod("openPacket", &Port::OpenPacketSocket),
                          InstanceMethod("openTunTap", &Port::OpenTunTapDevice),
-                         InstanceMethod("ringBuffer", &Port::RingBuffer),
                          InstanceMethod("attach", &Port::Attach),
                          InstanceMethod("start", &Port::Start),
+                         InstanceMethod("openRing", &Port::OpenRing),
                          InstanceMethod("watch", &Port::Watch),
                          InstanceMethod("setRef", &Port::SetRef),
                          InstanceMethod("setCoalescing", &Port::SetCoalescing),
@@ -61,16 +61,15 @@ Napi::Value Port::OpenPacketSocket(const Napi::CallbackInfo& info) {
   options.timestamps = info[5].As<Napi::Boolean>().Value();
   options.receive_buffer = info[6].As<Napi::Number>().Int32Value();
   options.send_buffer = info[7].As<Napi::Number>().Int32Value();
-  options.ring_slots = info[8].As<Napi::Number>().Uint32Value();
-  options.filter = Data<uint8_t>(info[9], &options.filter_bytes);
+  options.filter = Data<uint8_t>(info[8], &options.filter_bytes);
 
   PacketSocket opened;
   const int status = OpenPacket(options, &opened);
   if (status == 0) {
     kind_ = Kind::kPacket;
     fd_ = std::move(opened.fd);
-    ring_ = opened.ring;
     features_ = opened.features;
+    ignores_outgoing_ = options.ignore_outgoing;
     timestamps_ = options.timestamps;
     ifindex_ = options.ifindex;
     frame_offset_ = ethernet ? kIpOffset - kEthernetHeader : kIpOffset;
@@ -97,8 +96,30 @@ Napi::Value Port::OpenTunTapDevice(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), status);
 }
 
-Napi::Value Port::RingBuffer(const Napi::CallbackInfo& info) {
-  if (!ring_) return info.Env().Undefined();
+Napi::Value Port::OpenRing(const Napi::CallbackInfo& info) {
+  PacketOptions options;
+  options.ifindex = ifindex_;
+  options.vnet_header = has_vnet();
+  options.ignore_outgoing = ignores_outgoing_;
+  options.ring_slots = info[0].As<Napi::Number>().Uint32Value();
+  options.filter = Data<uint8_t>(info[1], &options.filter_bytes);
+  PacketSocket opened;
+  int status = !fd_ || ring_fd_ ? -EBADF : OpenPacket(options, &opened);
+  if (status == 0) {
+    ring_fd_ = std::move(opened.fd);
+    ring_ = opened.ring;
+    ring_slots_.reserve(slots_);
+    status = ring_poller_.Open(
+        info.Env(), ring_fd_.get(), this, [](void* port, int events) { static_cast<Port*>(port)->OnRingReady(events); },
+        [](void* port) { static_cast<Port*>(port)->Shut(); });
+  }
+  if (status == 0) status = ring_poller_.Watch(UV_READABLE);
+  // The other one says whether the event loop goes on.
+  ring_poller_.SetRef(false);
+  if (status != 0) {
+    CloseRing();
+    return Napi::Number::New(info.Env(), status);
+  }
   // Views of the memory outlive the port; the last owner unmaps it.
   auto* owner = new std::shared_ptr<RingMemory>(ring_.memory());
   return Napi::ArrayBuffer::New(
@@ -111,10 +132,10 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   size_t length = 0;
   rx_slab_ = Data<uint8_t>(info[0], &slab);
   rx_facts_ = Data<int32_t>(info[1], &length);
-  slots_ = static_cast<uint32_t>(length / kRxFacts);
+  slots_ = static_cast<uint32_t>(length / kRxFacts / 2);
   slot_size_ = slots_ == 0 ? 0 : static_cast<uint32_t>(slab / slots_);
   rx_times_ = Data<double>(info[2], &length);
-  const bool times = length >= slots_;
+  const bool times = length >= slots_ * 2;
   tx_slab_ = Data<uint8_t>(info[3], &tx_slab_size_);
   tx_facts_ = Data<int32_t>(info[4], &length);
   tx_slots_ = static_cast<uint32_t>(length / kTxFacts);
@@ -126,7 +147,7 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   }
   for (size_t i = 0; i < 6; i++) memory_.push_back(Napi::Persistent(info[i].As<Napi::Object>()));
 
-  if (!ring_) PrepareMessages();
+  PrepareMessages();
   tx_messages_.assign(tx_slots_, mmsghdr{});
   tx_pieces_.assign(tx_slots_ * kPieces, iovec{});
   tx_vnet_.assign(tx_slots_, VirtioHeader{});
@@ -177,6 +198,7 @@ Napi::Value Port::Start(const Napi::CallbackInfo& info) {
 Napi::Value Port::Watch(const Napi::CallbackInfo& info) {
   const bool readable = info[0].As<Napi::Boolean>().Value();
   const bool writable = info[1].As<Napi::Boolean>().Value();
+  ring_poller_.Watch(readable ? UV_READABLE : 0);
   return Napi::Number::New(info.Env(), poller_.Watch((readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0)));
 }
 
@@ -193,25 +215,27 @@ Napi::Value Port::SetCoalescing(const Napi::CallbackInfo& info) {
 Napi::Value Port::SetFilter(const Napi::CallbackInfo& info) {
   size_t bytes = 0;
   const uint8_t* filter = Data<uint8_t>(info[0], &bytes);
-  return Napi::Number::New(info.Env(), AttachFilter(fd_.get(), filter, bytes));
+  const bool of_ring = info[1].As<Napi::Boolean>().Value();
+  return Napi::Number::New(info.Env(), AttachFilter(of_ring ? ring_fd_.get() : fd_.get(), filter, bytes));
 }
 
 Napi::Value Port::Features(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), features_); }
 
 Napi::Value Port::BufferSize(const Napi::CallbackInfo& info) {
   const bool receive = info[0].As<Napi::Boolean>().Value();
-  if (receive && ring_) return Napi::Number::New(info.Env(), static_cast<double>(ring_.memory()->size()));
   const int size = receive ? SetBuffer(fd_.get(), SO_RCVBUFFORCE, SO_RCVBUF, 0)
                            : SetBuffer(fd_.get(), SO_SNDBUFFORCE, SO_SNDBUF, 0);
   return Napi::Number::New(info.Env(), size);
 }
 
 Napi::Value Port::Drops(const Napi::CallbackInfo& info) {
-  struct tpacket_stats stats = {};
-  socklen_t length = sizeof stats;
-  // Reading sets the kernel's counter to zero.
-  if (kind_ == Kind::kPacket && getsockopt(fd_.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0) {
-    drops_ += stats.tp_drops;
+  for (const int fd : {fd_.get(), ring_fd_.get()}) {
+    struct tpacket_stats stats = {};
+    socklen_t length = sizeof stats;
+    // Reading sets the kernel's counter to zero.
+    if (kind_ == Kind::kPacket && getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0) {
+      drops_ += stats.tp_drops;
+    }
   }
   return Napi::Number::New(info.Env(), drops_);
 }
@@ -229,8 +253,7 @@ void Port::Shut() {
   if (!fd_) return;
   poller_.Close();
   fd_.reset();
-  // Frames that are being read stay until they are given back.
-  if (ring_.taken() == 0) ring_.Close();
+  CloseRing();
   slots_ = 0;
   tx_slots_ = 0;
   if (context_ != nullptr) {
@@ -240,6 +263,13 @@ void Port::Shut() {
     Unref();
   }
   memory_.clear();
+}
+
+void Port::CloseRing() {
+  ring_poller_.Close();
+  ring_fd_.reset();
+  // Frames that are being read stay until they are given back.
+  if (ring_.taken() == 0) ring_.Close();
 }
 
 napi_value Port::ReceiveCall(napi_env env, napi_callback_info info) {
@@ -282,13 +312,6 @@ napi_value Port::SendCall(napi_env env, napi_callback_info info) {
   return result;
 }
 
-int Port::TakeError() {
-  int error = 0;
-  socklen_t length = sizeof error;
-  if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return -errno;
-  return error == 0 ? 0 : Reason(error);
-}
-
 int Port::Reason(int error) const {
   if (kind_ != Kind::kPacket) {
     // A device answers EIO while it is down, EBADFD and EFAULT when it was deleted.
@@ -304,15 +327,30 @@ void Port::OnReady(int events) {
   if (events >= 0) {
     if ((events & UV_WRITABLE) != 0) Report(0);
     if ((events & UV_READABLE) == 0 || !fd_) return;
-    const int count = Receive();
-    if (count != 0) Report(count);
+    ReceiveAndReport();
     return;
   }
-  // An error condition: reading tells which, and clears one that passes; reading a ring does neither.
-  int count = ring_ ? TakeError() : Receive();
+  // An error condition: reading tells which, and clears one that passes.
+  int count = Receive();
   if (count == 0) count = Reason(ENETDOWN);
   if (count == -ENETDOWN || count > 0) poller_.Watch(UV_READABLE);
   Report(count);
+}
+
+void Port::OnRingReady(int events) {
+  if (events >= 0) {
+    ReceiveAndReport();
+    return;
+  }
+  // The other socket meets the same error, and tells. This one works again when the interface does.
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(ring_fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0) ring_poller_.Watch(UV_READABLE);
+}
+
+void Port::ReceiveAndReport() {
+  const int count = Receive();
+  if (count != 0) Report(count);
 }
 
 void Port::Report(int count) {

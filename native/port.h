@@ -22,7 +22,8 @@ namespace gotcp {
 
 // One received frame is kRxFacts numbers in an Int32Array. src/driver/native.ts names the same places.
 enum RxFact { kRxStart, kRxEnd, kRxFlags, kRxSegmentSize, kRxGsoType, kRxPacketType, kRxVlan, kRxWireLength, kRxFacts };
-enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4 };
+// kRxInRing: the frame lies in the ring, not in the slab.
+enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4, kRxInRing = 8 };
 
 // One frame to send is kTxFacts numbers: a header in the slab, then up to two pieces of payload.
 enum TxFact {
@@ -40,8 +41,9 @@ enum TxFact {
   kTxFacts,
 };
 
-// What the last Send met, and whether more may have come than the last Receive handed on, in an Int32Array.
-enum PortState { kTxLost, kTxErrno, kRxMore, kPortStates };
+// What the last Send met, whether more may have come than the last Receive handed on, and whether the ring has dropped
+// frames since Drops was last asked, in an Int32Array.
+enum PortState { kTxLost, kTxErrno, kRxMore, kRxLosing, kPortStates };
 
 class Port : public Napi::ObjectWrap<Port> {
  public:
@@ -55,6 +57,8 @@ class Port : public Napi::ObjectWrap<Port> {
   static constexpr size_t kControl = 128;
   // What a batch is to hold, about: so much is still in the cache when it is read.
   static constexpr size_t kBatchBytes = 256 * 1024;
+  // So many batches of messages may come before what lies in the ring: 4 MiB.
+  static constexpr uint32_t kMostPostponed = 16;
   // Segments that go down in one call.
   static constexpr size_t kCutAtOnce = 64;
   // Where the IP header lies in a slot: on a word boundary, with room for an Ethernet header and a tag before it.
@@ -63,9 +67,10 @@ class Port : public Napi::ObjectWrap<Port> {
   // Once, before start; numbers that fail are -errno.
   Napi::Value OpenPacketSocket(const Napi::CallbackInfo& info);
   Napi::Value OpenTunTapDevice(const Napi::CallbackInfo& info);
-  Napi::Value RingBuffer(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
+  // At any time after start, once: a second socket, whose frames come by a ring. Its memory, or -errno.
+  Napi::Value OpenRing(const Napi::CallbackInfo& info);
 
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetRef(const Napi::CallbackInfo& info);
@@ -88,14 +93,18 @@ class Port : public Napi::ObjectWrap<Port> {
   // The number of frames filled in, 0 for none now, or -errno. Each says in the state whether more may be there.
   int Receive();
   int ReceivePackets();
-  int ReceiveRing();
+  int ReceiveMessages(uint32_t most);
+  // Whether these are all.
+  bool TakeSlots();
   int ReceiveDevice();
   struct Arrival;
+  Arrival FromMessage(uint32_t index);
+  Arrival FromSlot(const tpacket2_hdr& header);
   void Note(uint32_t index, const Arrival& arrival);
   // Joins segments that follow each other among the first `count` frames; how many frames are left.
   uint32_t Coalesce(uint32_t count);
   // kRxVerified for a frame whose transport checksum nobody has looked at yet and is right, else 0.
-  int32_t Verified(uint32_t start, uint32_t length) const;
+  int32_t Verified(const uint8_t* frame, uint32_t length) const;
   // The number of frames dealt with, sent or given up, or -errno when the port is down or gone.
   int Send(napi_env env, uint32_t count, napi_value payloads);
   // The number of messages sent or given up, or -errno when the port is down or gone.
@@ -109,13 +118,14 @@ class Port : public Napi::ObjectWrap<Port> {
   int SendSegments(uint32_t index);
   void KeepRest(uint32_t index, size_t segments);
   void Address(msghdr* message);
-  // The error condition that the descriptor waits to tell, which passes with this; 0 for none.
-  int TakeError();
   // Tells an interface that is gone from one that is down.
   int Reason(int error) const;
 
   void OnReady(int events);
+  void OnRingReady(int events);
+  void ReceiveAndReport();
   void Report(int count);
+  void CloseRing();
   void Shut();
 
   bool has_vnet() const { return (features_ & 1) != 0; }
@@ -124,8 +134,12 @@ class Port : public Napi::ObjectWrap<Port> {
 
   Kind kind_ = Kind::kPacket;
   Fd fd_;
-  PacketRing ring_;
   Poller poller_;
+  Fd ring_fd_;
+  PacketRing ring_;
+  Poller ring_poller_;
+  std::vector<const tpacket2_hdr*> ring_slots_;
+  uint32_t postponed_ = 0;
   uint32_t features_ = 0;
   int ifindex_ = 0;
   std::string name_;
@@ -133,11 +147,12 @@ class Port : public Napi::ObjectWrap<Port> {
 
   uint8_t* rx_slab_ = nullptr;
   uint32_t slot_size_ = 0;
-  uint32_t slots_ = 0;
+  uint32_t slots_ = 0;  // for messages; there are facts for as many frames of a ring
   uint32_t batch_ = 0;  // messages to ask for
   uint32_t frame_offset_ = 0;
   int32_t* rx_facts_ = nullptr;
   double* rx_times_ = nullptr;
+  bool ignores_outgoing_ = true;
   bool timestamps_ = false;
   bool coalesces_ = false;
   Coalescer coalescer_;

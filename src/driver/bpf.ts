@@ -55,6 +55,9 @@ export function encodeBpf(program: readonly BpfInstruction[]): Uint8Array {
   return bytes
 }
 
+/** Takes no frame. */
+export const TAKE_NONE = encodeBpf([{ code: RET_K, jt: 0, jf: 0, k: 0 }])
+
 /** Where a jump leads: a named place, or so many instructions on. */
 type Target = string | number
 
@@ -155,6 +158,51 @@ export class BpfAssembler {
   }
 }
 
+/** A TCP connection as its frames name it on their way in. */
+export interface InFlow {
+  readonly source: number
+  readonly destination: number
+  /** The source port above the destination port, as one number of 32 bits. */
+  readonly ports: number
+}
+
+const ETHERTYPE_IPV4 = 0x0800
+const ETHERTYPE_ARP = 0x0806
+const ETHERTYPE_OFFSET = 12
+const VERSION_AND_LENGTH = 0x45
+const TCP = 6
+/** What makes a packet one of several fragments (RFC 791 §3.1): the flag that more follow, and the offset. */
+const FRAGMENT = 0x3fff
+
+/**
+ * The encoded `filter`, of which no bytes take everything, for the frames of this connection alone or for all but these.
+ * A frame with IP options is nobody's.
+ */
+export function filterOfFlow(
+  filter: Uint8Array,
+  which: 'only' | 'without',
+  { source, destination, ports }: InFlow,
+  medium: 'ethernet' | 'ip',
+): Uint8Array {
+  const bpf = new BpfAssembler()
+  const ip = medium === 'ethernet' ? 14 : 0
+  if (ip > 0) bpf.load16(ETHERTYPE_OFFSET).ifEqual(ETHERTYPE_IPV4, undefined, 'other')
+  bpf.load8(ip).ifEqual(VERSION_AND_LENGTH, undefined, 'other')
+  bpf.load8(ip + 9).ifEqual(TCP, undefined, 'other')
+  bpf
+    .load16(ip + 6)
+    .and(FRAGMENT)
+    .ifEqual(0, undefined, 'other')
+  bpf.load32(ip + 12).ifEqual(source, undefined, 'other')
+  bpf.load32(ip + 16).ifEqual(destination, undefined, 'other')
+  bpf.load32(ip + 20).ifEqual(ports, 'flow', 'other')
+  // Behind the last label stands the filter.
+  if (which === 'only') bpf.label('other').accept(0).label('flow')
+  else bpf.label('flow').accept(0).label('other')
+  const rest = filter.length > 0 ? filter : encodeBpf(new BpfAssembler().accept().assemble())
+  return Buffer.concat([encodeBpf(bpf.assemble()), rest])
+}
+
 /** What a host wants to hear on an Ethernet segment. */
 export interface HostFilterOptions {
   /** Unicast frames must bear this address; absent, any. */
@@ -168,9 +216,6 @@ export interface HostFilterOptions {
   readonly vlan?: 'none' | 'any' | number
 }
 
-const ETHERTYPE_IPV4 = 0x0800
-const ETHERTYPE_ARP = 0x0806
-const ETHERTYPE_OFFSET = 12
 const IPV4_DESTINATION = 14 + 16
 
 /**

@@ -29,7 +29,8 @@ export const RxFact = {
   COUNT: 8,
 } as const
 
-export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4 } as const
+/** `IN_RING`: the frame lies in the ring's memory, not in the slab. */
+export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4, IN_RING: 8 } as const
 
 /** The places of one frame to send in `txFacts`; the same as TxFact in `native/port.h`. */
 export const TxFact = {
@@ -47,8 +48,11 @@ export const TxFact = {
   COUNT: 11,
 } as const
 
-/** What the last `send` met, and whether more may have come than the last `receive` handed on, in `state`. */
-export const PortState = { TX_LOST: 0, TX_ERRNO: 1, RX_MORE: 2, COUNT: 3 } as const
+/**
+ * What the last `send` met, whether more may have come than the last `receive` handed on, and whether the ring has dropped
+ * frames since `drops` was last called, in `state`.
+ */
+export const PortState = { TX_LOST: 0, TX_ERRNO: 1, RX_MORE: 2, RX_LOSING: 3, COUNT: 4 } as const
 
 /** Segmentation types of the virtio-net header (Virtual I/O Device 1.1, §5.1.6). */
 export const GsoType = { NONE: 0, TCPV4: 1, UDP_FRAGMENTS: 3, TCPV6: 4, UDP: 5, ECN: 0x80 } as const
@@ -64,13 +68,13 @@ export interface NativePort {
     timestamps: boolean,
     receiveBuffer: number,
     sendBuffer: number,
-    ringSlots: number,
     filter: Uint8Array,
   ): number
   openTunTap(name: string, tap: boolean, vnetHeader: boolean): number
-  /** The memory of the receive ring, to be given to `attach` as the slab; undefined without a ring. */
-  ringBuffer(): ArrayBuffer | undefined
-  /** Gives the port its memory; before `start`, and never given back to anything else until `close`. */
+  /**
+   * Gives the port its memory; before `start`, and never given back to anything else until `close`. There are two frames'
+   * facts for each slot of the slab, one for those of a ring.
+   */
   attach(
     rxSlab: Uint8Array,
     rxFacts: Int32Array,
@@ -81,11 +85,16 @@ export interface NativePort {
   ): number
   /** Reports: the number of frames now in the slab, 0 when writable again, or a negative errno. */
   start(onReady: (count: number) => void): number
+  /**
+   * Once, after `start`: frames that this filter takes come by a ring of so many slots, after those that are there as
+   * messages. The memory of the ring, or a negative errno.
+   */
+  openRing(slots: number, filter: Uint8Array): ArrayBuffer | number
   watch(readable: boolean, writable: boolean): number
   setRef(ref: boolean): void
   /** Whether `receive` joins TCP segments that follow each other into super-segments. */
   setCoalescing(coalesce: boolean): void
-  setFilter(filter: Uint8Array): number
+  setFilter(filter: Uint8Array, ofRing: boolean): number
   features(): number
   bufferSize(receive: boolean): number
   /** Frames the kernel dropped since the port was opened, because its buffer was full. */
@@ -95,7 +104,7 @@ export interface NativePort {
   close(): void
   /** Fills the slab without waiting: the number of frames. */
   receive(): number
-  /** The frames of the last `receive` have been read: with a ring, the kernel may fill their slots again. */
+  /** The frames of the last `receive` have been read: the kernel may fill the slots of a ring again. */
   release(): void
   /** Sends the first `count` frames; `payloads[2i]` and `[2i+1]` are the pieces of frame i. The number dealt with. */
   send(count: number, payloads: readonly Uint8Array[]): number

@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+
 import type { Cidr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
@@ -5,17 +7,18 @@ import { within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
 import { findInterface, type InterfaceFacts } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
-import { native } from './native.ts'
+import { type NativePort, native } from './native.ts'
 import { check } from './os-errors.ts'
 import { PortLink } from './port-link.ts'
+import type { RingPlan } from './receive-ring.ts'
 
 /** What a hundred fast senders have on their way at once; with a quarter of it, they lost one segment in twenty. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024
 const SEND_BUFFER = 4 * 1024 * 1024
+/** What two connections may have on their way to us: 9 MiB. */
+const RING = 128
 /** 585 MiB: what does not find room there comes faster than it is read. */
 const MAX_RING = 8192
-
-const BAD_FILTER = 'The filter is not a valid BPF program'
 
 /** How to open an AF_PACKET link. */
 export interface PacketLinkOptions {
@@ -47,8 +50,9 @@ export interface PacketLinkOptions {
   readonly receiveBuffer?: number | undefined
   readonly sendBuffer?: number | undefined
   /**
-   * Slots of a receive ring in the place of `receiveBuffer`: the kernel writes frames where the stack reads them, without
-   * a call for them. 0 by default, which is none; 128 suit streams of super-segments.
+   * Slots of a receive ring: the kernel writes frames where the stack reads them, without a call and a second copy. By
+   * default it has 128, is opened when one connection brings much, and takes the frames of the two that bring most; 0 is
+   * none, and any other number one in the place of `receiveBuffer`, for everything, from the first frame on.
    *
    * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
    * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no
@@ -83,7 +87,8 @@ function open(options: PacketLinkOptions): PortLink {
       { syscall: 'open' },
     )
   }
-  const ring = within('ring', options.ring, 0, 0, MAX_RING)
+  const ring = ringOf(options)
+  const filter = filterOf(options, facts, facts.addresses)
   const port = new (native().Port)()
   check(
     port.openPacket(
@@ -95,15 +100,11 @@ function open(options: PacketLinkOptions): PortLink {
       options.timestamps ?? false,
       options.receiveBuffer ?? RECEIVE_BUFFER,
       options.sendBuffer ?? SEND_BUFFER,
-      ring,
-      filterOf(options, facts, facts.addresses),
+      filter,
     ),
     `open AF_PACKET socket on "${facts.name}"`,
     'open',
-    {
-      EINVAL: ring === 0 ? BAD_FILTER : `${BAD_FILTER}, or the kernel makes no such ring: do without`,
-      ENOMEM: `Ask for fewer slots than ring: ${ring}, or do without a ring`,
-    },
+    { EINVAL: 'The filter is not a valid BPF program' },
   )
   return new PortLink(port, {
     name: facts.name,
@@ -114,9 +115,27 @@ function open(options: PacketLinkOptions): PortLink {
     skipOutgoing: options.ignoreOutgoing ?? true,
     timestamps: options.timestamps ?? false,
     coalesce: options.coalesce ?? true,
+    filter,
+    ring,
     filterFor: isLeftOpen(options, facts) ? (addresses) => filterOf(options, facts, addresses) : undefined,
     slots: options.slots,
   })
+}
+
+/** The ring that the options ask for, or allow: a capture has its frames in their order, whichever connection they are of. */
+function ringOf(options: PacketLinkOptions): RingPlan | undefined {
+  const { ring, netns, filter, promiscuous = false, ignoreOutgoing = true } = options
+  const slots = within('ring', ring, RING, 0, MAX_RING)
+  if (slots === 0 || (ring === undefined && (filter !== undefined || promiscuous || !ignoreOutgoing))) return undefined
+  const open = (port: NativePort, filter: Uint8Array): ArrayBuffer | number => {
+    try {
+      return inNamespace(netns, () => port.openRing(slots, filter))
+    } catch {
+      // Since the link was opened the namespace may have been removed, or the right to enter it been given up.
+      return -constants.errno.ENOENT
+    }
+  }
+  return { slots, forAll: ring !== undefined, open }
 }
 
 /** Whether nothing says which addresses to hear, so that the stack above will. */

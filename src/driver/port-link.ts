@@ -8,6 +8,7 @@ import { clock } from './clock.ts'
 import { type NativePort, native, PortFeature, PortState } from './native.ts'
 import { osError } from './os-errors.ts'
 import { ReceiveBatch } from './receive-batch.ts'
+import { ReceiveRing, type RingPlan } from './receive-ring.ts'
 import { SendBatch } from './send-batch.ts'
 
 const { EAGAIN, ENETDOWN } = constants.errno
@@ -21,6 +22,7 @@ const TURN_BYTES = 32 * 1024
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
+const NO_FILTER = new Uint8Array(0)
 
 /** What passed through a port, and what did not. */
 export interface PortCounters {
@@ -48,11 +50,15 @@ export interface PortFacts {
   readonly skipOutgoing: boolean
   /** The kernel stamps each frame with its time of arrival. */
   readonly timestamps?: boolean
+  /** The filter that the port was opened with. */
+  readonly filter?: Uint8Array
+  /** A ring that frames may come by. */
+  readonly ring?: RingPlan | undefined
   /** The filter for a stack's addresses; undefined where it was said at the opening what to hear. */
   readonly filterFor?: ((addresses: readonly Cidr[]) => Uint8Array) | undefined
   /** TCP segments that follow each other are joined into super-segments. */
   readonly coalesce?: boolean
-  /** Frames in a batch; each takes 66 KiB where there is no ring. */
+  /** Frames in a batch; each takes 66 KiB. */
   readonly slots?: number | undefined
 }
 
@@ -66,9 +72,9 @@ export class PortLink implements Link {
   readonly offload: Offload
   /** What the kernel gave: PortFeature bits. */
   readonly features: number
-  /** Bytes of the kernel's receive buffer, as it counts them, or of the receive ring; 0 for TAP and TUN. */
+  /** Bytes of the kernel's receive buffer, as it counts them; 0 for TAP and TUN. */
   readonly receiveBuffer: number
-  /** Half of a ring: frames are not always full, and others want slots as well. */
+  /** Half of a ring for everything: frames are not always full, and others want slots as well. */
   readonly room: number | undefined
   /** Called when `receive` has something, or a full device has room again: poll the stack then. */
   onWake: (() => void) | undefined
@@ -80,6 +86,7 @@ export class PortLink implements Link {
 
   readonly #port: NativePort
   readonly #in: ReceiveBatch
+  readonly #ring: ReceiveRing | undefined
   readonly #out = new SendBatch()
   readonly #portState = new Int32Array(PortState.COUNT)
   #state: 'up' | 'down' | 'gone' | 'closed' = 'up'
@@ -113,9 +120,7 @@ export class PortLink implements Link {
       (this.features & bit) !== 0 || (this.features & PortFeature.VNET_HEADER) === 0
     this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
-    const ring = port.ringBuffer()
-    this.room = ring === undefined ? undefined : ring.byteLength >> 1
-    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, ring)
+    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing)
     port.setCoalescing(facts.coalesce ?? false)
     const { slab, facts: rxFacts, times } = this.#in
     const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#portState)
@@ -123,6 +128,11 @@ export class PortLink implements Link {
     if (started < 0) {
       port.close()
       throw osError(started, `watch ${this.name}`, 'open')
+    }
+    if (facts.ring !== undefined) {
+      this.#ring = new ReceiveRing(port, facts.ring, this.medium, facts.filter ?? NO_FILTER)
+      this.#in.attach(this.#ring)
+      if (facts.ring.forAll) this.room = this.#openRing(this.#ring, facts.ring) >> 1
     }
   }
 
@@ -169,7 +179,7 @@ export class PortLink implements Link {
 
   /** Replaces the filter of a packet link at once; no bytes remove it. */
   setFilter(filter: Uint8Array): void {
-    const status = this.#port.setFilter(filter)
+    const status = this.#ring?.setFilter(filter) ?? this.#port.setFilter(filter, false)
     if (status < 0) throw osError(status, `attach a filter to ${this.name}`, 'setsockopt')
   }
 
@@ -240,7 +250,8 @@ export class PortLink implements Link {
     let bytes = 0
     try {
       while (count > 0) {
-        bytes += this.#deliver(count, onFrame, wallOffset)
+        bytes += this.#deliver(count, onFrame, wallOffset, now)
+        if (this.#portState[PortState.RX_LOSING] !== 0) this.#hasDropped(now)
         if (this.#state === 'down') this.#recovered()
         if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
         if (bytes >= TURN_BYTES) {
@@ -274,12 +285,31 @@ export class PortLink implements Link {
     this.#port.close()
   }
 
-  #deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number): number {
+  #deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number, now: Micros): number {
     try {
-      return this.#in.deliver(count, onFrame, wallOffset)
+      return this.#in.deliver(count, onFrame, wallOffset, now)
     } finally {
       this.#port.release()
     }
+  }
+
+  /** The octets that it holds. */
+  #openRing(ring: ReceiveRing, { slots }: RingPlan): number {
+    const status = ring.open()
+    if (status >= 0) return ring.size
+    this.#port.close()
+    throw osError(status, `open a receive ring on "${this.name}"`, 'open', {
+      ENOMEM: `Ask for fewer slots than ring: ${slots}, or do without a ring`,
+      EINVAL: 'The kernel makes no such ring: do without, by ring: 0',
+    })
+  }
+
+  #hasDropped(now: Micros): void {
+    this.#portState[PortState.RX_LOSING] = 0
+    if (this.#state === 'closed') return
+    // What is counted is told no more.
+    this.#port.drops()
+    this.#ring?.hasDropped(now)
   }
 
   #ready(count: number): void {

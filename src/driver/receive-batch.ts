@@ -1,5 +1,7 @@
+import type { Micros } from '../base/types.ts'
 import { InFrame } from '../link/link.ts'
 import { GsoType, RxFact, RxFlag } from './native.ts'
+import { LARGE_FRAME, type ReceiveRing } from './receive-ring.ts'
 import { cutUdp } from './udp-cut.ts'
 
 /** Room for a whole super-segment with a tag, after the addon's 14 to 32 bytes of alignment. */
@@ -19,19 +21,30 @@ export class ReceiveBatch {
   readonly #medium: 'ethernet' | 'ip'
   readonly #skipOutgoing: boolean
   readonly #frame: InFrame
+  #ringFrame: InFrame
+  #ring: ReceiveRing | undefined
   /** The slot being handed up; -1 between batches. */
   #slot = -1
   #stopped = false
 
-  /** A batch of so many frames, in `memory` where it is the link's own. */
-  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean, memory: ArrayBuffer | undefined) {
+  /** A batch of so many frames, and as many of a ring. */
+  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean) {
     this.slots = slots
-    this.slab = new Uint8Array(memory ?? new ArrayBuffer(slots * SLOT_SIZE))
-    this.facts = new Int32Array(slots * RxFact.COUNT)
-    this.times = new Float64Array(slots)
+    this.slab = new Uint8Array(slots * SLOT_SIZE)
+    this.facts = new Int32Array(2 * slots * RxFact.COUNT)
+    this.times = new Float64Array(2 * slots)
     this.#medium = medium
     this.#skipOutgoing = skipOutgoing
     this.#frame = new InFrame(this.slab)
+    this.#ringFrame = this.#frame
+  }
+
+  /** A ring may be opened, whose frames come in the batch as well. */
+  attach(ring: ReceiveRing): void {
+    this.#ring = ring
+    ring.onOpen = (memory) => {
+      this.#ringFrame = new InFrame(memory)
+    }
   }
 
   /** Whether a callback runs just now: the slab must stay as it is. */
@@ -55,9 +68,9 @@ export class ReceiveBatch {
    * Hands up the first `count` frames of the slab; returns their bytes. `wallOffset` is what the wall clock of the
    * time stamps is ahead of the stack's; NaN where frames are not stamped. A callback that throws loses the rest.
    */
-  deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number): number {
+  deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number, now: Micros): number {
     const facts = this.facts
-    const frame = this.#frame
+    const ring = this.#ring
     let bytes = 0
     try {
       for (let i = 0; i < count && !this.#stopped; i++) {
@@ -68,6 +81,8 @@ export class ReceiveBatch {
           this.truncated++
           continue
         }
+        const isInRing = (flags & RxFlag.IN_RING) !== 0
+        const frame = isInRing ? this.#ringFrame : this.#frame
         const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
         frame.start = facts[at + RxFact.START]!
         frame.end = facts[at + RxFact.END]!
@@ -76,8 +91,10 @@ export class ReceiveBatch {
         frame.segmentSize =
           gsoType === GsoType.TCPV4 || gsoType === GsoType.TCPV6 ? facts[at + RxFact.SEGMENT_SIZE]! : 0
         frame.arrivedAt = this.times[i]! > wallOffset ? this.times[i]! - wallOffset : -1
-        bytes += frame.end - frame.start
+        const length = frame.end - frame.start
+        bytes += length
         this.received++
+        if (length >= LARGE_FRAME && ring !== undefined) ring.saw(frame, isInRing, now)
         this.#slot = i
         if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
         else onFrame(frame)

@@ -8,6 +8,7 @@ import {
   BpfAssembler,
   type BpfInstruction,
   encodeBpf,
+  filterOfFlow,
   type HostFilterOptions,
   hostFilter,
   WHOLE_FRAME,
@@ -122,6 +123,81 @@ describe('hostFilter', () => {
     for (let length = 0; length < 34; length++) assert.equal(run(program, { bytes: bytes.subarray(0, length) }), 0)
     assert.equal(run(program, { bytes: bytes.subarray(0, 34) }), WHOLE_FRAME)
   })
+})
+
+/** What `encodeBpf` wrote. */
+function decode(bytes: Uint8Array): BpfInstruction[] {
+  const words = new Uint16Array(Uint8Array.from(bytes).buffer)
+  return Array.from({ length: words.length / 4 }, (_, i) => {
+    const [code, jumps, low, high] = words.subarray(4 * i, 4 * i + 4)
+    return { code: code!, jt: jumps! & 0xff, jf: jumps! >> 8, k: (low! | (high! << 16)) >>> 0 }
+  })
+}
+
+describe('filterOfFlow', () => {
+  const FLOW = { source: 0x0a000002, destination: 0x0a000001, ports: 0x1bbc_9c40 }
+  const passes = (filter: Uint8Array, bytes: Uint8Array) => run(decode(filter), { bytes }) > 0
+
+  for (const medium of ['ethernet', 'ip'] as const) {
+    const at = medium === 'ethernet' ? 14 : 0
+    /** The beginning of a segment of the connection, but for the octet at `index`. */
+    const segment = (index = 0, value?: number) => {
+      const bytes = new Uint8Array(at + 40)
+      const view = new DataView(bytes.buffer)
+      if (at > 0) view.setUint16(12, 0x0800)
+      view.setUint8(at, 0x45)
+      view.setUint8(at + 9, 6)
+      view.setUint32(at + 12, FLOW.source)
+      view.setUint32(at + 16, FLOW.destination)
+      view.setUint32(at + 20, FLOW.ports)
+      if (value !== undefined) bytes[index] = value
+      return bytes
+    }
+    const filters = (filter: Uint8Array) =>
+      (['only', 'without'] as const).map((which) => filterOfFlow(filter, which, FLOW, medium))
+
+    it(`divides what a filter takes between two, ${medium}`, () => {
+      const even = new BpfAssembler()
+        .load8(at + 39)
+        .and(1)
+        .ifEqual(0, 'even')
+        .accept(0)
+        .label('even')
+        .accept()
+      const strangers = [
+        segment(at, 0x46),
+        segment(at + 9, 17),
+        segment(at + 6, 0x20),
+        segment(at + 7, 1),
+        ...[15, 19, 21, 23].map((index) => segment(at + index, 99)),
+        ...(at > 0 ? [segment(13, 6)] : []),
+      ]
+      for (const filter of [encodeBpf(even.assemble()), new Uint8Array(0)]) {
+        const [only, without] = filters(filter)
+        for (const last of [0, 1]) {
+          const isTaken = filter.length === 0 || last === 0
+          const ways = (bytes: Uint8Array) => {
+            bytes[at + 39] = last
+            return [passes(only!, bytes), passes(without!, bytes)]
+          }
+          assert.deepEqual(ways(segment()), [isTaken, false])
+          for (const each of strangers) assert.deepEqual(ways(each), [false, isTaken])
+        }
+      }
+    })
+
+    it(`gives every frame to one of both, ${medium}`, () => {
+      const [only, without] = filters(new Uint8Array(0))
+      fc.assert(
+        fc.property(fc.uint8Array({ minLength: at + 24, maxLength: 80 }), fc.boolean(), (random, isLike) => {
+          const bytes = isLike
+            ? Uint8Array.from(segment(), (octet, i) => ((random[i] ?? 7) % 7 === 0 ? random[i]! : octet))
+            : random
+          assert.notEqual(passes(only!, bytes), passes(without!, bytes))
+        }),
+      )
+    })
+  }
 })
 
 describe('BpfAssembler', () => {

@@ -22,7 +22,7 @@ class FakePort implements NativePort {
 
   openPacket = (): number => 0
   openTunTap = (): number => 0
-  ringBuffer = (): undefined => undefined
+  openRing = (): number => -constants.errno.EINVAL
   attach(...[, rxFacts, , , , state]: Parameters<NativePort['attach']>): number {
     this.#rxFacts = rxFacts
     this.#state = state
@@ -46,7 +46,7 @@ class FakePort implements NativePort {
   descriptor = (): number => 3
   close(): void {}
   receive(): number {
-    const count = Math.min(this.arriving, this.#rxFacts.length / RxFact.COUNT)
+    const count = Math.min(this.arriving, this.#rxFacts.length / RxFact.COUNT / 2)
     this.arriving -= count
     this.#state[PortState.RX_MORE] = this.arriving > 0 ? 1 : 0
     for (let i = 0; i < count; i++) this.#rxFacts[i * RxFact.COUNT + RxFact.END] = this.length

@@ -312,7 +312,7 @@ describe('a receive ring', { skip: labUnavailable() }, () => {
       }).catch((error) => console.log(error.code, error.message))`
     assert.match(
       await lab.host('a').node(script),
-      /^ENOBUFS Cannot open AF_PACKET socket on "eth0": no memory\. Ask for fewer slots than ring: 1400, .*\(ENOBUFS\)\n$/,
+      /^ENOBUFS Cannot open a receive ring on "eth0": no memory\. Ask for fewer slots than ring: 1400, .*\(ENOBUFS\)\n$/,
     )
   })
 })

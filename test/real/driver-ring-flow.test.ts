@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+
+import type { Micros } from '../../src/base/types.ts'
+import { clock } from '../../src/driver/clock.ts'
+import { findInterface } from '../../src/driver/interfaces.ts'
+import { inNamespace } from '../../src/driver/namespace.ts'
+import { openPacketLink, type PacketLinkOptions } from '../../src/driver/packet.ts'
+import type { PortLink } from '../../src/driver/port-link.ts'
+import { attach } from './attachment.ts'
+import { asClient, asServer, fromEnv, MIB } from './exchange.ts'
+import { type Ends, ip, pattern, tcpFrame } from './frames.ts'
+import { createLab, type Lab, labUnavailable } from './netns.ts'
+
+const A = '10.0.0.1'
+const B = '10.0.0.2'
+const AMOUNT = fromEnv('GOTCP_TEST_MIB', 32) * MIB
+const LIMIT = { timeout: fromEnv('GOTCP_TEST_TIMEOUT_S', 120) * 1000 }
+/** Frames of one burst: fewer than the ring has slots. */
+const BURST = 60
+const LENGTH = 60_000
+const SEGMENT = 1448
+
+/** The rings that are mapped into this process. */
+const rings = () => readFileSync('/proc/self/maps', 'latin1').match(/socket:/g)?.length ?? 0
+const now = () => clock() as Micros
+
+describe('a packet link as it comes', { skip: labUnavailable() }, () => {
+  let lab: Lab
+  let netns: string
+  let ends: Ends
+  let sender: PortLink
+  const links: PortLink[] = []
+
+  const open = (options: Partial<PacketLinkOptions> = {}): PortLink => {
+    const link = openPacketLink({ interface: 'eth0', netns, ...options })
+    links.push(link)
+    return link
+  }
+  /** Sends super-segments of one connection, numbered in their first octets. */
+  const send = (port: number, from: number, count: number) => {
+    for (let number = from; number < from + count; number++) {
+      const bytes = pattern(LENGTH)
+      new DataView(bytes.buffer).setUint32(0, number)
+      sender.send(tcpFrame(ends, [port, 80], { bytes, segmentSize: SEGMENT }), now())
+      sender.flush(now())
+    }
+  }
+  /** What a link has got: the numbers of its super-segments. */
+  const take = (link: PortLink): number[] => {
+    const numbers: number[] = []
+    do {
+      link.receive(now(), ({ view, start, end }) => {
+        if (end - start > LENGTH) numbers.push(view.getUint32(end - LENGTH))
+      })
+    } while (link.pollAt() <= now())
+    return numbers
+  }
+  const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+  /** Has a link give the connection of that port its ring. */
+  const bring = (link: PortLink, port: number) => {
+    for (let burst = 0; burst < 3; burst++) {
+      send(port, burst * BURST, BURST)
+      assert.deepEqual(take(link), range(burst * BURST, BURST))
+    }
+  }
+
+  before(() => {
+    lab = createLab({ hosts: ['a', 'b'] })
+    lab.veth('a', 'b', { a: `${A}/24`, b: `${B}/24` })
+    netns = lab.host('a').netns
+    // Nobody answers what comes, or the answers would be in the way.
+    lab.host('a').run('ip', 'addr', 'del', `${A}/24`, 'dev', 'eth0')
+    const mac = (host: string) => inNamespace(lab.host(host).netns, () => findInterface('eth0').mac)
+    ends = { srcMac: mac('b'), dstMac: mac('a'), src: ip(B), dst: ip(A) }
+    sender = openPacketLink({ interface: 'eth0', netns: lab.host('b').netns })
+    links.push(sender)
+  })
+  after(() => {
+    for (const link of links) link.close()
+    lab.close()
+  })
+
+  it('opens a ring for a connection that brings much, keeps its frames in order, and gives the ring back', () => {
+    const before = rings()
+    const link = open({ addresses: [`${A}/24`] })
+    send(1, 0, BURST)
+    take(link)
+    assert.equal(rings(), before)
+    bring(link, 1)
+    assert.equal(rings(), before + 1)
+    bring(link, 1)
+    assert.equal(link.kernelDrops(), 0)
+    link.close()
+    assert.equal(rings(), before)
+  })
+
+  it('leaves other connections to the receive buffer, which holds more than the ring', () => {
+    const link = open({ addresses: [`${A}/24`] })
+    bring(link, 1)
+    send(2, 0, 5 * BURST)
+    assert.deepEqual(take(link), range(0, 5 * BURST))
+    assert.equal(link.kernelDrops(), 0)
+    link.close()
+  })
+
+  it('goes back to the receive buffer when the ring is too small', () => {
+    const link = open({ addresses: [`${A}/24`] })
+    bring(link, 1)
+    send(1, 0, 5 * BURST)
+    const got = take(link)
+    assert.deepEqual(got, range(0, got.length))
+    assert.ok(got.length >= 128 && got.length < 5 * BURST, `${got.length} frames`)
+    // The frame that comes after a drop tells of it.
+    send(1, 0, 1)
+    assert.deepEqual(take(link), [0])
+    const drops = link.kernelDrops()
+    assert.equal(drops, 5 * BURST - got.length)
+    send(1, 0, 5 * BURST)
+    assert.deepEqual(take(link), range(0, 5 * BURST))
+    assert.equal(link.kernelDrops(), drops)
+    link.close()
+  })
+
+  it('hears other addresses with a ring as without', () => {
+    const link = open()
+    link.hear([])
+    bring(link, 1)
+    link.hear([{ addr: ip('10.0.0.9'), prefix: 24 }])
+    send(1, 0, BURST)
+    assert.deepEqual(take(link), [])
+    link.hear([{ addr: ip(A), prefix: 24 }])
+    send(1, 0, BURST)
+    assert.deepEqual(take(link), range(0, BURST))
+    link.close()
+  })
+
+  for (const [why, options] of [
+    ['told not to', { ring: 0 }],
+    ['a capture', { filter: 'none' }],
+    ['promiscuous', { promiscuous: true }],
+    ['one that hears its own machine', { ignoreOutgoing: false }],
+  ] as const) {
+    it(`has no ring when it is ${why}`, () => {
+      const before = rings()
+      const link = open({ addresses: [`${A}/24`], ...options })
+      bring(link, 1)
+      assert.equal(rings(), before)
+      link.close()
+    })
+  }
+
+  it('does without where its network namespace cannot be entered any more', async () => {
+    const before = rings()
+    const { child } = await lab.host('a').start(`console.log('ready'); setInterval(() => undefined, 1000)`)
+    const link = open({ netns: `/proc/${child.pid}/ns/net`, addresses: [`${A}/24`] })
+    const gone = once(child, 'exit')
+    child.kill()
+    await gone
+    bring(link, 1)
+    bring(link, 1)
+    assert.equal(rings(), before)
+    link.close()
+  })
+})
+
+describe('a transfer with the kernel over a packet link as it comes', { skip: labUnavailable() }, () => {
+  for (const offload of [true, false]) {
+    it(`arrives byte by byte by way of the ring, offload: ${offload}`, LIMIT, async () => {
+      const before = rings()
+      const attachment = attach('own address', { offload })
+      try {
+        await asClient(attachment, { up: 0, down: AMOUNT })
+        assert.equal(rings(), before + 1)
+        await asServer(attachment, { up: AMOUNT, down: AMOUNT })
+        await Promise.all([1, 2, 3].map(() => asClient(attachment, { up: MIB, down: AMOUNT })))
+      } finally {
+        attachment.close()
+      }
+      assert.equal(rings(), before)
+    })
+  }
+})

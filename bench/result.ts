@@ -20,7 +20,7 @@ export interface Attachment {
   readonly shared?: boolean
   /** Whether frames carry a virtio-net header; true by default. */
   readonly offload?: boolean
-  /** Slots of a receive ring; 0, none, by default. */
+  /** Slots of a receive ring for everything, 0 for none; by default the link's own choice. */
   readonly ring?: number
   /** Microseconds for which our event loop does not go to sleep after work; 0 by default. */
   readonly spin?: number

@@ -67,11 +67,15 @@ tpacket2_hdr* PacketRing::slot(uint32_t index) const {
   return reinterpret_cast<tpacket2_hdr*>(memory_->pages() + block + index % block_slots_ * kSlotSize);
 }
 
-tpacket2_hdr* PacketRing::Take() {
-  if (memory_ == nullptr || taken_ == slots_) return nullptr;
-  tpacket2_hdr* header = slot(next_);
+bool PacketRing::HasMore() const {
   // What the kernel wrote before it gave us the slot is seen after this.
-  if ((__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) return nullptr;
+  return memory_ != nullptr && taken_ < slots_ &&
+         (__atomic_load_n(&slot(next_)->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) != 0;
+}
+
+tpacket2_hdr* PacketRing::Take() {
+  if (!HasMore()) return nullptr;
+  tpacket2_hdr* header = slot(next_);
   next_ = next_ + 1 == slots_ ? 0 : next_ + 1;
   taken_++;
   return header;

@@ -33,6 +33,8 @@ class PacketRing {
  public:
   // Puts a ring of at least `slots` in the place of the socket's queue, before bind. 0 or -errno.
   int Open(int fd, uint32_t slots, bool vnet_header);
+  // Whether there is a frame that was not taken yet.
+  bool HasMore() const;
   // Takes the next frame's slot; null when there is none. The frame begins tp_mac bytes from there.
   tpacket2_hdr* Take();
   // The last slots that were taken are to be taken again.

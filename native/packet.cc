@@ -55,46 +55,46 @@ int SetBuffer(int fd, int force_option, int option, int bytes) {
   return size;
 }
 
-int OpenPacket(const PacketOptions& options, PacketSocket* out) {
+Fd NewPacketSocket() {
   // Protocol 0 receives nothing until bind, so that the filter is in place before the first frame.
-  Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return -errno;
+  return Fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
 
+int OpenPacket(int fd, const PacketOptions& options, PacketSetup* out) {
   if (options.filter_bytes > 0) {
-    const int status = AttachFilter(fd.get(), options.filter, options.filter_bytes);
+    const int status = AttachFilter(fd, options.filter, options.filter_bytes);
     if (status != 0) return status;
   }
-  if (options.ring_slots == 0) SetBuffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
-  SetBuffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
+  if (options.ring_slots == 0) SetBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
+  SetBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
 
   uint32_t features = 0;
-  if (options.vnet_header && SetInt(fd.get(), SOL_PACKET, PACKET_VNET_HDR, 1) == 0) {
+  if (options.vnet_header && SetInt(fd, SOL_PACKET, PACKET_VNET_HDR, 1) == 0) {
     features = kVnetHeader | kChecksum | kTso4 | kTso6 | kTsoEcn;
     if (KernelSegmentsUdp()) features |= kUso4 | kUso6;
   }
   if (options.ring_slots > 0) {
-    const int status = out->ring.Open(fd.get(), options.ring_slots, (features & kVnetHeader) != 0);
+    const int status = out->ring.Open(fd, options.ring_slots, (features & kVnetHeader) != 0);
     if (status != 0) return status;
   }
-  SetInt(fd.get(), SOL_PACKET, PACKET_AUXDATA, 1);
+  SetInt(fd, SOL_PACKET, PACKET_AUXDATA, 1);
   // Absent before Linux 4.20; the packet type then tells our own frames.
-  if (options.ignore_outgoing) SetInt(fd.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-  if (options.timestamps) SetInt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  if (options.ignore_outgoing) SetInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  if (options.timestamps) SetInt(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 
   struct sockaddr_ll address = {};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = options.ifindex;
-  if (bind(fd.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0) return -errno;
+  if (bind(fd, reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0) return -errno;
 
   if (options.promiscuous) {
     // A membership is counted by the kernel and ends with the socket; IFF_PROMISC would outlive a crash.
     struct packet_mreq request = {};
     request.mr_ifindex = options.ifindex;
     request.mr_type = PACKET_MR_PROMISC;
-    if (setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) != 0) return -errno;
+    if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) != 0) return -errno;
   }
-  out->fd = std::move(fd);
   out->features = features;
   return 0;
 }

@@ -25,14 +25,16 @@ struct PacketOptions {
   size_t filter_bytes = 0;
 };
 
-struct PacketSocket {
-  Fd fd;
+struct PacketSetup {
   PacketRing ring;
   uint32_t features = 0;
 };
 
-// Opens and binds; 0 or -errno. No frame that the filter refuses is ever queued.
-int OpenPacket(const PacketOptions& options, PacketSocket* out);
+// A socket that hears nothing yet, in the present network namespace; whoever has it needs no right more. Empty with errno.
+Fd NewPacketSocket();
+
+// Sets one up and binds it; 0 or -errno, and then it hears nothing. No frame that the filter refuses is ever queued.
+int OpenPacket(int fd, const PacketOptions& options, PacketSetup* out);
 
 // Replaces the filter of any socket, at once; no bytes detach it. 0 or -errno.
 int AttachFilter(int fd, const uint8_t* filter, size_t bytes);

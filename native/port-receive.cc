@@ -67,7 +67,7 @@ uint32_t Port::Coalesce(uint32_t count) {
       int32_t* whole = rx_facts_ + joined.index * kRxFacts;
       whole[kRxWireLength] = static_cast<int32_t>(at + joined.length);
       whole[kRxEnd] = whole[kRxStart] + whole[kRxWireLength];
-      whole[kRxFlags] = kRxPartial;
+      whole[kRxFlags] = kRxPartial | kRxJoined;
       whole[kRxSegmentSize] = joined.segment_size;
       whole[kRxGsoType] = VirtioHeader::kTcpV4;
       continue;
@@ -87,12 +87,13 @@ int32_t Port::Verified(const uint8_t* frame, uint32_t length) const {
   return IsTransportIntact(frame + ip, length - ip) ? kRxVerified : 0;
 }
 
-// Messages before slots: of a connection whose frames come by the ring from some moment on, older ones lie in the queue;
-// but not more than a window of them, for which alone the others wait.
+// A connection's frames stay in their order when they take the other way. What has begun to come by the ring is newer than
+// its messages, of which there may be a window; slots wait no longer. What has ceased to is older, and goes first.
 int Port::ReceivePackets() {
   const bool has_all_slots = TakeSlots();
+  is_ring_first_ = is_ring_first_ && !ring_slots_.empty();
   const uint32_t most = batch_;
-  const int messages = ReceiveMessages(most);
+  const int messages = is_ring_first_ ? 0 : ReceiveMessages(most);
   if (messages < 0) {
     ring_.PutBack(ring_.taken());
     return messages;
@@ -103,8 +104,9 @@ int Port::ReceivePackets() {
     count++;
   }
   const bool has_all_messages = count < most;
-  state_[kRxMore] = !has_all_slots || !has_all_messages;
-  postponed_ = has_all_messages || postponed_ == kMostPostponed ? 0 : postponed_ + 1;
+  state_[kRxMore] = !has_all_slots || !has_all_messages || is_ring_first_;
+  const bool has_waited = postponed_ == kMostPostponed;
+  postponed_ = has_all_messages || ring_slots_.empty() || has_waited ? 0 : postponed_ + 1;
   if (postponed_ > 0) {
     ring_.PutBack(ring_.taken());
     return messages;

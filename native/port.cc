@@ -61,13 +61,18 @@ Napi::Value Port::OpenPacketSocket(const Napi::CallbackInfo& info) {
   options.timestamps = info[5].As<Napi::Boolean>().Value();
   options.receive_buffer = info[6].As<Napi::Number>().Int32Value();
   options.send_buffer = info[7].As<Napi::Number>().Int32Value();
-  options.filter = Data<uint8_t>(info[8], &options.filter_bytes);
+  options.filter = Data<uint8_t>(info[9], &options.filter_bytes);
 
-  PacketSocket opened;
-  const int status = OpenPacket(options, &opened);
+  const bool with_ring = info[8].As<Napi::Boolean>().Value();
+  PacketSetup opened;
+  Fd fd = NewPacketSocket();
+  Fd ring_fd = with_ring ? NewPacketSocket() : Fd();
+  int status = !fd || (with_ring && !ring_fd) ? -errno : 0;
+  if (status == 0) status = OpenPacket(fd.get(), options, &opened);
   if (status == 0) {
     kind_ = Kind::kPacket;
-    fd_ = std::move(opened.fd);
+    fd_ = std::move(fd);
+    ring_fd_ = std::move(ring_fd);
     features_ = opened.features;
     ignores_outgoing_ = options.ignore_outgoing;
     timestamps_ = options.timestamps;
@@ -97,33 +102,35 @@ Napi::Value Port::OpenTunTapDevice(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Port::OpenRing(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
   PacketOptions options;
   options.ifindex = ifindex_;
   options.vnet_header = has_vnet();
   options.ignore_outgoing = ignores_outgoing_;
   options.ring_slots = info[0].As<Napi::Number>().Uint32Value();
   options.filter = Data<uint8_t>(info[1], &options.filter_bytes);
-  PacketSocket opened;
-  int status = !fd_ || ring_fd_ ? -EBADF : OpenPacket(options, &opened);
+  PacketSetup opened;
+  int status = slots_ == 0 || !ring_fd_ || ring_ || options.ring_slots == 0 ? -EINVAL : 0;
+  if (status == 0) status = OpenPacket(ring_fd_.get(), options, &opened);
   if (status == 0) {
-    ring_fd_ = std::move(opened.fd);
-    ring_ = opened.ring;
-    ring_slots_.reserve(slots_);
     status = ring_poller_.Open(
-        info.Env(), ring_fd_.get(), this, [](void* port, int events) { static_cast<Port*>(port)->OnRingReady(events); },
+        env, ring_fd_.get(), this, [](void* port, int events) { static_cast<Port*>(port)->OnRingReady(events); },
         [](void* port) { static_cast<Port*>(port)->Shut(); });
   }
   if (status == 0) status = ring_poller_.Watch(UV_READABLE);
-  // The other one says whether the event loop goes on.
-  ring_poller_.SetRef(false);
   if (status != 0) {
-    CloseRing();
-    return Napi::Number::New(info.Env(), status);
+    ring_poller_.Close();
+    opened.ring.Close();
+    return Napi::Number::New(env, status);
   }
+  // The other poller says whether the event loop goes on.
+  ring_poller_.SetRef(false);
+  ring_ = opened.ring;
+  ring_slots_.reserve(slots_);
   // Views of the memory outlive the port; the last owner unmaps it.
   auto* owner = new std::shared_ptr<RingMemory>(ring_.memory());
   return Napi::ArrayBuffer::New(
-      info.Env(), (*owner)->pages(), (*owner)->size(),
+      env, (*owner)->pages(), (*owner)->size(),
       [](Napi::Env, void*, std::shared_ptr<RingMemory>* ended) { delete ended; }, owner);
 }
 
@@ -216,6 +223,8 @@ Napi::Value Port::SetFilter(const Napi::CallbackInfo& info) {
   size_t bytes = 0;
   const uint8_t* filter = Data<uint8_t>(info[0], &bytes);
   const bool of_ring = info[1].As<Napi::Boolean>().Value();
+  // What no longer comes by the ring comes by messages, and later than what lies there.
+  if (of_ring) is_ring_first_ = ring_.HasMore();
   return Napi::Number::New(info.Env(), AttachFilter(of_ring ? ring_fd_.get() : fd_.get(), filter, bytes));
 }
 
@@ -233,9 +242,9 @@ Napi::Value Port::Drops(const Napi::CallbackInfo& info) {
     struct tpacket_stats stats = {};
     socklen_t length = sizeof stats;
     // Reading sets the kernel's counter to zero.
-    if (kind_ == Kind::kPacket && getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0) {
-      drops_ += stats.tp_drops;
-    }
+    if (kind_ != Kind::kPacket || getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length) != 0) continue;
+    drops_ += stats.tp_drops;
+    if (fd == ring_fd_.get() && stats.tp_drops > 0) state_[kRxLosing] = 1;
   }
   return Napi::Number::New(info.Env(), drops_);
 }

@@ -22,8 +22,8 @@ namespace gotcp {
 
 // One received frame is kRxFacts numbers in an Int32Array. src/driver/native.ts names the same places.
 enum RxFact { kRxStart, kRxEnd, kRxFlags, kRxSegmentSize, kRxGsoType, kRxPacketType, kRxVlan, kRxWireLength, kRxFacts };
-// kRxInRing: the frame lies in the ring, not in the slab.
-enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4, kRxInRing = 8 };
+// kRxInRing: the frame lies in the ring, not in the slab. kRxJoined: it came in several.
+enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4, kRxInRing = 8, kRxJoined = 16 };
 
 // One frame to send is kTxFacts numbers: a header in the slab, then up to two pieces of payload.
 enum TxFact {
@@ -41,8 +41,8 @@ enum TxFact {
   kTxFacts,
 };
 
-// What the last Send met, whether more may have come than the last Receive handed on, and whether the ring has dropped
-// frames since Drops was last asked, in an Int32Array.
+// What the last Send met, whether more may have come than the last Receive handed on, and whether the ring is known to have
+// dropped frames, in an Int32Array.
 enum PortState { kTxLost, kTxErrno, kRxMore, kRxLosing, kPortStates };
 
 class Port : public Napi::ObjectWrap<Port> {
@@ -57,7 +57,7 @@ class Port : public Napi::ObjectWrap<Port> {
   static constexpr size_t kControl = 128;
   // What a batch is to hold, about: so much is still in the cache when it is read.
   static constexpr size_t kBatchBytes = 256 * 1024;
-  // So many batches of messages may come before what lies in the ring: 4 MiB.
+  // So many full batches of messages may come before what lies in the ring: of large frames, 4 MiB.
   static constexpr uint32_t kMostPostponed = 16;
   // Segments that go down in one call.
   static constexpr size_t kCutAtOnce = 64;
@@ -69,7 +69,7 @@ class Port : public Napi::ObjectWrap<Port> {
   Napi::Value OpenTunTapDevice(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
-  // At any time after start, once: a second socket, whose frames come by a ring. Its memory, or -errno.
+  // At any time after start, until it succeeds: a second socket, whose frames come by a ring. Its memory, or -errno.
   Napi::Value OpenRing(const Napi::CallbackInfo& info);
 
   Napi::Value Watch(const Napi::CallbackInfo& info);
@@ -140,6 +140,7 @@ class Port : public Napi::ObjectWrap<Port> {
   Poller ring_poller_;
   std::vector<const tpacket2_hdr*> ring_slots_;
   uint32_t postponed_ = 0;
+  bool is_ring_first_ = false;
   uint32_t features_ = 0;
   int ifindex_ = 0;
   std::string name_;

@@ -1,4 +1,5 @@
 import { broadcastOf, type Cidr, IPV4_BROADCAST, type MacAddr } from '../base/address.ts'
+import type { InFrame } from '../link/link.ts'
 
 /**
  * Classic BPF (bpf(4), and `Documentation/networking/filter.rst` of Linux): the kernel runs the program on each
@@ -166,6 +167,17 @@ export interface InFlow {
   readonly ports: number
 }
 
+/** What `filterOfFlow` would call the connection of a frame; undefined where it is of none. */
+export function flowOf({ view, start }: InFrame, medium: 'ethernet' | 'ip'): InFlow | undefined {
+  const ip = start + ipAt(medium)
+  if (medium === 'ethernet' && view.getUint16(start + ETHERTYPE_OFFSET) !== ETHERTYPE_IPV4) return undefined
+  if (view.getUint8(ip) !== VERSION_AND_LENGTH || view.getUint8(ip + 9) !== TCP) return undefined
+  if ((view.getUint16(ip + 6) & FRAGMENT) !== 0) return undefined
+  return { source: view.getUint32(ip + 12), destination: view.getUint32(ip + 16), ports: view.getUint32(ip + 20) }
+}
+
+const ipAt = (medium: 'ethernet' | 'ip'): number => (medium === 'ethernet' ? 14 : 0)
+
 const ETHERTYPE_IPV4 = 0x0800
 const ETHERTYPE_ARP = 0x0806
 const ETHERTYPE_OFFSET = 12
@@ -175,8 +187,8 @@ const TCP = 6
 const FRAGMENT = 0x3fff
 
 /**
- * The encoded `filter`, of which no bytes take everything, for the frames of this connection alone or for all but these.
- * A frame with IP options is nobody's.
+ * The encoded `filter`, of which no bytes take everything, for the frames of this connection alone or for all but these,
+ * with which those count that have IP options.
  */
 export function filterOfFlow(
   filter: Uint8Array,
@@ -185,8 +197,8 @@ export function filterOfFlow(
   medium: 'ethernet' | 'ip',
 ): Uint8Array {
   const bpf = new BpfAssembler()
-  const ip = medium === 'ethernet' ? 14 : 0
-  if (ip > 0) bpf.load16(ETHERTYPE_OFFSET).ifEqual(ETHERTYPE_IPV4, undefined, 'other')
+  const ip = ipAt(medium)
+  if (medium === 'ethernet') bpf.load16(ETHERTYPE_OFFSET).ifEqual(ETHERTYPE_IPV4, undefined, 'other')
   bpf.load8(ip).ifEqual(VERSION_AND_LENGTH, undefined, 'other')
   bpf.load8(ip + 9).ifEqual(TCP, undefined, 'other')
   bpf

@@ -29,8 +29,8 @@ export const RxFact = {
   COUNT: 8,
 } as const
 
-/** `IN_RING`: the frame lies in the ring's memory, not in the slab. */
-export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4, IN_RING: 8 } as const
+/** `IN_RING`: the frame lies in the ring's memory, not in the slab. `JOINED`: it came in several. */
+export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4, IN_RING: 8, JOINED: 16 } as const
 
 /** The places of one frame to send in `txFacts`; the same as TxFact in `native/port.h`. */
 export const TxFact = {
@@ -49,8 +49,8 @@ export const TxFact = {
 } as const
 
 /**
- * What the last `send` met, whether more may have come than the last `receive` handed on, and whether the ring has dropped
- * frames since `drops` was last called, in `state`.
+ * What the last `send` met, whether more may have come than the last `receive` handed on, and whether the ring is known to
+ * have dropped frames, in `state`.
  */
 export const PortState = { TX_LOST: 0, TX_ERRNO: 1, RX_MORE: 2, RX_LOSING: 3, COUNT: 4 } as const
 
@@ -68,6 +68,8 @@ export interface NativePort {
     timestamps: boolean,
     receiveBuffer: number,
     sendBuffer: number,
+    /** Whether there may be a ring. */
+    withRing: boolean,
     filter: Uint8Array,
   ): number
   openTunTap(name: string, tap: boolean, vnetHeader: boolean): number
@@ -83,17 +85,18 @@ export interface NativePort {
     txFacts: Int32Array,
     state: Int32Array,
   ): number
-  /** Reports: the number of frames now in the slab, 0 when writable again, or a negative errno. */
+  /** Reports: the number of frames that there are facts of, 0 when writable again, or a negative errno. */
   start(onReady: (count: number) => void): number
   /**
-   * Once, after `start`: frames that this filter takes come by a ring of so many slots, after those that are there as
-   * messages. The memory of the ring, or a negative errno.
+   * After `start`, until it succeeds: frames that this filter takes come by a ring of so many slots. The memory of the
+   * ring, or a negative errno.
    */
   openRing(slots: number, filter: Uint8Array): ArrayBuffer | number
   watch(readable: boolean, writable: boolean): number
   setRef(ref: boolean): void
   /** Whether `receive` joins TCP segments that follow each other into super-segments. */
   setCoalescing(coalesce: boolean): void
+  /** Replaces the filter of the messages or of the ring, at once; no bytes remove it. */
   setFilter(filter: Uint8Array, ofRing: boolean): number
   features(): number
   bufferSize(receive: boolean): number
@@ -102,7 +105,7 @@ export interface NativePort {
   name(): string
   descriptor(): number
   close(): void
-  /** Fills the slab without waiting: the number of frames. */
+  /** Takes what has come, without waiting: the number of frames. */
   receive(): number
   /** The frames of the last `receive` have been read: the kernel may fill the slots of a ring again. */
   release(): void

@@ -1,5 +1,3 @@
-import { constants } from 'node:os'
-
 import type { Cidr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
@@ -7,7 +5,7 @@ import { within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
 import { findInterface, type InterfaceFacts } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
-import { type NativePort, native } from './native.ts'
+import { native } from './native.ts'
 import { check } from './os-errors.ts'
 import { PortLink } from './port-link.ts'
 import type { RingPlan } from './receive-ring.ts'
@@ -15,7 +13,7 @@ import type { RingPlan } from './receive-ring.ts'
 /** What a hundred fast senders have on their way at once; with a quarter of it, they lost one segment in twenty. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024
 const SEND_BUFFER = 4 * 1024 * 1024
-/** What two connections may have on their way to us: 9 MiB. */
+/** What one connection may have on its way to us, in frames that are half full: 9 MiB. */
 const RING = 128
 /** 585 MiB: what does not find room there comes faster than it is read. */
 const MAX_RING = 8192
@@ -51,8 +49,8 @@ export interface PacketLinkOptions {
   readonly sendBuffer?: number | undefined
   /**
    * Slots of a receive ring: the kernel writes frames where the stack reads them, without a call and a second copy. By
-   * default it has 128, is opened when one connection brings much, and takes the frames of the two that bring most; 0 is
-   * none, and any other number one in the place of `receiveBuffer`, for everything, from the first frame on.
+   * default it has 128, is opened when one connection brings much, and takes the frames of that one; 0 is none, and any
+   * other number one in the place of `receiveBuffer`, for everything, from the first frame on.
    *
    * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
    * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no
@@ -100,6 +98,7 @@ function open(options: PacketLinkOptions): PortLink {
       options.timestamps ?? false,
       options.receiveBuffer ?? RECEIVE_BUFFER,
       options.sendBuffer ?? SEND_BUFFER,
+      ring !== undefined,
       filter,
     ),
     `open AF_PACKET socket on "${facts.name}"`,
@@ -123,19 +122,11 @@ function open(options: PacketLinkOptions): PortLink {
 }
 
 /** The ring that the options ask for, or allow: a capture has its frames in their order, whichever connection they are of. */
-function ringOf(options: PacketLinkOptions): RingPlan | undefined {
-  const { ring, netns, filter, promiscuous = false, ignoreOutgoing = true } = options
+function ringOf({ ring, filter, promiscuous, ignoreOutgoing }: PacketLinkOptions): RingPlan | undefined {
   const slots = within('ring', ring, RING, 0, MAX_RING)
-  if (slots === 0 || (ring === undefined && (filter !== undefined || promiscuous || !ignoreOutgoing))) return undefined
-  const open = (port: NativePort, filter: Uint8Array): ArrayBuffer | number => {
-    try {
-      return inNamespace(netns, () => port.openRing(slots, filter))
-    } catch {
-      // Since the link was opened the namespace may have been removed, or the right to enter it been given up.
-      return -constants.errno.ENOENT
-    }
-  }
-  return { slots, forAll: ring !== undefined, open }
+  const isCapture = filter !== undefined || promiscuous === true || ignoreOutgoing === false
+  if (slots === 0 || (ring === undefined && isCapture)) return undefined
+  return { slots, forAll: ring !== undefined }
 }
 
 /** Whether nothing says which addresses to hear, so that the stack above will. */

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 
 import type { Cidr, MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
-import { addMicros, type Micros, NEVER } from '../base/types.ts'
+import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
 import { clock } from './clock.ts'
 import { type NativePort, native, PortFeature, PortState } from './native.ts'
@@ -120,7 +120,9 @@ export class PortLink implements Link {
       (this.features & bit) !== 0 || (this.features & PortFeature.VNET_HEADER) === 0
     this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
-    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing)
+    const { ring, filter = NO_FILTER } = facts
+    this.#ring = ring && new ReceiveRing(port, ring, facts.medium, filter)
+    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, this.#ring)
     port.setCoalescing(facts.coalesce ?? false)
     const { slab, facts: rxFacts, times } = this.#in
     const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#portState)
@@ -129,10 +131,9 @@ export class PortLink implements Link {
       port.close()
       throw osError(started, `watch ${this.name}`, 'open')
     }
-    if (facts.ring !== undefined) {
-      this.#ring = new ReceiveRing(port, facts.ring, this.medium, facts.filter ?? NO_FILTER)
-      this.#in.attach(this.#ring)
-      if (facts.ring.forAll) this.room = this.#openRing(this.#ring, facts.ring) >> 1
+    if (this.#ring !== undefined && ring?.forAll === true) {
+      this.#openRing(this.#ring, ring)
+      this.room = this.#ring.memory.length >> 1
     }
   }
 
@@ -242,6 +243,7 @@ export class PortLink implements Link {
     // A callback that polls again must not have the slab filled under the frames still to come.
     if (this.#in.delivering) return
     if (this.#retryAt <= now) this.flush(now)
+    this.#pollRing(now)
     let count = this.#pending
     this.#pending = 0
     this.#more = false
@@ -251,7 +253,7 @@ export class PortLink implements Link {
     try {
       while (count > 0) {
         bytes += this.#deliver(count, onFrame, wallOffset, now)
-        if (this.#portState[PortState.RX_LOSING] !== 0) this.#hasDropped(now)
+        this.#pollRing(now)
         if (this.#state === 'down') this.#recovered()
         if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
         if (bytes >= TURN_BYTES) {
@@ -270,7 +272,10 @@ export class PortLink implements Link {
   }
 
   pollAt(): Micros {
-    return this.#pending > 0 || this.#more ? (0 as Micros) : this.#retryAt
+    if (this.#pending > 0 || this.#more) return 0 as Micros
+    return this.#state === 'closed' || this.#ring === undefined
+      ? this.#retryAt
+      : earliest(this.#retryAt, this.#ring.pollAt())
   }
 
   close(): void {
@@ -293,10 +298,9 @@ export class PortLink implements Link {
     }
   }
 
-  /** The octets that it holds. */
-  #openRing(ring: ReceiveRing, { slots }: RingPlan): number {
+  #openRing(ring: ReceiveRing, { slots }: RingPlan): void {
     const status = ring.open()
-    if (status >= 0) return ring.size
+    if (status >= 0) return
     this.#port.close()
     throw osError(status, `open a receive ring on "${this.name}"`, 'open', {
       ENOMEM: `Ask for fewer slots than ring: ${slots}, or do without a ring`,
@@ -304,12 +308,16 @@ export class PortLink implements Link {
     })
   }
 
-  #hasDropped(now: Micros): void {
-    this.#portState[PortState.RX_LOSING] = 0
-    if (this.#state === 'closed') return
-    // What is counted is told no more.
-    this.#port.drops()
-    this.#ring?.hasDropped(now)
+  #pollRing(now: Micros): void {
+    const ring = this.#ring
+    if (ring === undefined || this.#state === 'closed') return
+    if (this.#portState[PortState.RX_LOSING] !== 0) {
+      // What has been counted is told no more.
+      this.#port.drops()
+      this.#portState[PortState.RX_LOSING] = 0
+      ring.hasDropped(now)
+    }
+    ring.poll(now)
   }
 
   #ready(count: number): void {

@@ -21,14 +21,15 @@ export class ReceiveBatch {
   readonly #medium: 'ethernet' | 'ip'
   readonly #skipOutgoing: boolean
   readonly #frame: InFrame
-  #ringFrame: InFrame
-  #ring: ReceiveRing | undefined
+  #ringFrame: InFrame | undefined
+  readonly #ring: ReceiveRing | undefined
   /** The slot being handed up; -1 between batches. */
   #slot = -1
   #stopped = false
 
-  /** A batch of so many frames, and as many of a ring. */
-  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean) {
+  /** A batch of so many frames, and as many of the ring. */
+  constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean, ring: ReceiveRing | undefined) {
+    this.#ring = ring
     this.slots = slots
     this.slab = new Uint8Array(slots * SLOT_SIZE)
     this.facts = new Int32Array(2 * slots * RxFact.COUNT)
@@ -36,15 +37,6 @@ export class ReceiveBatch {
     this.#medium = medium
     this.#skipOutgoing = skipOutgoing
     this.#frame = new InFrame(this.slab)
-    this.#ringFrame = this.#frame
-  }
-
-  /** A ring may be opened, whose frames come in the batch as well. */
-  attach(ring: ReceiveRing): void {
-    this.#ring = ring
-    ring.onOpen = (memory) => {
-      this.#ringFrame = new InFrame(memory)
-    }
   }
 
   /** Whether a callback runs just now: the slab must stay as it is. */
@@ -65,7 +57,7 @@ export class ReceiveBatch {
   }
 
   /**
-   * Hands up the first `count` frames of the slab; returns their bytes. `wallOffset` is what the wall clock of the
+   * Hands up the first `count` frames; returns their bytes. `wallOffset` is what the wall clock of the
    * time stamps is ahead of the stack's; NaN where frames are not stamped. A callback that throws loses the rest.
    */
   deliver(count: number, onFrame: (frame: InFrame) => void, wallOffset: number, now: Micros): number {
@@ -82,7 +74,7 @@ export class ReceiveBatch {
           continue
         }
         const isInRing = (flags & RxFlag.IN_RING) !== 0
-        const frame = isInRing ? this.#ringFrame : this.#frame
+        const frame = isInRing ? this.#inRing() : this.#frame
         const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
         frame.start = facts[at + RxFact.START]!
         frame.end = facts[at + RxFact.END]!
@@ -94,7 +86,7 @@ export class ReceiveBatch {
         const length = frame.end - frame.start
         bytes += length
         this.received++
-        if (length >= LARGE_FRAME && ring !== undefined) ring.saw(frame, isInRing, now)
+        if (length >= LARGE_FRAME && ring !== undefined && (flags & RxFlag.JOINED) === 0) ring.saw(frame, isInRing, now)
         this.#slot = i
         if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
         else onFrame(frame)
@@ -109,6 +101,11 @@ export class ReceiveBatch {
   /** Hands up nothing more, not even of the batch at hand. */
   stop(): void {
     this.#stopped = true
+  }
+
+  #inRing(): InFrame {
+    this.#ringFrame ??= new InFrame(this.#ring!.memory)
+    return this.#ringFrame
   }
 
   #fact(which: number): number {

@@ -1,6 +1,6 @@
-import { addMicros, type Micros } from '../base/types.ts'
+import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
-import { filterOfFlow, type InFlow, TAKE_NONE } from './bpf.ts'
+import { filterOfFlow, flowOf, type InFlow, TAKE_NONE } from './bpf.ts'
 import type { NativePort } from './native.ts'
 
 const SECOND = 1_000_000
@@ -9,22 +9,18 @@ const WORTH = 8 * 1024 * 1024
 const MOST = 3 / 4
 /** A slot is not wasted on a frame of this size. */
 export const LARGE_FRAME = 16 * 1024
-/** After a drop everything comes by messages for so long; twice as long where the ring has not worked for long. */
+/** After a drop everything comes by messages for so long; twice as long where the ring was not used for long. */
 const FIRST_PAUSE = SECOND
 const LONGEST_PAUSE = 64 * SECOND
-/** When a ring has worked for so many times its last pause, the next drop is an accident. */
+/** Having been used for so many times its last pause, a ring has dropped by accident. */
 const CALM = 8
-
-const VERSION_AND_LENGTH = 0x45
-const TCP = 6
+const NO_BYTES = new Uint8Array(0)
 
 /** A ring that a link may have. */
 export interface RingPlan {
   readonly slots: number
   /** Everything comes by the ring, from the first frame on; else the connection that brings most, once there is one. */
   readonly forAll: boolean
-  /** As `NativePort.openRing`, in the network namespace of the link. */
-  readonly open: (port: NativePort, filter: Uint8Array) => ArrayBuffer | number
 }
 
 /**
@@ -33,15 +29,18 @@ export interface RingPlan {
  * their order; the filters of the link's two sockets see to it.
  */
 export class ReceiveRing {
+  /** Where its frames lie; no bytes before it is opened. */
+  memory = NO_BYTES
   readonly #port: NativePort
   readonly #plan: RingPlan
   readonly #medium: 'ethernet' | 'ip'
   /** What the link hears. */
   #filter: Uint8Array
-  #state: 'closed' | 'open' | 'impossible' = 'closed'
-  /** The connection that has the ring, and when a large frame of it last came. */
+  /** The connection that has the ring, since when, when a large frame of it last came, and when to look whether one has. */
   #flow: InFlow | undefined
+  #givenAt = 0 as Micros
   #seen = 0 as Micros
+  #lookAt: Micros = NEVER
   /** The connection that is being weighed, since when, and what it and all have brought. */
   #weighed: InFlow | undefined
   #since = 0 as Micros
@@ -49,10 +48,6 @@ export class ReceiveRing {
   #allBytes = 0
   #restUntil = 0 as Micros
   #pause = 0
-  /** Octets of its memory; 0 before it is opened. */
-  size = 0
-  /** Called with its memory when it is opened. */
-  onOpen: ((memory: Uint8Array) => void) | undefined
 
   constructor(port: NativePort, plan: RingPlan, medium: 'ethernet' | 'ip', filter: Uint8Array) {
     this.#port = port
@@ -61,80 +56,107 @@ export class ReceiveRing {
     this.#filter = filter
   }
 
-  /** Opens the ring; 0 or a negative errno, and the link does without. */
+  /** Opens the ring; 0 or a negative errno. */
   open(): number {
-    const memory = this.#plan.open(this.#port, TAKE_NONE)
-    this.#state = typeof memory === 'number' ? 'impossible' : 'open'
+    const memory = this.#port.openRing(this.#plan.slots, TAKE_NONE)
     if (typeof memory === 'number') return memory
-    this.size = memory.byteLength
-    this.onOpen?.(new Uint8Array(memory))
+    this.memory = new Uint8Array(memory)
     return this.#steer()
   }
 
-  /** What the link hears from now on; 0 or a negative errno. */
+  /** What the link hears from now on; 0, or a negative errno, and it goes on as before. */
   setFilter(filter: Uint8Array): number {
+    const before = this.#filter
     this.#filter = filter
-    return this.#steer()
+    const status = this.#steer()
+    if (status === 0) return 0
+    this.#filter = before
+    this.#steer()
+    return status
   }
 
-  /** A large frame has come. */
-  saw({ view, start, end }: InFrame, isInRing: boolean, now: Micros): void {
-    if (this.#plan.forAll || this.#state === 'impossible' || now < this.#restUntil) return
-    const ip = start + (this.#medium === 'ethernet' ? 14 : 0)
-    if (view.getUint8(ip) !== VERSION_AND_LENGTH || view.getUint8(ip + 9) !== TCP) return
-    if (isInRing) {
-      this.#seen = now
-      return
-    }
-    const ports = view.getUint32(ip + 20)
-    const weighed = this.#weighed
-    if (weighed === undefined || now - this.#since > SECOND) {
-      this.#weighed = { source: view.getUint32(ip + 12), destination: view.getUint32(ip + 16), ports }
+  /** A large frame has come, in one piece. */
+  saw(frame: InFrame, isInRing: boolean, now: Micros): void {
+    if (isInRing) this.#seen = now
+    if (isInRing || this.#plan.forAll || now < this.#restUntil) return
+    const flow = flowOf(frame, this.#medium)
+    if (flow === undefined) return
+    if (this.#weighed === undefined || now - this.#since > SECOND) {
+      this.#weighed = flow
       this.#since = now
       this.#bytes = 0
       this.#allBytes = 0
       return
     }
-    this.#allBytes += end - start
-    if (weighed.ports === ports) this.#bytes += end - start
+    const length = frame.end - frame.start
+    this.#allBytes += length
+    if (isSame(flow, this.#weighed)) this.#bytes += length
     if (this.#bytes < WORTH || this.#bytes < this.#allBytes * MOST) return
+    const worthy = this.#weighed
     this.#weighed = undefined
-    this.#give(weighed, now)
+    // Two together may have more under way than the ring holds.
+    if (this.#flow === undefined) this.#give(worthy, now)
   }
 
   /** The ring had no slot for a frame: more is under way than it holds. */
   hasDropped(now: Micros): void {
     if (this.#flow === undefined) return
-    const isAccident = now - this.#restUntil >= CALM * this.#pause
+    const isAccident = now - this.#givenAt >= CALM * this.#pause
     this.#pause = isAccident ? FIRST_PAUSE : Math.min(2 * this.#pause, LONGEST_PAUSE)
     this.#restUntil = addMicros(now, this.#pause)
-    this.#flow = undefined
-    this.#steer()
+    this.#takeBack()
   }
 
-  /** Gives a connection the ring, unless another uses it: two together may have more under way than it holds. */
+  /** Takes the ring from a connection that has no large frames any more: many small ones would not find room in it. */
+  poll(now: Micros): void {
+    if (now < this.#lookAt) return
+    if (now - this.#seen >= SECOND) this.#takeBack()
+    else this.#lookAt = addMicros(this.#seen, SECOND)
+  }
+
+  pollAt(): Micros {
+    return this.#lookAt
+  }
+
   #give(flow: InFlow, now: Micros): void {
-    if (this.#state === 'closed' && this.open() < 0) return
-    if (this.#flow !== undefined && now - this.#seen < SECOND) return
+    if (this.memory.length === 0 && this.open() < 0) {
+      // There may be memory for it later.
+      this.#restUntil = addMicros(now, LONGEST_PAUSE)
+      return
+    }
     this.#flow = flow
+    this.#givenAt = now
     this.#seen = now
+    this.#lookAt = addMicros(now, SECOND)
     this.#steer()
   }
 
-  /** While the two filters do not agree, a frame comes both ways rather than neither. */
+  #takeBack(): void {
+    this.#flow = undefined
+    this.#lookAt = NEVER
+    this.#steer()
+  }
+
+  /** Sets both filters; while they do not agree, a frame had better come both ways than neither. */
   #steer(): number {
     const port = this.#port
-    if (this.#state !== 'open') return port.setFilter(this.#filter, false)
-    const [byRing, byMessages] = this.#filters()
-    if (byRing === TAKE_NONE) return port.setFilter(byMessages, false) || port.setFilter(byRing, true)
-    return port.setFilter(byRing, true) || port.setFilter(byMessages, false)
-  }
-
-  #filters(): [byRing: Uint8Array, byMessages: Uint8Array] {
     const filter = this.#filter
-    if (this.#plan.forAll) return [filter, TAKE_NONE]
     const flow = this.#flow
-    if (flow === undefined) return [TAKE_NONE, filter]
-    return [filterOfFlow(filter, 'only', flow, this.#medium), filterOfFlow(filter, 'without', flow, this.#medium)]
+    if (this.#plan.forAll) return port.setFilter(filter, true) || port.setFilter(TAKE_NONE, false)
+    if (flow !== undefined) {
+      const status =
+        port.setFilter(filterOfFlow(filter, 'only', flow, this.#medium), true) ||
+        port.setFilter(filterOfFlow(filter, 'without', flow, this.#medium), false)
+      if (status === 0) return 0
+      // With what the connection adds it may be longer than the kernel takes.
+      this.#flow = undefined
+      this.#lookAt = NEVER
+    }
+    const status = port.setFilter(filter, false)
+    if (this.memory.length > 0) port.setFilter(TAKE_NONE, true)
+    return status
   }
 }
+
+const isSame = (a: InFlow, b: InFlow): boolean =>
+  a.ports === b.ports && a.source === b.source && a.destination === b.destination

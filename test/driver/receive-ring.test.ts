@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { constants } from 'node:os'
 import { describe, it } from 'node:test'
 
-import type { Micros } from '../../src/base/types.ts'
+import { type Micros, NEVER } from '../../src/base/types.ts'
 import { filterOfFlow, type InFlow, TAKE_NONE } from '../../src/driver/bpf.ts'
 import type { NativePort } from '../../src/driver/native.ts'
 import { ReceiveRing } from '../../src/driver/receive-ring.ts'
@@ -40,24 +40,28 @@ function frameOf({ source, destination, ports }: InFlow): InFrame {
 function world({ forAll = false, opens = true } = {}) {
   const filters: { ring: Uint8Array; messages: Uint8Array } = { ring: TAKE_NONE, messages: FILTER }
   const steps: string[] = []
+  /** The kernel takes no filter of more bytes. */
+  const longest = { ring: 1000, messages: 1000 }
   const port = {
     setFilter(filter: Uint8Array, ofRing: boolean): number {
-      steps.push(`${ofRing ? 'ring' : 'messages'} ${filter.length}`)
-      filters[ofRing ? 'ring' : 'messages'] = filter
+      const which = ofRing ? 'ring' : 'messages'
+      if (filter.length > longest[which]) return -constants.errno.EINVAL
+      steps.push(which)
+      filters[which] = filter
       return 0
     },
-  } as NativePort
+    openRing(): ArrayBuffer | number {
+      openings++
+      return opens ? new ArrayBuffer(10) : -constants.errno.ENOMEM
+    },
+  } as Partial<NativePort> as NativePort
   let openings = 0
-  const open = (): ArrayBuffer | number => {
-    openings++
-    return opens ? new ArrayBuffer(10) : -constants.errno.ENOMEM
-  }
-  const ring = new ReceiveRing(port, { slots: 128, forAll, open }, 'ip', FILTER)
+  const ring = new ReceiveRing(port, { slots: 128, forAll }, 'ip', FILTER)
   const saw = (flow: InFlow, count: number, at: number, isInRing = false) => {
     const frame = frameOf(flow)
     for (let i = 0; i < count; i++) ring.saw(frame, isInRing, (at * MS) as Micros)
   }
-  return { ring, filters, steps, saw, openings: () => openings }
+  return { ring, filters, steps, longest, saw, openings: () => openings }
 }
 
 describe('a receive ring', () => {
@@ -65,12 +69,8 @@ describe('a receive ring', () => {
     const { ring, filters, saw, openings } = world()
     saw(A, WORTH - 1, 0)
     assert.equal(openings(), 0)
-    let memory = 0
-    ring.onOpen = ({ length }) => {
-      memory = length
-    }
     saw(A, 1, 500)
-    assert.deepEqual([openings(), memory, ring.size], [1, 10, 10])
+    assert.deepEqual([openings(), ring.memory.length], [1, 10])
     assert.deepEqual(filters, ways.ring(A))
   })
 
@@ -89,16 +89,29 @@ describe('a receive ring', () => {
     assert.equal(openings(), 0)
   })
 
-  it('has no room for a second connection while the first is active, and then it has', () => {
-    const { filters, saw } = world()
+  it('has no room for a second connection while the first has large frames, and then it has', () => {
+    const { ring, filters, saw } = world()
     saw(A, WORTH, 0)
     saw(B, WORTH, 500)
-    assert.deepEqual(filters, ways.ring(A))
     saw(A, 1, 600, true)
-    saw(B, WORTH, 1550)
+    assert.equal(ring.pollAt(), 1000 * MS)
+    ring.poll((1000 * MS) as Micros)
     assert.deepEqual(filters, ways.ring(A))
+    assert.equal(ring.pollAt(), 1600 * MS)
+    ring.poll((1600 * MS) as Micros)
+    assert.deepEqual(filters, ways.messages)
+    assert.equal(ring.pollAt(), NEVER)
     saw(B, WORTH, 1700)
     assert.deepEqual(filters, ways.ring(B))
+  })
+
+  it('tells hosts apart whose ports are equal', () => {
+    const { saw, openings } = world()
+    for (let i = 0; i < 10 * WORTH; i++) {
+      saw(A, 1, i / 10)
+      saw({ ...A, source: 9 }, 1, i / 10)
+    }
+    assert.equal(openings(), 0)
   })
 
   it('rests when it has dropped, twice as long each time that did not help', () => {
@@ -121,12 +134,35 @@ describe('a receive ring', () => {
     assert.equal(openings(), 1)
   })
 
-  it('is tried once where there can be none', () => {
+  it('is tried again after a while where there was no memory for it', () => {
     const { ring, filters, saw, openings } = world({ opens: false })
-    saw(A, 3 * WORTH, 0)
+    for (const at of [0, 1000, 63_000]) saw(A, 3 * WORTH, at)
     assert.equal(openings(), 1)
+    saw(A, WORTH, 64_000)
+    assert.equal(openings(), 2)
     assert.equal(ring.setFilter(OTHER_FILTER), 0)
     assert.deepEqual(filters, { ring: TAKE_NONE, messages: OTHER_FILTER })
+  })
+
+  for (const which of ['ring', 'messages'] as const) {
+    it(`gives way where the filter is too long with a connection, ${which}`, () => {
+      const { ring, filters, longest, saw } = world()
+      saw(A, WORTH, 0)
+      longest[which] = FILTER.length
+      assert.equal(ring.setFilter(OTHER_FILTER), 0)
+      assert.deepEqual(filters, { ring: TAKE_NONE, messages: OTHER_FILTER })
+      assert.equal(ring.pollAt(), NEVER)
+    })
+  }
+
+  it('goes on as before when the kernel refuses a filter', () => {
+    const { ring, filters, longest, saw } = world()
+    longest.messages = 500
+    assert.equal(ring.setFilter(new Uint8Array(600)), -constants.errno.EINVAL)
+    saw(A, WORTH, 0)
+    assert.deepEqual(filters, ways.ring(A))
+    assert.equal(ring.setFilter(new Uint8Array(600)), -constants.errno.EINVAL)
+    assert.deepEqual(filters, ways.messages)
   })
 
   it('keeps a connection when the stack hears other addresses', () => {
@@ -143,10 +179,7 @@ describe('a receive ring', () => {
     const { ring, steps, saw } = world()
     saw(A, WORTH, 0)
     ring.hasDropped(0 as Micros)
-    assert.deepEqual(
-      steps.map((step) => step.split(' ')[0]),
-      ['messages', 'ring', 'ring', 'messages', 'messages', 'ring'],
-    )
+    assert.deepEqual(steps, ['messages', 'ring', 'ring', 'messages', 'messages', 'ring'])
   })
 
   it('takes everything from the beginning where it was asked for', () => {

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 
-import type { Micros } from '../../src/base/types.ts'
+import { type Micros, NEVER } from '../../src/base/types.ts'
 import { clock } from '../../src/driver/clock.ts'
 import { findInterface } from '../../src/driver/interfaces.ts'
 import { inNamespace } from '../../src/driver/namespace.ts'
 import { openPacketLink, type PacketLinkOptions } from '../../src/driver/packet.ts'
 import type { PortLink } from '../../src/driver/port-link.ts'
+import { HEADROOM } from '../../src/link/link.ts'
 import { attach } from './attachment.ts'
 import { asClient, asServer, fromEnv, MIB } from './exchange.ts'
 import { type Ends, ip, pattern, tcpFrame } from './frames.ts'
@@ -21,6 +22,8 @@ const LIMIT = { timeout: fromEnv('GOTCP_TEST_TIMEOUT_S', 120) * 1000 }
 /** Frames of one burst: fewer than the ring has slots. */
 const BURST = 60
 const LENGTH = 60_000
+/** So many are worth a ring. */
+const WORTH = (8 * MIB) / LENGTH
 const SEGMENT = 1448
 
 /** The rings that are mapped into this process. */
@@ -106,21 +109,91 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
     link.close()
   })
 
-  it('goes back to the receive buffer when the ring is too small', () => {
+  it('keeps the frames of a connection in order that is always a window behind', () => {
+    for (let behind = BURST; behind < 66; behind++) {
+      const link = open({ addresses: [`${A}/24`] })
+      const got: number[] = []
+      send(1, 0, behind)
+      for (let sent = behind; got.length < 4 * WORTH; ) {
+        const count = got.length
+        link.receive(now(), ({ view, end }) => got.push(view.getUint32(end - LENGTH)))
+        send(1, sent, got.length - count)
+        sent += got.length - count
+      }
+      take(link)
+      assert.deepEqual(got, range(0, got.length))
+      assert.equal(link.kernelDrops(), 0)
+      link.close()
+    }
+  })
+
+  for (const isAsked of [false, true]) {
+    it(`goes back to the receive buffer when the ring is too small, in order, drops asked for in between: ${isAsked}`, () => {
+      const link = open({ addresses: [`${A}/24`] })
+      bring(link, 1)
+      const got: number[] = []
+      // The first frames are read, which makes room for others; the first of these tells of the drop.
+      for (const [from, count] of [
+        [0, 5 * BURST],
+        [5 * BURST, 20],
+        [5 * BURST + 20, 20],
+      ] as const) {
+        send(1, from, count)
+        if (isAsked) link.kernelDrops()
+        link.receive(now(), ({ view, end }) => got.push(view.getUint32(end - LENGTH)))
+      }
+      got.push(...take(link))
+      const drops = link.kernelDrops()
+      assert.equal(got.length, 5 * BURST + 40 - drops)
+      assert.deepEqual(
+        got,
+        got.toSorted((a, b) => a - b),
+      )
+      send(1, 0, 1)
+      take(link)
+      send(1, 0, 5 * BURST)
+      assert.deepEqual(take(link), range(0, 5 * BURST))
+      assert.equal(link.kernelDrops(), drops)
+      link.close()
+    })
+  }
+
+  it('leaves a connection of single segments to the receive buffer, though they are joined', () => {
+    const before = rings()
+    const link = open({ addresses: [`${A}/24`] })
+    const segment = pattern(SEGMENT)
+    let sequence = 0
+    for (let burst = 0; burst < 30; burst++) {
+      for (let i = 0; i < 1000; i++) {
+        const frame = tcpFrame(ends, [1, 80], { bytes: segment })
+        frame.view.setUint32(HEADROOM + 4, sequence)
+        // Without PSH, which ends what is joined.
+        frame.view.setUint8(HEADROOM + 13, 0x10)
+        sequence += SEGMENT
+        sender.send(frame, now())
+      }
+      sender.flush(now())
+      do link.receive(now(), () => undefined)
+      while (link.pollAt() <= now())
+    }
+    assert.ok(link.counters.received < 10_000, `${link.counters.received} frames: joined`)
+    assert.equal(rings(), before)
+    link.close()
+  })
+
+  it('takes the ring from a connection whose frames are small by now', async () => {
     const link = open({ addresses: [`${A}/24`] })
     bring(link, 1)
-    send(1, 0, 5 * BURST)
-    const got = take(link)
-    assert.deepEqual(got, range(0, got.length))
-    assert.ok(got.length >= 128 && got.length < 5 * BURST, `${got.length} frames`)
-    // The frame that comes after a drop tells of it.
-    send(1, 0, 1)
-    assert.deepEqual(take(link), [0])
-    const drops = link.kernelDrops()
-    assert.equal(drops, 5 * BURST - got.length)
-    send(1, 0, 5 * BURST)
-    assert.deepEqual(take(link), range(0, 5 * BURST))
-    assert.equal(link.kernelDrops(), drops)
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    assert.ok(link.pollAt() <= now())
+    take(link)
+    assert.equal(link.pollAt(), NEVER)
+    for (let i = 0; i < 1000; i++) sender.send(tcpFrame(ends, [1, 80], { bytes: pattern(100) }), now())
+    sender.flush(now())
+    const { received } = link.counters
+    take(link)
+    assert.equal(link.kernelDrops(), 0)
+    assert.ok(link.counters.received > received)
     link.close()
   })
 
@@ -152,7 +225,7 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
     })
   }
 
-  it('does without where its network namespace cannot be entered any more', async () => {
+  it('opens its ring where it was opened itself, though its network namespace has no name any more', async () => {
     const before = rings()
     const { child } = await lab.host('a').start(`console.log('ready'); setInterval(() => undefined, 1000)`)
     const link = open({ netns: `/proc/${child.pid}/ns/net`, addresses: [`${A}/24`] })
@@ -160,8 +233,8 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
     child.kill()
     await gone
     bring(link, 1)
+    assert.equal(rings(), before + 1)
     bring(link, 1)
-    assert.equal(rings(), before)
     link.close()
   })
 })

@@ -306,6 +306,7 @@ describe('a receive ring', { skip: labUnavailable() }, () => {
     assert.throws(() => open({ ring: 8193 }), { name: 'RangeError' })
     const script = `const { execFileSync } = require('node:child_process')
       import('${PACKET_URL}').then(({ openPacketLink }) => {
+        openPacketLink({ interface: 'eth0', ring: 0 }).close()
         const [, size] = /VmSize:\\s+(\\d+)/.exec(require('node:fs').readFileSync('/proc/self/status', 'latin1'))
         execFileSync('prlimit', ['--pid', process.pid, '--as=' + (size * 1024 + (40 << 20))])
         openPacketLink({ interface: 'eth0', ring: 1400 })

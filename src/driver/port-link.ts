@@ -121,7 +121,7 @@ export class PortLink implements Link {
     this.offload = { checksum: isDoneBelow(PortFeature.CHECKSUM), segmentation: isDoneBelow(PortFeature.TSO4) }
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
     const { ring, filter = NO_FILTER } = facts
-    this.#ring = ring && new ReceiveRing(port, ring, facts.medium, filter)
+    this.#ring = ring && new ReceiveRing(port, this.#portState, ring, facts.medium, filter)
     this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, this.#ring)
     port.setCoalescing(facts.coalesce ?? false)
     const { slab, facts: rxFacts, times } = this.#in
@@ -243,7 +243,7 @@ export class PortLink implements Link {
     // A callback that polls again must not have the slab filled under the frames still to come.
     if (this.#in.delivering) return
     if (this.#retryAt <= now) this.flush(now)
-    this.#pollRing(now)
+    if (this.#state !== 'closed') this.#ring?.poll(now)
     let count = this.#pending
     this.#pending = 0
     this.#more = false
@@ -253,7 +253,7 @@ export class PortLink implements Link {
     try {
       while (count > 0) {
         bytes += this.#deliver(count, onFrame, wallOffset, now)
-        this.#pollRing(now)
+        if (this.#ring !== undefined && this.#state !== 'closed') this.#ring.poll(now)
         if (this.#state === 'down') this.#recovered()
         if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
         if (bytes >= TURN_BYTES) {
@@ -306,18 +306,6 @@ export class PortLink implements Link {
       ENOMEM: `Ask for fewer slots than ring: ${slots}, or do without a ring`,
       EINVAL: 'The kernel makes no such ring: do without, by ring: 0',
     })
-  }
-
-  #pollRing(now: Micros): void {
-    const ring = this.#ring
-    if (ring === undefined || this.#state === 'closed') return
-    if (this.#portState[PortState.RX_LOSING] !== 0) {
-      // What has been counted is told no more.
-      this.#port.drops()
-      this.#portState[PortState.RX_LOSING] = 0
-      ring.hasDropped(now)
-    }
-    ring.poll(now)
   }
 
   #ready(count: number): void {

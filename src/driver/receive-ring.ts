@@ -1,10 +1,16 @@
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
 import { filterOfFlow, flowOf, type InFlow, TAKE_NONE } from './bpf.ts'
-import type { NativePort } from './native.ts'
+import { type NativePort, PortState } from './native.ts'
 
 const SECOND = 1_000_000
-/** A connection is worth a ring when it brings so much within a second in large frames, and most of what comes in such. */
+/** A connection is weighed for so long, or until its next large frame; for a second at most. */
+const WEIGHING = SECOND / 5
+/**
+ * It is worth a ring when it has brought so much in large frames, and most of what came in such, while more waited than one
+ * batch takes: who keeps up without a ring spares the sender its copy, and a program that has begun just now is slow for a
+ * while.
+ */
 const WORTH = 8 * 1024 * 1024
 const MOST = 3 / 4
 /** A slot is not wasted on a frame of this size. */
@@ -32,6 +38,7 @@ export class ReceiveRing {
   /** Where its frames lie; no bytes before it is opened. */
   memory = NO_BYTES
   readonly #port: NativePort
+  readonly #portState: Int32Array
   readonly #plan: RingPlan
   readonly #medium: 'ethernet' | 'ip'
   /** What the link hears. */
@@ -49,8 +56,10 @@ export class ReceiveRing {
   #restUntil = 0 as Micros
   #pause = 0
 
-  constructor(port: NativePort, plan: RingPlan, medium: 'ethernet' | 'ip', filter: Uint8Array) {
+  /** `portState` is what the port writes its state to. */
+  constructor(port: NativePort, portState: Int32Array, plan: RingPlan, medium: 'ethernet' | 'ip', filter: Uint8Array) {
     this.#port = port
+    this.#portState = portState
     this.#plan = plan
     this.#medium = medium
     this.#filter = filter
@@ -90,32 +99,40 @@ export class ReceiveRing {
     }
     const length = frame.end - frame.start
     this.#allBytes += length
-    if (isSame(flow, this.#weighed)) this.#bytes += length
-    if (this.#bytes < WORTH || this.#bytes < this.#allBytes * MOST) return
-    const worthy = this.#weighed
+    const isBehind = this.#portState[PortState.RX_MORE] !== 0
+    if (isBehind && isSame(flow, this.#weighed)) this.#bytes += length
+    if (now - this.#since < WEIGHING) return
+    const weighed = this.#weighed
     this.#weighed = undefined
+    const isWorthy = this.#bytes >= WORTH && this.#bytes >= this.#allBytes * MOST
     // Two together may have more under way than the ring holds.
-    if (this.#flow === undefined) this.#give(worthy, now)
+    if (isWorthy && this.#flow === undefined) this.#give(weighed, now)
   }
 
-  /** The ring had no slot for a frame: more is under way than it holds. */
-  hasDropped(now: Micros): void {
-    if (this.#flow === undefined) return
-    const isAccident = now - this.#givenAt >= CALM * this.#pause
-    this.#pause = isAccident ? FIRST_PAUSE : Math.min(2 * this.#pause, LONGEST_PAUSE)
-    this.#restUntil = addMicros(now, this.#pause)
-    this.#takeBack()
-  }
-
-  /** Takes the ring from a connection that has no large frames any more: many small ones would not find room in it. */
+  /** Everything goes to messages where the ring has dropped something, or has nothing to do any more. */
   poll(now: Micros): void {
+    if (this.#portState[PortState.RX_LOSING] !== 0) {
+      // What has been counted is told no more.
+      this.#port.drops()
+      this.#portState[PortState.RX_LOSING] = 0
+      if (this.#flow !== undefined) this.#hasDropped(now)
+    }
     if (now < this.#lookAt) return
+    // Many small frames would not find room in the ring.
     if (now - this.#seen >= SECOND) this.#takeBack()
     else this.#lookAt = addMicros(this.#seen, SECOND)
   }
 
   pollAt(): Micros {
     return this.#lookAt
+  }
+
+  /** More was under way than the ring holds. */
+  #hasDropped(now: Micros): void {
+    const isAccident = now - this.#givenAt >= CALM * this.#pause
+    this.#pause = isAccident ? FIRST_PAUSE : Math.min(2 * this.#pause, LONGEST_PAUSE)
+    this.#restUntil = addMicros(now, this.#pause)
+    this.#takeBack()
   }
 
   #give(flow: InFlow, now: Micros): void {

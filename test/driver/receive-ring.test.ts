@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 
 import { type Micros, NEVER } from '../../src/base/types.ts'
 import { filterOfFlow, type InFlow, TAKE_NONE } from '../../src/driver/bpf.ts'
-import type { NativePort } from '../../src/driver/native.ts'
+import { type NativePort, PortState } from '../../src/driver/native.ts'
 import { ReceiveRing } from '../../src/driver/receive-ring.ts'
 import { InFrame } from '../../src/link/link.ts'
 
@@ -14,6 +14,10 @@ const LENGTH = 60_000
 /** So many of these frames are worth a ring. */
 const WORTH = Math.ceil((8 * 1024 * 1024) / LENGTH) + 1
 const MS = 1000
+/** Milliseconds for which a connection is weighed. */
+const WEIGHING = 200
+/** A moment, by milliseconds from one that has a past. */
+const time = (at: number) => ((at + WEIGHING) * MS) as Micros
 const A: InFlow = { source: 1, destination: 2, ports: 3 }
 const B: InFlow = { source: 1, destination: 2, ports: 4 }
 
@@ -50,33 +54,58 @@ function world({ forAll = false, opens = true } = {}) {
       filters[which] = filter
       return 0
     },
+    drops: () => 1,
     openRing(): ArrayBuffer | number {
       openings++
       return opens ? new ArrayBuffer(10) : -constants.errno.ENOMEM
     },
   } as Partial<NativePort> as NativePort
   let openings = 0
-  const ring = new ReceiveRing(port, { slots: 128, forAll }, 'ip', FILTER)
+  const state = new Int32Array(PortState.COUNT)
+  state[PortState.RX_MORE] = 1
+  const ring = new ReceiveRing(port, state, { slots: 128, forAll }, 'ip', FILTER)
+  /** Brings what is worth a ring, up to then. */
+  const bring = (flow: InFlow, at: number) => {
+    saw(flow, WORTH, at - WEIGHING)
+    saw(flow, 1, at)
+  }
+  const drop = (at: number) => {
+    state[PortState.RX_LOSING] = 1
+    ring.poll(time(at))
+    assert.equal(state[PortState.RX_LOSING], 0)
+  }
   const saw = (flow: InFlow, count: number, at: number, isInRing = false) => {
     const frame = frameOf(flow)
-    for (let i = 0; i < count; i++) ring.saw(frame, isInRing, (at * MS) as Micros)
+    for (let i = 0; i < count; i++) ring.saw(frame, isInRing, time(at))
   }
-  return { ring, filters, steps, longest, saw, openings: () => openings }
+  return { ring, state, filters, steps, longest, saw, bring, drop, openings: () => openings }
 }
 
 describe('a receive ring', () => {
   it('is opened for a connection that brings much, and takes its frames', () => {
     const { ring, filters, saw, openings } = world()
-    saw(A, WORTH - 1, 0)
+    saw(A, 2 * WORTH, 0)
+    saw(A, 1, WEIGHING - 1)
     assert.equal(openings(), 0)
-    saw(A, 1, 500)
+    saw(A, 1, WEIGHING)
     assert.deepEqual([openings(), ring.memory.length], [1, 10])
     assert.deepEqual(filters, ways.ring(A))
   })
 
-  it('is not opened for what takes longer', () => {
+  it('is not opened while messages are read as fast as they come', () => {
+    const { state, bring, openings } = world()
+    state[PortState.RX_MORE] = 0
+    bring(A, 500)
+    assert.equal(openings(), 0)
+  })
+
+  it('is not opened for what brings less, or takes longer', () => {
     const { saw, openings } = world()
-    for (let second = 0; second < 10; second++) saw(A, WORTH - 2, 1001 * second)
+    for (let second = 0; second < 10; second++) {
+      saw(A, WORTH - 2, 2000 * second)
+      saw(A, 1, 2000 * second + WEIGHING)
+      saw(A, 3 * WORTH, 2000 * second + 700)
+    }
     assert.equal(openings(), 0)
   })
 
@@ -90,18 +119,18 @@ describe('a receive ring', () => {
   })
 
   it('has no room for a second connection while the first has large frames, and then it has', () => {
-    const { ring, filters, saw } = world()
-    saw(A, WORTH, 0)
-    saw(B, WORTH, 500)
+    const { ring, filters, saw, bring } = world()
+    bring(A, 0)
+    bring(B, 500)
     saw(A, 1, 600, true)
-    assert.equal(ring.pollAt(), 1000 * MS)
-    ring.poll((1000 * MS) as Micros)
+    assert.equal(ring.pollAt(), time(1000))
+    ring.poll(time(1000))
     assert.deepEqual(filters, ways.ring(A))
-    assert.equal(ring.pollAt(), 1600 * MS)
-    ring.poll((1600 * MS) as Micros)
+    assert.equal(ring.pollAt(), time(1600))
+    ring.poll(time(1600))
     assert.deepEqual(filters, ways.messages)
     assert.equal(ring.pollAt(), NEVER)
-    saw(B, WORTH, 1700)
+    bring(B, 1900)
     assert.deepEqual(filters, ways.ring(B))
   })
 
@@ -115,30 +144,31 @@ describe('a receive ring', () => {
   })
 
   it('rests when it has dropped, twice as long each time that did not help', () => {
-    const { ring, filters, saw, openings } = world()
+    const { filters, saw, bring, drop, openings } = world()
     let at = 0
     for (const pause of [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 64_000]) {
-      saw(A, WORTH, at)
+      bring(A, at)
       assert.deepEqual(filters, ways.ring(A))
-      ring.hasDropped((at * MS) as Micros)
+      drop(at)
       assert.deepEqual(filters, ways.messages)
-      saw(A, 2 * WORTH, at + pause - 1)
+      bring(A, at + pause - 1)
       assert.deepEqual(filters, ways.messages)
-      at += pause
+      at += pause + WEIGHING
     }
-    saw(A, WORTH, at)
+    bring(A, at)
     at += 8 * 64_000
-    ring.hasDropped((at * MS) as Micros)
-    saw(A, WORTH, at + 1000)
+    saw(A, 1, at, true)
+    drop(at)
+    bring(A, at + 1000 + WEIGHING)
     assert.deepEqual(filters, ways.ring(A))
     assert.equal(openings(), 1)
   })
 
   it('is tried again after a while where there was no memory for it', () => {
-    const { ring, filters, saw, openings } = world({ opens: false })
-    for (const at of [0, 1000, 63_000]) saw(A, 3 * WORTH, at)
+    const { ring, filters, bring, openings } = world({ opens: false })
+    for (const at of [0, 1000, 63_000]) bring(A, at)
     assert.equal(openings(), 1)
-    saw(A, WORTH, 64_000)
+    bring(A, 64_000 + WEIGHING)
     assert.equal(openings(), 2)
     assert.equal(ring.setFilter(OTHER_FILTER), 0)
     assert.deepEqual(filters, { ring: TAKE_NONE, messages: OTHER_FILTER })
@@ -146,8 +176,8 @@ describe('a receive ring', () => {
 
   for (const which of ['ring', 'messages'] as const) {
     it(`gives way where the filter is too long with a connection, ${which}`, () => {
-      const { ring, filters, longest, saw } = world()
-      saw(A, WORTH, 0)
+      const { ring, filters, longest, bring } = world()
+      bring(A, 0)
       longest[which] = FILTER.length
       assert.equal(ring.setFilter(OTHER_FILTER), 0)
       assert.deepEqual(filters, { ring: TAKE_NONE, messages: OTHER_FILTER })
@@ -156,18 +186,18 @@ describe('a receive ring', () => {
   }
 
   it('goes on as before when the kernel refuses a filter', () => {
-    const { ring, filters, longest, saw } = world()
+    const { ring, filters, longest, bring } = world()
     longest.messages = 500
     assert.equal(ring.setFilter(new Uint8Array(600)), -constants.errno.EINVAL)
-    saw(A, WORTH, 0)
+    bring(A, 0)
     assert.deepEqual(filters, ways.ring(A))
     assert.equal(ring.setFilter(new Uint8Array(600)), -constants.errno.EINVAL)
     assert.deepEqual(filters, ways.messages)
   })
 
   it('keeps a connection when the stack hears other addresses', () => {
-    const { ring, filters, saw } = world()
-    saw(A, WORTH, 0)
+    const { ring, filters, bring } = world()
+    bring(A, 0)
     ring.setFilter(OTHER_FILTER)
     assert.deepEqual(filters, {
       ring: filterOfFlow(OTHER_FILTER, 'only', A, 'ip'),
@@ -176,18 +206,18 @@ describe('a receive ring', () => {
   })
 
   it('never leaves a frame without a way', () => {
-    const { ring, steps, saw } = world()
-    saw(A, WORTH, 0)
-    ring.hasDropped(0 as Micros)
+    const { steps, drop, bring } = world()
+    bring(A, 0)
+    drop(0)
     assert.deepEqual(steps, ['messages', 'ring', 'ring', 'messages', 'messages', 'ring'])
   })
 
   it('takes everything from the beginning where it was asked for', () => {
-    const { ring, filters, saw, openings } = world({ forAll: true })
+    const { ring, filters, drop, openings, bring } = world({ forAll: true })
     assert.equal(ring.open(), 0)
     assert.deepEqual(filters, { ring: FILTER, messages: TAKE_NONE })
-    saw(A, 3 * WORTH, 0)
-    ring.hasDropped(0 as Micros)
+    bring(A, 0)
+    drop(0)
     assert.deepEqual(filters, { ring: FILTER, messages: TAKE_NONE })
     assert.equal(openings(), 1)
   })
@@ -200,7 +230,7 @@ describe('a receive ring', () => {
     ] as const) {
       const frame = frameOf(A)
       frame.bytes[at] = octet
-      for (let i = 0; i < 3 * WORTH; i++) ring.saw(frame, false, 0 as Micros)
+      for (let i = 0; i < 3 * WORTH; i++) ring.saw(frame, false, time(i))
     }
     assert.equal(openings(), 0)
   })

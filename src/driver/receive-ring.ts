@@ -5,7 +5,7 @@ import { type NativePort, PortState } from './native.ts'
 
 const SECOND = 1_000_000
 /** A connection is weighed for so long, or until its next large frame; for a second at most. */
-const WEIGHING = SECOND / 5
+const WEIGHING = SECOND / 10
 /**
  * It is worth a ring when it has brought so much in large frames, and most of what came in such, while more waited than one
  * batch takes: who keeps up without a ring spares the sender its copy, and a program that has begun just now is slow for a
@@ -106,7 +106,8 @@ export class ReceiveRing {
     this.#weighed = undefined
     const isWorthy = this.#bytes >= WORTH && this.#bytes >= this.#allBytes * MOST
     // Two together may have more under way than the ring holds.
-    if (isWorthy && this.#flow === undefined) this.#give(weighed, now)
+    const isFree = this.#flow === undefined || now - this.#seen >= WEIGHING
+    if (isWorthy && isFree) this.#give(weighed, now)
   }
 
   /** Everything goes to messages where the ring has dropped something, or has nothing to do any more. */

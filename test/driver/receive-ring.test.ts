@@ -15,7 +15,7 @@ const LENGTH = 60_000
 const WORTH = Math.ceil((8 * 1024 * 1024) / LENGTH) + 1
 const MS = 1000
 /** Milliseconds for which a connection is weighed. */
-const WEIGHING = 200
+const WEIGHING = 100
 /** A moment, by milliseconds from one that has a past. */
 const time = (at: number) => ((at + WEIGHING) * MS) as Micros
 const A: InFlow = { source: 1, destination: 2, ports: 3 }
@@ -121,6 +121,7 @@ describe('a receive ring', () => {
   it('has no room for a second connection while the first has large frames, and then it has', () => {
     const { ring, filters, saw, bring } = world()
     bring(A, 0)
+    saw(A, 1, 500, true)
     bring(B, 500)
     saw(A, 1, 600, true)
     assert.equal(ring.pollAt(), time(1000))
@@ -130,7 +131,17 @@ describe('a receive ring', () => {
     ring.poll(time(1600))
     assert.deepEqual(filters, ways.messages)
     assert.equal(ring.pollAt(), NEVER)
-    bring(B, 1900)
+    bring(B, 1800)
+    assert.deepEqual(filters, ways.ring(B))
+  })
+
+  it('goes to the next connection as soon as the first has ended', () => {
+    const { filters, saw, bring } = world()
+    bring(A, 0)
+    saw(A, 1, 500, true)
+    bring(B, 599)
+    assert.deepEqual(filters, ways.ring(A))
+    bring(B, 600 + WEIGHING)
     assert.deepEqual(filters, ways.ring(B))
   })
 

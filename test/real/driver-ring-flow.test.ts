@@ -71,10 +71,10 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
     return numbers
   }
   const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
-  /** Has a link give the connection of that port its ring: it is weighed for a fifth of a second. */
+  /** Has a link give the connection of that port its ring: it is weighed for a tenth of a second. */
   const bring = (link: PortLink, port: number) => {
     const begin = performance.now()
-    for (let burst = 0; burst < 4 || performance.now() - begin < 250; burst++) {
+    for (let burst = 0; burst < 4 || performance.now() - begin < 150; burst++) {
       send(port, burst * BURST, BURST)
       assert.deepEqual(take(link), range(burst * BURST, BURST))
     }

@@ -41,8 +41,9 @@ class PacketRing {
   void PutBack(uint32_t count);
   // Gives the kernel every slot that was taken.
   void Release();
-  // As many slots are ours at the moment.
+  // As many slots are ours at the moment, of so many.
   uint32_t taken() const { return taken_; }
+  uint32_t slots() const { return slots_; }
 
   explicit operator bool() const { return memory_ != nullptr; }
   const std::shared_ptr<RingMemory>& memory() const { return memory_; }

@@ -91,9 +91,11 @@ int32_t Port::Verified(const uint8_t* frame, uint32_t length) const {
 // its messages, of which there may be a window; slots wait no longer. What has ceased to is older, and goes first.
 int Port::ReceivePackets() {
   const bool has_all_slots = TakeSlots();
-  is_ring_first_ = is_ring_first_ && !ring_slots_.empty();
+  if (ring_slots_.empty()) first_slots_ = 0;
+  const bool is_ring_first = first_slots_ > 0;
+  first_slots_ -= std::min(first_slots_, ring_slots_.size());
   const uint32_t most = batch_;
-  const int messages = is_ring_first_ ? 0 : ReceiveMessages(most);
+  const int messages = is_ring_first ? 0 : ReceiveMessages(most);
   if (messages < 0) {
     ring_.PutBack(ring_.taken());
     return messages;
@@ -104,7 +106,7 @@ int Port::ReceivePackets() {
     count++;
   }
   const bool has_all_messages = count < most;
-  state_[kRxMore] = !has_all_slots || !has_all_messages || is_ring_first_;
+  state_[kRxMore] = !has_all_slots || !has_all_messages || is_ring_first;
   const bool has_waited = postponed_ == kMostPostponed;
   postponed_ = has_all_messages || ring_slots_.empty() || has_waited ? 0 : postponed_ + 1;
   if (postponed_ > 0) {

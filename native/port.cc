@@ -224,7 +224,7 @@ Napi::Value Port::SetFilter(const Napi::CallbackInfo& info) {
   const uint8_t* filter = Data<uint8_t>(info[0], &bytes);
   const bool of_ring = info[1].As<Napi::Boolean>().Value();
   // What no longer comes by the ring comes by messages, and later than what lies there.
-  if (of_ring) is_ring_first_ = ring_.HasMore();
+  if (of_ring) first_slots_ = ring_.HasMore() ? ring_.slots() : 0;
   return Napi::Number::New(info.Env(), AttachFilter(of_ring ? ring_fd_.get() : fd_.get(), filter, bytes));
 }
 

@@ -140,7 +140,8 @@ class Port : public Napi::ObjectWrap<Port> {
   Poller ring_poller_;
   std::vector<const tpacket2_hdr*> ring_slots_;
   uint32_t postponed_ = 0;
-  bool is_ring_first_ = false;
+  // So many slots at most come before messages.
+  size_t first_slots_ = 0;
   uint32_t features_ = 0;
   int ifindex_ = 0;
   std::string name_;

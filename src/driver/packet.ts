@@ -49,8 +49,8 @@ export interface PacketLinkOptions {
   readonly sendBuffer?: number | undefined
   /**
    * Slots of a receive ring: the kernel writes frames where the stack reads them, without a call and a second copy. By
-   * default it has 128, is opened when one connection brings much, and takes the frames of that one; 0 is none, and any
-   * other number one in the place of `receiveBuffer`, for everything, from the first frame on.
+   * default it has 128, is opened when the stack falls behind with one connection of large frames, and takes those of that
+   * one; 0 is none, and any other number one in the place of `receiveBuffer`, for everything, from the first frame on.
    *
    * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
    * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no

@@ -19,6 +19,8 @@ const DEFAULT_SLOTS = 32
  * it is then done by our processor.
  */
 const TURN_BYTES = 32 * 1024
+/** After so much the next frames are there, like as not, before the event loop tells of them. */
+const STREAM_BYTES = 16 * 1024
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
@@ -94,6 +96,8 @@ export class PortLink implements Link {
   #pending = 0
   #paused = false
   #more = false
+  /** The event loop has just told of all there was, and will again: the next `receive` need not ask. */
+  #isDrained = false
   #awaitingRoom = false
   #retryAt: Micros = NEVER
   #retries = 0
@@ -245,9 +249,12 @@ export class PortLink implements Link {
     if (this.#retryAt <= now) this.flush(now)
     if (this.#state !== 'closed') this.#ring?.poll(now)
     let count = this.#pending
+    const isTold = count > 0
+    const isDrained = this.#isDrained
     this.#pending = 0
     this.#more = false
-    if (count === 0 && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
+    this.#isDrained = false
+    if (!isTold && !isDrained && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
     let bytes = 0
     try {
@@ -268,6 +275,7 @@ export class PortLink implements Link {
         this.#watch()
       }
     }
+    this.#isDrained = isTold && this.#portState[PortState.RX_MORE] === 0 && bytes < STREAM_BYTES
     if (count < 0) this.#fail(count)
   }
 
@@ -294,7 +302,7 @@ export class PortLink implements Link {
     try {
       return this.#in.deliver(count, onFrame, wallOffset, now)
     } finally {
-      this.#port.release()
+      if (this.#ring?.isOpen) this.#port.release()
     }
   }
 

@@ -65,6 +65,10 @@ export class ReceiveRing {
     this.#filter = filter
   }
 
+  get isOpen(): boolean {
+    return this.memory.length > 0
+  }
+
   /** Opens the ring; 0 or a negative errno. */
   open(): number {
     const memory = this.#port.openRing(this.#plan.slots, TAKE_NONE)
@@ -137,7 +141,7 @@ export class ReceiveRing {
   }
 
   #give(flow: InFlow, now: Micros): void {
-    if (this.memory.length === 0 && this.open() < 0) {
+    if (!this.isOpen && this.open() < 0) {
       // There may be memory for it later.
       this.#restUntil = addMicros(now, LONGEST_PAUSE)
       return
@@ -171,7 +175,7 @@ export class ReceiveRing {
       this.#lookAt = NEVER
     }
     const status = port.setFilter(filter, false)
-    if (this.memory.length > 0) port.setFilter(TAKE_NONE, true)
+    if (this.isOpen) port.setFilter(TAKE_NONE, true)
     return status
   }
 }

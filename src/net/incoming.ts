@@ -3,6 +3,7 @@ import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import type { ReceiveCall } from '../tcp/receive/receive-call.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
+import { Ballast } from './ballast.ts'
 import { isStackClosed, systemError } from './errors.ts'
 
 /** The largest piece that is copied out of the receive buffer at once. */
@@ -150,10 +151,13 @@ export class Incoming implements ReceiveCall {
   }
 }
 
+const ballast = new Ballast()
+
 const handUp = (incoming: Incoming): void => incoming.handUp()
 
 function copyOf(bytes: Uint8Array, from: number, count: number): Buffer {
   const copy = count <= POOLED ? Buffer.allocUnsafe(count) : Buffer.allocUnsafeSlow(count)
+  ballast.handed(count)
   copyBytes(bytes, from, copy, 0, count)
   return copy
 }

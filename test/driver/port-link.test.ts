@@ -14,6 +14,8 @@ class FakePort implements NativePort {
   room = Number.POSITIVE_INFINITY
   arriving = 0
   length = 1
+  /** How often it was asked for frames. */
+  asked = 0
   watched: { readable: boolean; writable: boolean } = { readable: true, writable: false }
   /** Tells what the kernel has: the number of frames, or 0 for room. */
   report: (count: number) => void = () => undefined
@@ -46,6 +48,7 @@ class FakePort implements NativePort {
   descriptor = (): number => 3
   close(): void {}
   receive(): number {
+    this.asked++
     const count = Math.min(this.arriving, this.#rxFacts.length / RxFact.COUNT / 2)
     this.arriving -= count
     this.#state[PortState.RX_MORE] = this.arriving > 0 ? 1 : 0
@@ -139,5 +142,28 @@ describe('PortLink.receive()', () => {
       } while (turns.length < 9 && link.pollAt() !== NEVER)
       assert.deepEqual(turns, expected)
     }
+  })
+
+  it('does not ask again for what the event loop has just told in whole', () => {
+    const { port, link } = open()
+    const asks = (): number => {
+      const before = port.asked
+      link.receive(NOW, () => undefined)
+      return port.asked - before
+    }
+    /** As the addon does: takes frames, then tells of them. */
+    const tell = (count: number, length: number): void => {
+      port.length = length
+      port.arriving = count
+      port.report(port.receive())
+    }
+    tell(1, 60)
+    assert.deepEqual([asks(), asks(), asks()], [0, 0, 1])
+    // A stream: the next frames may be there already.
+    tell(1, 16 * 1024)
+    assert.deepEqual([asks(), asks()], [0, 1])
+    // More than a batch holds: the rest is asked for at once.
+    tell(40, 60)
+    assert.deepEqual([asks(), asks(), asks()], [1, 0, 1])
   })
 })

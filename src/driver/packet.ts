@@ -1,18 +1,19 @@
 import type { Cidr } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
-import { within } from '../stack/limits.ts'
+import { flag, within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
 import { findInterface, type InterfaceFacts } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
 import { check } from './os-errors.ts'
-import { PortLink } from './port-link.ts'
+import { PortLink, slotsOf } from './port-link.ts'
 import type { RingPlan } from './receive-ring.ts'
 
 /** What a hundred fast senders have on their way at once; with a quarter of it, they lost one segment in twenty. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024
 const SEND_BUFFER = 4 * 1024 * 1024
+const MAX_BUFFER = 1 << 30
 /** What one connection may have on its way to us, in frames that are half full: 9 MiB. */
 const RING = 128
 /** 585 MiB: what does not find room there comes faster than it is read. */
@@ -66,13 +67,23 @@ export interface PacketLinkOptions {
 /**
  * Opens an interface beside the kernel: frames to it reach both. The filter is in force before the first frame.
  * @throws NetError ENODEV, ENETDOWN, EPERM, EINVAL (the filter), ENOBUFS (the ring), ERR_ADDON_MISSING
- * @throws {RangeError} for a `ring` that is not a whole number from 0 to 8192.
+ * @throws {RangeError} for a number out of its limits, such as a `ring` beyond 8192 slots.
+ * @throws {TypeError} for a flag that is neither true nor false.
  */
 export function openPacketLink(options: PacketLinkOptions): PortLink {
   return inNamespace(options.netns, () => open(options))
 }
 
 function open(options: PacketLinkOptions): PortLink {
+  const ring = ringOf(options)
+  const slots = slotsOf(options.slots)
+  const receiveBuffer = within('receiveBuffer', options.receiveBuffer, RECEIVE_BUFFER, 1, MAX_BUFFER)
+  const sendBuffer = within('sendBuffer', options.sendBuffer, SEND_BUFFER, 1, MAX_BUFFER)
+  const offload = flag('offload', options.offload, true)
+  const skipOutgoing = flag('ignoreOutgoing', options.ignoreOutgoing, true)
+  const promiscuous = flag('promiscuous', options.promiscuous, false)
+  const timestamps = flag('timestamps', options.timestamps, false)
+  const coalesce = flag('coalesce', options.coalesce, true)
   const facts = findInterface(options.interface)
   const ethernet = isEthernet(facts)
   if (!ethernet && facts.kind !== 'ip') {
@@ -85,19 +96,18 @@ function open(options: PacketLinkOptions): PortLink {
       { syscall: 'open' },
     )
   }
-  const ring = ringOf(options)
   const filter = filterOf(options, facts, facts.addresses)
   const port = new (native().Port)()
   check(
     port.openPacket(
       facts.index,
       ethernet,
-      options.offload ?? true,
-      options.ignoreOutgoing ?? true,
-      options.promiscuous ?? false,
-      options.timestamps ?? false,
-      options.receiveBuffer ?? RECEIVE_BUFFER,
-      options.sendBuffer ?? SEND_BUFFER,
+      offload,
+      skipOutgoing,
+      promiscuous,
+      timestamps,
+      receiveBuffer,
+      sendBuffer,
       ring !== undefined,
       filter,
     ),
@@ -111,13 +121,13 @@ function open(options: PacketLinkOptions): PortLink {
     medium: ethernet ? 'ethernet' : 'ip',
     mac: facts.mac,
     mtu: facts.mtu,
-    skipOutgoing: options.ignoreOutgoing ?? true,
-    timestamps: options.timestamps ?? false,
-    coalesce: options.coalesce ?? true,
+    skipOutgoing,
+    timestamps,
+    coalesce,
     filter,
     ring,
     filterFor: isLeftOpen(options, facts) ? (addresses) => filterOf(options, facts, addresses) : undefined,
-    slots: options.slots,
+    slots,
   })
 }
 

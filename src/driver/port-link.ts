@@ -4,6 +4,7 @@ import type { Cidr, MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
+import { within } from '../stack/limits.ts'
 import { clock } from './clock.ts'
 import { type NativePort, native, PortFeature, PortState } from './native.ts'
 import { osError } from './os-errors.ts'
@@ -14,6 +15,7 @@ import { SendBatch } from './send-batch.ts'
 const { EAGAIN, ENETDOWN } = constants.errno
 
 const DEFAULT_SLOTS = 32
+const MAX_SLOTS = 1024
 /**
  * One `receive` asks for no more once it has so much: acknowledgments that leave late find the peer asleep, and what wakes
  * it is then done by our processor.
@@ -61,8 +63,11 @@ export interface PortFacts {
   /** TCP segments that follow each other are joined into super-segments. */
   readonly coalesce?: boolean
   /** Frames in a batch; each takes 66 KiB. */
-  readonly slots?: number | undefined
+  readonly slots: number
 }
+
+/** As the openers take it. @throws {RangeError} that names its limits. */
+export const slotsOf = (given: number | undefined): number => within('slots', given, DEFAULT_SLOTS, 1, MAX_SLOTS)
 
 /** A link over a descriptor: AF_PACKET, TAP or TUN. */
 export class PortLink implements Link {
@@ -126,7 +131,7 @@ export class PortLink implements Link {
     this.receiveBuffer = Math.max(0, port.bufferSize(true))
     const { ring, filter = NO_FILTER } = facts
     this.#ring = ring && new ReceiveRing(port, this.#portState, ring, facts.medium, filter)
-    this.#in = new ReceiveBatch(facts.slots ?? DEFAULT_SLOTS, facts.medium, facts.skipOutgoing, this.#ring)
+    this.#in = new ReceiveBatch(facts.slots, facts.medium, facts.skipOutgoing, this.#ring)
     port.setCoalescing(facts.coalesce ?? false)
     const { slab, facts: rxFacts, times } = this.#in
     const attached = port.attach(slab, rxFacts, times, this.#out.slab, this.#out.facts, this.#portState)

@@ -1,10 +1,11 @@
 import { type Cidr, MAC_NONE, type MacAddr, maskOf } from '../base/address.ts'
 import { toCidr, toMac } from '../stack/address.ts'
+import { flag } from '../stack/limits.ts'
 import { findInterface } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
 import { check } from './os-errors.ts'
-import { PortLink } from './port-link.ts'
+import { PortLink, slotsOf } from './port-link.ts'
 
 /** How to open a TAP or a TUN: a cable whose other end is the kernel. */
 export interface TunTapOptions {
@@ -31,23 +32,30 @@ export interface TapOptions extends TunTapOptions {
   readonly kernelMac?: string | undefined
 }
 
-/** Opens or creates a TAP: an Ethernet cable to the kernel. It vanishes at close unless it was made persistent. */
+/**
+ * Opens or creates a TAP: an Ethernet cable to the kernel. It vanishes at close unless it was made persistent.
+ * @throws NetError EPERM, ENOENT (no /dev/net/tun), EBUSY, EINVAL (the name), ERR_ADDON_MISSING
+ * @throws {RangeError} for `slots` out of its limits. @throws {TypeError} for a flag that is neither true nor false.
+ */
 export function openTapLink(options: TapOptions): PortLink {
   const mac = options.mac === undefined ? MAC_NONE : toMac(options.mac)
   const kernelMac = options.kernelMac === undefined ? undefined : toMac(options.kernelMac)
   return inNamespace(options.netns, () => open(options, true, mac, kernelMac))
 }
 
-/** Opens or creates a TUN: bare IP packets to and from the kernel. */
+/** Opens or creates a TUN: bare IP packets to and from the kernel. It throws what `openTapLink` does. */
 export function openTunLink(options: TunTapOptions): PortLink {
   return inNamespace(options.netns, () => open(options, false, MAC_NONE, undefined))
 }
 
 function open(options: TunTapOptions, tap: boolean, mac: MacAddr, kernelMac: MacAddr | undefined): PortLink {
+  const slots = slotsOf(options.slots)
+  const offload = flag('offload', options.offload, true)
+  const isUp = flag('up', options.up, true)
   const addon = native()
   const port = new addon.Port()
   const kind = tap ? 'TAP' : 'TUN'
-  check(port.openTunTap(options.name, tap, options.offload ?? true), `open ${kind} "${options.name}"`, 'open', {
+  check(port.openTunTap(options.name, tap, offload), `open ${kind} "${options.name}"`, 'open', {
     ENOENT:
       'The kernel has no /dev/net/tun. Run: sudo modprobe tun; in Docker: --device /dev/net/tun --cap-add NET_ADMIN',
     ENODEV:
@@ -60,7 +68,7 @@ function open(options: TunTapOptions, tap: boolean, mac: MacAddr, kernelMac: Mac
   })
   const name = port.name()
   try {
-    configure(name, options, kernelMac)
+    configure(name, options, kernelMac, isUp)
     const facts = findInterface(name)
     return new PortLink(port, {
       name: `${tap ? 'tap' : 'tun'} ${name}`,
@@ -69,7 +77,7 @@ function open(options: TunTapOptions, tap: boolean, mac: MacAddr, kernelMac: Mac
       mac,
       mtu: facts.mtu,
       skipOutgoing: false,
-      slots: options.slots,
+      slots,
     })
   } catch (error) {
     port.close()
@@ -77,7 +85,7 @@ function open(options: TunTapOptions, tap: boolean, mac: MacAddr, kernelMac: Mac
   }
 }
 
-function configure(name: string, options: TunTapOptions, kernelMac: MacAddr | undefined): void {
+function configure(name: string, options: TunTapOptions, kernelMac: MacAddr | undefined, isUp: boolean): void {
   const addon = native()
   const on = `of "${name}"`
   if (kernelMac !== undefined) {
@@ -94,5 +102,5 @@ function configure(name: string, options: TunTapOptions, kernelMac: MacAddr | un
     const there = addresses.some((each) => each.addr === addr && each.prefix === prefix)
     if (!there) check(addon.setAddress(name, addr, maskOf(prefix)), `set the address ${on}`, 'ioctl')
   }
-  if ((options.up ?? true) && !up) check(addon.setUp(name, true), `set "${name}" up`, 'ioctl')
+  if (isUp && !up) check(addon.setUp(name, true), `set "${name}" up`, 'ioctl')
 }

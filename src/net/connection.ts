@@ -4,7 +4,7 @@ import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { startKeepAlive } from '../tcp/timeouts.ts'
 import { Timer } from '../tcp/timers.ts'
-import { abort, close, closeBoth, send } from '../tcp/user.ts'
+import { close, closeBoth, losesAtClose, send, sendAndAbort } from '../tcp/user.ts'
 import { isStackClosed, systemError } from './errors.ts'
 import { Incoming, type ReadSide } from './incoming.ts'
 
@@ -127,12 +127,12 @@ export class Connection implements TcpUser {
     const { tcb } = this
     tcb.user = undefined
     // What has arrived and nobody was given is lost as well, and the peer is to know.
-    const isCut = isReset || tcb.state === 'SYN-SENT' || this.#incoming.hasArrived
+    const isCut = isReset || tcb.state === 'SYN-SENT' || this.#incoming.hasArrived || losesAtClose(tcb)
     this.#incoming.end()
     const onWritten = this.#written()
     if (onWritten !== undefined) setImmediate(onWritten, null)
     if (tcb.isOver) return
-    if (isCut) abort(tcb, this.#tcp.sender, this.#tcp.now)
+    if (isCut) sendAndAbort(tcb, this.#tcp.sender, this.#tcp.now)
     else closeBoth(tcb, this.#tcp.sender, this.#tcp.now)
     this.#tcp.changed(tcb)
   }

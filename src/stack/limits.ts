@@ -4,3 +4,10 @@ export function within(name: string, given: number | undefined, usual: number, l
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw new RangeError(`Cannot use ${name} ${value}: it must be a whole number from ${least} to ${most}`)
 }
+
+/** The flag given, or the usual one. @throws {TypeError} that names the option and what was given. */
+export function flag(name: string, given: boolean | undefined, usual: boolean): boolean {
+  const value: unknown = given ?? usual
+  if (typeof value === 'boolean') return value
+  throw new TypeError(`Cannot use ${name} ${JSON.stringify(value)}: it must be true or false`)
+}

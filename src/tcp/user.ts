@@ -5,6 +5,7 @@ import { fail } from './ending.ts'
 import { isSynHeld, releaseSyn } from './fast-open/client.ts'
 import { lingersInVain } from './linger.ts'
 import type { SegmentSender } from './segment.ts'
+import { output } from './send/output.ts'
 import { pushMarksOf } from './send/push.ts'
 import { urgentOf } from './send/urgent.ts'
 import type { Tcb } from './tcb.ts'
@@ -66,11 +67,15 @@ export function close(tcb: Tcb): void {
   tcb.owner.changed(tcb)
 }
 
+/** Whether closing both ways loses something, so that the peer gets a reset: what was received and not read, or what is not to linger. */
+export const losesAtClose = (tcb: Tcb): boolean =>
+  // A SYN that still waits for data opens nothing.
+  tcb.receiveRing.length > 0 || isSynHeld(tcb) || tcb.settings.linger === 0
+
 /** Closes both ways: nothing more will be read, either. Unread data means that data was lost, and the peer is told (RFC 2525 §2.17). */
 export function closeBoth(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   if (tcb.readClosed || tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return
-  // What was received and not read is lost; a SYN that still waits for data opens nothing.
-  if (tcb.receiveRing.length > 0 || isSynHeld(tcb) || tcb.settings.linger === 0) {
+  if (losesAtClose(tcb)) {
     abort(tcb, sender, now)
     return
   }
@@ -101,6 +106,12 @@ export function abort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
   }
   tcb.receiveRing.clear()
   fail(tcb, 'abort', 'ECONNABORTED', 'the connection was aborted on this side')
+}
+
+/** As ABORT, but what was written and may go now goes before the reset, as from an operating system, which had sent it by then. */
+export function sendAndAbort(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  if (tcb.synAcked) output(tcb, sender, now)
+  abort(tcb, sender, now)
 }
 
 /** The time to deliver is over: what is not acknowledged by now is dropped, and the peer told. */

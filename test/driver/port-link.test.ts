@@ -67,7 +67,7 @@ class FakePort implements NativePort {
 
 function open() {
   const port = new FakePort()
-  const facts = { name: 'fake', interface: 'fake0', mac: MAC_NONE, mtu: 1500, skipOutgoing: false }
+  const facts = { name: 'fake', interface: 'fake0', mac: MAC_NONE, mtu: 1500, skipOutgoing: false, slots: 32 }
   const link = new PortLink(port, { ...facts, medium: 'ip' })
   const frame = new OutFrame()
   frame.start = HEADROOM - 20

@@ -126,6 +126,33 @@ export const closing: readonly Case[] = [
     },
   ],
   [
+    'resetAndDestroy sends what was written first',
+    async (scene) => {
+      const { here, there, closed } = await scene.pair()
+      // libuv tells of a reset that came with bytes as of an end.
+      scene.unordered.push('server')
+      scene.read('what it heard', there).on('error', () => undefined)
+      here.write('last ')
+      here.write('words')
+      here.resetAndDestroy()
+      await closed
+    },
+  ],
+  [
+    'destroy with unread data sends what was written before it resets',
+    async (scene) => {
+      const { here, there, closed } = await scene.pair()
+      scene.unordered.push('server')
+      here.pause()
+      scene.read('what it heard', there).on('error', () => undefined)
+      there.write(Buffer.alloc(300_000))
+      await sleep(30)
+      here.write('last words')
+      here.destroy()
+      await closed
+    },
+  ],
+  [
     'resetAndDestroy while connecting',
     async (scene) => {
       const { port } = await scene.serve((socket) => socket.resume())

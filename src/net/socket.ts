@@ -15,6 +15,7 @@ import type { NetContext } from './context.ts'
 import { checkLocal, dial, findPlace, invalidAddress, type Place } from './dial.ts'
 import { addressError, nodeError } from './errors.ts'
 import { Hold } from './liveness.ts'
+import { streamOptions } from './stream-options.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -75,16 +76,7 @@ export class StackSocket extends Duplex implements StreamSide {
   #counter: CountingServer | undefined
 
   constructor(context: NetContext, options: SocketOptions = {}, accepted?: Accepted) {
-    // A signal that was aborted before would destroy what is not made yet.
-    const { signal, ...rest } = options
-    super({
-      ...rest,
-      allowHalfOpen: options.allowHalfOpen ?? false,
-      emitClose: false,
-      autoDestroy: true,
-      decodeStrings: false,
-      objectMode: false,
-    })
+    super(streamOptions(options))
     this.#context = context
     this.#hold = new Hold(context.liveness)
     this.#onread = usableOnread(options.onread)
@@ -93,7 +85,8 @@ export class StackSocket extends Duplex implements StreamSide {
     if (this.#onread !== undefined) this.#target = targetOf(this.#onread)
     this.on('end', forbidWriting)
     if (accepted !== undefined) this.#accept(accepted)
-    if (signal) addAbortSignal(signal, this)
+    // A signal that was aborted before would have destroyed what was not made yet.
+    if (options.signal) addAbortSignal(options.signal, this)
   }
 
   get pending(): boolean {

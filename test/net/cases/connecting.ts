@@ -133,6 +133,9 @@ export const connecting: readonly Case[] = [
         'port of words': () => scene.socket().connect({ port: 'http' as never }),
         'port of no type': () => scene.socket().connect({ port: true as never }),
         'local address': () => scene.socket().connect({ port: 80, localAddress: 'here' }),
+        'objects for bytes': () => scene.socket({ objectMode: true } as never),
+        'objects to read': () => scene.socket({ readableObjectMode: true } as never),
+        'objects to write': () => scene.socket({ writableObjectMode: true } as never),
         'timeout of words': () => scene.socket().setTimeout('x' as never),
         'timeout below zero': () => scene.socket().setTimeout(-1),
       }

@@ -101,6 +101,7 @@ export class Stack implements Pollable {
   readonly #host: InterfaceHost
   readonly #thrown = new Thrown()
   #now = 0 as Micros
+  #isReceiving = false
   #isClosed = false
 
   constructor(options: StackOptions) {
@@ -202,9 +203,9 @@ export class Stack implements Pollable {
     if (index >= 0) this.#tasks.splice(index, 1)
   }
 
-  /** Asks the driver for a poll: something was changed from outside. */
+  /** Asks the driver for a poll: something was changed. While links are read, the rest of that poll sees to it. */
   work(): void {
-    this.onWork?.()
+    if (!this.#isReceiving) this.onWork?.()
   }
 
   /** Counts a refused packet and tells the probe. */
@@ -217,9 +218,14 @@ export class Stack implements Pollable {
     if (this.#isClosed) return
     this.#now = now
     this.#removeGone()
-    for (const { iface, onFrame } of this.#ports) {
-      iface.link.receive(now, onFrame)
-      iface.poll(now)
+    this.#isReceiving = true
+    try {
+      for (const { iface, onFrame } of this.#ports) {
+        iface.link.receive(now, onFrame)
+        iface.poll(now)
+      }
+    } finally {
+      this.#isReceiving = false
     }
     this.ipInput.poll(now)
     this.ip.poll(now)
@@ -229,6 +235,7 @@ export class Stack implements Pollable {
 
   pollAt(): Micros {
     if (this.#isClosed) return NEVER
+    if (this.#gone.length > 0) return this.#now
     let at = this.ipInput.pollAt()
     for (const { iface } of this.#ports) at = earliest(at, iface.pollAt())
     for (const task of this.#tasks) at = earliest(at, task.pollAt())
@@ -243,7 +250,7 @@ export class Stack implements Pollable {
     this.#isClosed = true
     for (const { iface } of this.#ports) iface.link.close()
     this.ports.close()
-    this.work()
+    this.onWork?.()
   }
 
   #runTasks(now: Micros): void {

@@ -48,6 +48,23 @@ describe('Stack.onInterfaceError', () => {
     assert.equal(a.machine.size, 1)
   })
 
+  it('removes one that fails while it is read with the next poll, which it asks for', async () => {
+    const { a, link } = await connected()
+    const before = a.stack.interfaces.length
+    const { receive } = link
+    link.receive = (now, onFrame) => {
+      link.receive = receive
+      link.receive(now, onFrame)
+      link.onError?.(GONE)
+    }
+    const now = a.stack.now
+    a.stack.poll(now)
+    assert.equal(a.stack.interfaces.length, before)
+    assert.equal(a.stack.pollAt(), now)
+    a.stack.poll(now)
+    assert.equal(a.stack.interfaces.length, before - 1)
+  })
+
   it('tells of an interface that is down, and lets connections wait', async () => {
     const { a, link, simulation, over } = await connected()
     const told: string[] = []

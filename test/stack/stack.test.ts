@@ -8,9 +8,10 @@ import type { EchoListener, EchoReply } from '../../src/icmp/echo.ts'
 import { Ping } from '../../src/stack/ping.ts'
 import { simulate } from '../../src/stack/simulate.ts'
 import { Stack } from '../../src/stack/stack.ts'
+import { bindUdp } from '../../src/stack/udp-bind.ts'
 import { openUdp } from '../../src/stack/udp-socket.ts'
 import { host, ip, pair } from './net.ts'
-import { arp, PEER_MAC, TestLink } from './test-link.ts'
+import { arp, PEER_MAC, packet, TestLink, udp } from './test-link.ts'
 
 const ECHO = { ttl: 64, tos: 0, dontFragment: false }
 const at = (n: number): Micros => n as Micros
@@ -96,6 +97,56 @@ describe('Stack.onWork', () => {
     let calls = 0
     b.onWork = () => calls++
     a.poll(at(0))
+    assert.equal(calls, 1)
+  })
+})
+
+describe('Stack.onWork, in the middle of a poll', () => {
+  /** A stack that has a datagram to take in; `act` is what its program does then. How often it asked for a poll. */
+  function asked(act: (stack: Stack) => void): { calls: number; stack: Stack; link: TestLink } {
+    const link = new TestLink('ip')
+    const stack = host(link, '10.0.0.1/24')
+    const { endpoint } = bindUdp(stack, { port: 7 })
+    endpoint.onReadable = () => act(stack)
+    stack.poll(at(0))
+    link.feed(
+      packet(
+        { protocol: 17, src: ip('10.0.0.2'), dst: ip('10.0.0.1') },
+        udp(ip('10.0.0.2'), 9, ip('10.0.0.1'), 7, Uint8Array.of(1)),
+      ),
+    )
+    let calls = 0
+    stack.onWork = () => calls++
+    stack.poll(at(1))
+    return { calls, stack, link }
+  }
+
+  it('is not called for what the same poll does', () => {
+    const answers = asked((stack) => {
+      openUdp(stack).send(Uint8Array.of(2), '10.0.0.2', 9)
+      stack.work()
+    })
+    assert.equal(answers.calls, 0)
+    assert.equal(answers.link.sent.length, 1)
+    assert.equal(answers.stack.pollAt(), Number.POSITIVE_INFINITY)
+  })
+
+  it('is called for its end', () => {
+    const { calls, stack } = asked((stack) => stack.close())
+    assert.ok(calls > 0)
+    assert.ok(stack.isClosed)
+  })
+
+  it('is called again afterwards, whatever a link throws', () => {
+    const link = new TestLink()
+    const stack = host(link, '10.0.0.1/24')
+    link.receive = () => {
+      throw new Error('broken')
+    }
+    assert.throws(() => stack.poll(at(0)), /broken/)
+    let calls = 0
+    stack.onWork = () => calls++
+    stack.work()
     assert.equal(calls, 1)
   })
 })

@@ -132,8 +132,7 @@ export const closing: readonly Case[] = [
       // libuv tells of a reset that came with bytes as of an end.
       scene.unordered.push('server')
       scene.read('what it heard', there).on('error', () => undefined)
-      here.write('last ')
-      here.write('words')
+      here.write('last words')
       here.resetAndDestroy()
       await closed
     },

@@ -1,29 +1,23 @@
-import { Agent, type AgentOptions, type ClientRequestArgs } from 'node:http'
+import { Agent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import type { ConnectOptions } from './arguments.ts'
+import { settle } from './tls.ts'
 
-type Connect = (options: ConnectOptions) => Duplex
+type Connect = (options: ConnectOptions) => Socket
 type Made = (error: Error | null, stream: Duplex) => void
 
-/** What an agent does since long and its types do not tell. */
+/** What an agent does since long and its types do not tell; of a request it gives all options, but no path. */
 interface OpenAgent {
-  createConnection(options: object, onMade: Made): Duplex
+  createConnection(request: ConnectOptions, onMade: Made): Duplex
 }
-
-const placeOf = ({ host, port, localAddress, lookup, signal, timeout }: ClientRequestArgs): ConnectOptions => ({
-  host,
-  port: port ?? undefined,
-  localAddress,
-  lookup,
-  signal,
-  timeout,
-})
 
 /** An agent of node:http whose connections `connect` makes. */
 export function httpAgent(connect: Connect, options?: AgentOptions): Agent {
   const agent = new Agent(options)
-  ;(agent as unknown as OpenAgent).createConnection = (request) => connect(placeOf(request))
+  ;(agent as unknown as OpenAgent).createConnection = (request) => connect(request)
   return agent
 }
 
@@ -33,11 +27,8 @@ export function httpsAgent(connect: Connect, options?: HttpsAgentOptions): Https
   const open = agent as unknown as OpenAgent
   const secure = open.createConnection
   open.createConnection = (request, onMade) => {
-    const socket = connect(placeOf(request))
-    const secured = secure.call(agent, { ...request, socket }, onMade)
-    // TLS decides when our side ends, and tells the socket.
-    socket.allowHalfOpen = true
-    return secured
+    const socket = connect(request)
+    return settle(secure.call(agent, { ...request, socket }, onMade) as TLSSocket, socket)
   }
   return agent
 }

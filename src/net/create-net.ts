@@ -1,6 +1,7 @@
 import type { Agent, AgentOptions } from 'node:http'
 import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https'
 import { Server as NodeServer, type Socket as NodeSocket, type ServerOpts } from 'node:net'
+import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { Host } from '../stack/host.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { httpAgent, httpsAgent } from './agents.ts'
@@ -8,6 +9,7 @@ import { type ConnectOptions, connectArguments, type SocketOptions } from './arg
 import { NetContext } from './context.ts'
 import { adopt } from './server.ts'
 import { type Accepted, StackSocket } from './socket.ts'
+import { settle } from './tls.ts'
 
 export interface CreateNetOptions {
   /** What TCP connections and listeners begin with. */
@@ -35,6 +37,11 @@ export interface Net {
    * instead of the kernel, and returns it.
    */
   adopt<T extends NodeServer>(server: T): T
+  /**
+   * node:tls's `connect` by the stack: `net.connectTls({ host, port })`, or on a `socket` of it. With `tls.connect` itself
+   * a socket knows neither its addresses, nor `setNoDelay` and `unref`, and ends when its peer does.
+   */
+  connectTls(options: ConnectionOptions, onSecure?: () => void): TLSSocket
   /** An agent of node:http, or of node:https, that connects by the stack: `http.get({ agent, … })`. */
   httpAgent(options?: AgentOptions): Agent
   httpsAgent(options?: HttpsAgentOptions): HttpsAgent
@@ -82,6 +89,11 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     createConnection: connect,
     createServer: (init, onConnection) => new Server(init, onConnection),
     adopt: (server) => adopt(server, context, make),
+    connectTls: (init, onSecure) => {
+      // The time is TLS's to watch.
+      const socket = (init.socket as NodeSocket | undefined) ?? connect({ ...(init as ConnectOptions), timeout: 0 })
+      return settle(tls.connect({ ...init, socket }, onSecure), socket)
+    },
     httpAgent: (init) => httpAgent(connect, init),
     httpsAgent: (init) => httpsAgent(connect, init),
   }

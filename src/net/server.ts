@@ -1,4 +1,4 @@
-import type { Server } from 'node:net'
+import type { ListenOptions, Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { formatIp } from '../base/address.ts'
 import { toIpv4 } from '../stack/address.ts'
@@ -9,8 +9,10 @@ import { closeBoth } from '../tcp/user.ts'
 import type { SocketOptions } from './arguments.ts'
 import type { NetContext } from './context.ts'
 import { listenError, systemCode } from './errors.ts'
+import { listenArguments } from './listen-arguments.ts'
 import { Hold } from './liveness.ts'
 import type { CountingServer, StackSocket } from './socket.ts'
+import { settleAll } from './tls.ts'
 
 /** What node:net's Server keeps to itself and http's and tls's inherit: its handle, its options, how it opens a port. */
 interface OpenServer extends CountingServer {
@@ -45,6 +47,9 @@ export function adopt<T extends Server>(server: T, context: NetContext, make: So
     if (open._unref) open._handle.unref()
     process.nextTick(emitListening, open)
   }
+  const { listen } = server
+  server.listen = (...args: readonly unknown[]) => listen.apply(server, listenArguments(args) as [ListenOptions])
+  if (server instanceof TlsServer) settleAll(server)
   return server
 }
 

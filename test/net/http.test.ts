@@ -6,6 +6,7 @@ import type { Server } from 'node:net'
 import { Duplex } from 'node:stream'
 import { after, describe, it } from 'node:test'
 import tls from 'node:tls'
+import type { Tcb } from '../../src/tcp/tcb.ts'
 import { selfSigned } from './certificate.ts'
 import { once, stacks } from './worlds.ts'
 
@@ -112,6 +113,20 @@ describe('node:http over the stack', () => {
     await once(server, 'close')
   })
 
+  it('connects as the request and the agent ask for', LIMIT, async () => {
+    const server = await listening(netB.adopt(http.createServer(mirror)), 80)
+    const agent = netA.httpAgent({ keepAlive: true })
+    const { socket } = await get({ agent, localPort: 23_459, keepAliveInitialDelay: 5000 } as RequestOptions)
+    assert.equal(socket?.localPort, 23_459)
+    const tcb = [...world.a.machine.connections].find(({ localPort }) => localPort === 23_459) as Tcb
+    // An agent's connections do not wait to fill a segment, and ask whether the peer is there.
+    assert.equal(tcb.noDelay, true)
+    assert.equal(tcb.settings.keepAlive, 1_000_000)
+    agent.destroy()
+    server.close()
+    await once(server, 'close')
+  })
+
   it('times out, and is destroyed, as anywhere', LIMIT, async () => {
     const server = await listening(netB.adopt(http.createServer(() => undefined)), 80)
     const request = http.request({ host: HOST, agent: netA.httpAgent(), timeout: 20 })
@@ -175,6 +190,70 @@ describe('node:tls over the stack', () => {
     const stranger = tls.connect({ socket: netA.connect(443, HOST), servername: 'stack.example' })
     const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException]
     assert.equal(error.code, 'DEPTH_ZERO_SELF_SIGNED_CERT')
+    server.close()
+    await once(server, 'close')
+  })
+
+  it('knows its addresses at both ends, and passes on what is asked of the connection', LIMIT, async () => {
+    const seen: object[] = []
+    const note = (socket: tls.TLSSocket): void => {
+      const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = socket
+      seen.push({ remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily, ...socket.address() })
+    }
+    const server = https.createServer({ cert, key }, ({ socket }, response) => {
+      note(socket as tls.TLSSocket)
+      response.end('x')
+    })
+    await listening(netB.adopt(server), 443)
+    const agent = netA.httpsAgent({ ca: cert })
+    const request = https.get({ host: HOST, port: 443, agent, localPort: 23_460 })
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    note(response.socket as tls.TLSSocket)
+    response.resume()
+    const [ours, theirs] = [
+      { address: '10.0.0.1', port: 23_460 },
+      { address: HOST, port: 443 },
+    ]
+    const place = (local: typeof ours, remote: typeof ours): object => ({
+      localAddress: local.address,
+      localPort: local.port,
+      localFamily: 'IPv4',
+      remoteAddress: remote.address,
+      remotePort: remote.port,
+      remoteFamily: 'IPv4',
+      family: 'IPv4',
+      ...local,
+    })
+    assert.deepEqual(seen, [place(theirs, ours), place(ours, theirs)])
+    agent.destroy()
+    server.close()
+    await once(server, 'close')
+
+    const below = netA.connect(1, HOST).on('error', () => undefined)
+    const asked: unknown[] = []
+    for (const name of ['setNoDelay', 'setKeepAlive', 'ref', 'unref'] as const) {
+      below[name] = (...args: unknown[]) => {
+        asked.push([name, ...args])
+        return below
+      }
+    }
+    const secured = netA.connectTls({ socket: below }).on('error', () => undefined)
+    secured.setNoDelay(true).setKeepAlive(true, 1000).unref().ref()
+    assert.deepEqual(asked, [['setNoDelay', true], ['setKeepAlive', true, 1000], ['unref'], ['ref']])
+    await once(secured, 'close')
+  })
+
+  it('ends without an error where the server is through after the handshake', LIMIT, async () => {
+    const server = await listening(netB.adopt(tls.createServer({ cert, key }, (socket) => void socket.destroy())), 443)
+    for (let i = 0; i < 5; i++) {
+      const options = { host: HOST, port: 443, ca: cert, servername: 'stack.example' }
+      let secured = false
+      const socket = netA.connectTls(options, () => {
+        secured = true
+      })
+      await once(socket.resume(), 'close')
+      assert.ok(secured)
+    }
     server.close()
     await once(server, 'close')
   })

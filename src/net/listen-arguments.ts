@@ -1,0 +1,38 @@
+import type { ListenOptions } from 'node:net'
+import { nodeError } from './errors.ts'
+
+/** What node:net takes as well and a stack has not. */
+interface Elsewhere {
+  readonly path?: unknown
+  readonly fd?: unknown
+  readonly handle?: unknown
+  readonly _handle?: unknown
+}
+
+/**
+ * Arguments of a server's `listen` as one object: `(options)`, `(port[, host][, backlog])` or none, each with or without a
+ * callback. Exclusive, or node:net would ask a cluster's primary for a port of the kernel.
+ * @throws {TypeError} ERR_INVALID_ARG_VALUE for pipes, descriptors and handles.
+ */
+export function listenArguments(args: readonly unknown[]): readonly [options: ListenOptions, ...callback: unknown[]] {
+  const last = args.at(-1)
+  const callback = typeof last === 'function' ? [last] : []
+  const [first, second, third] = args.slice(0, args.length - callback.length)
+  if (typeof first === 'object' && first !== null) {
+    refuse(first)
+    return ['port' in first ? { ...first, exclusive: true } : first, ...callback]
+  }
+  if (typeof first === 'string' && !(Number(first) >= 0)) refuse({ path: first })
+  const host = typeof second === 'string' ? { host: second } : {}
+  const backlog = Number(typeof second === 'string' ? third : (second ?? third))
+  const options = { port: (first ?? 0) as number, ...host, ...(backlog > 0 ? { backlog } : {}), exclusive: true }
+  return [options, ...callback]
+}
+
+function refuse({ path, fd, handle, _handle }: Elsewhere): void {
+  const [what, given] =
+    path != null ? ['pipes', path] : typeof fd === 'number' ? ['descriptors', fd] : ['handles', handle ?? _handle]
+  if (given === undefined || given === null) return
+  const message = `Cannot listen on ${what === 'handles' ? 'a handle' : JSON.stringify(given)}: a stack has no ${what}. Give a port`
+  throw nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
+}

@@ -1,0 +1,39 @@
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { StackSocket } from './socket.ts'
+
+const PLACES = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily'] as const
+const CALLS = ['setNoDelay', 'setKeepAlive', 'ref', 'unref'] as const
+
+/** How node:tls keeps the socket below one that is no handle of libuv. */
+interface OverStream {
+  readonly _handle?: { readonly _parentWrap?: { readonly stream?: unknown } } | null
+}
+
+/**
+ * Has a socket of TLS know its addresses, and pass on what is asked of the connection below. That one ends when TLS says
+ * so: what there is still to say after the peer's end must not be cut off.
+ */
+export function settle(secured: TLSSocket, below: Socket): TLSSocket {
+  below.allowHalfOpen = true
+  for (const name of PLACES) Object.defineProperty(secured, name, { get: () => below[name], configurable: true })
+  secured.address = () => below.address()
+  for (const name of CALLS) {
+    const call = (...args: unknown[]): TLSSocket => {
+      ;(below[name] as (...given: unknown[]) => void)(...args)
+      return secured
+    }
+    Object.defineProperty(secured, name, { value: call, configurable: true, writable: true })
+  }
+  return secured
+}
+
+/** The same for the sockets of a server of TLS, before anybody else hears of them. */
+export function settleAll(server: Server): void {
+  const onSocket = (secured: TLSSocket): void => {
+    const below = (secured as OverStream)._handle?._parentWrap?.stream
+    if (below instanceof StackSocket) settle(secured, below as unknown as Socket)
+  }
+  server.prependListener('secureConnection', onSocket)
+  server.prependListener('tlsClientError', (_error: Error, secured: TLSSocket) => onSocket(secured))
+}

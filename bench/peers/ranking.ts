@@ -13,6 +13,9 @@ export const isFailure = (outcome: object | number): outcome is Failure =>
 /** What came of a run. */
 export type Outcome = number | Failure
 
+/** What a row's title ends with when the next is about another percentile of the same. */
+const MEDIAN = /, p50$/
+
 /** A table without ratios: the best user-space stack of a row in bold, and who beats ours named below. */
 export class Ranking {
   readonly #titles: readonly string[]
@@ -55,7 +58,7 @@ export class Ranking {
     this.#lines.push([`${row.title}, ${row.unit}`, ...cells])
     // An indented row goes on with what the last one was about.
     const isMore = row.title.startsWith(' ')
-    if (!isMore) this.#heading = row.title
+    if (!isMore) this.#heading = row.title.replace(MEDIAN, '')
     const title = isMore ? `${this.#heading}, ${row.title.trim()}` : row.title
     if (best !== undefined && !this.#isOurs(best)) this.#notes.push(`${best} is ahead of us: ${title}`)
     for (const [name, all] of outcomes) {

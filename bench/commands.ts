@@ -37,7 +37,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (args) => (await import('./share.ts')).shareLine(args),
   },
   paths: {
-    usage: '[--faults] [--simultaneous] [--cells "2 x 50/20;50/20 + 10/200"] [--only gotcp] [--windows 8,1] [--runs 3] [--seconds 12]',
+    usage:
+      '[--faults] [--simultaneous] [--cells "2 x 50/20;50/20 + 10/200"] [--only gotcp] [--windows 8,1] [--runs 3] [--seconds 12]',
     run: async (args) => (await import('./paths.ts')).comparePaths(args),
   },
   tunnel: {

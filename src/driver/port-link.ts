@@ -23,6 +23,8 @@ const MAX_SLOTS = 1024
 const TURN_BYTES = 32 * 1024
 /** After so much the next frames are there, like as not, before the event loop tells of them. */
 const STREAM_BYTES = 16 * 1024
+/** For so long, in microseconds, what the event loop told is news: no deadline may pass before what came meanwhile. */
+const FRESH = 50
 /** A device that says ENOBUFS does not tell when it has room again. */
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
@@ -101,8 +103,8 @@ export class PortLink implements Link {
   #pending = 0
   #paused = false
   #more = false
-  /** The event loop has just told of all there was, and will again: the next `receive` need not ask. */
-  #isDrained = false
+  /** When the event loop has told of all there was, and will again: the next `receive`, at once, need not ask. */
+  #drainedAt: Micros | undefined
   #awaitingRoom = false
   #retryAt: Micros = NEVER
   #retries = 0
@@ -255,10 +257,10 @@ export class PortLink implements Link {
     if (this.#state !== 'closed') this.#ring?.poll(now)
     let count = this.#pending
     const isTold = count > 0
-    const isDrained = this.#isDrained
+    const isDrained = this.#drainedAt !== undefined && now - this.#drainedAt < FRESH
     this.#pending = 0
     this.#more = false
-    this.#isDrained = false
+    this.#drainedAt = undefined
     if (!isTold && !isDrained && (this.#state === 'up' || this.#state === 'down')) count = this.#port.receive()
     const wallOffset = this.#timestamps && count > 0 ? native().wallClock() - clock() : Number.NaN
     let bytes = 0
@@ -280,7 +282,7 @@ export class PortLink implements Link {
         this.#watch()
       }
     }
-    this.#isDrained = isTold && this.#portState[PortState.RX_MORE] === 0 && bytes < STREAM_BYTES
+    if (isTold && this.#portState[PortState.RX_MORE] === 0 && bytes < STREAM_BYTES) this.#drainedAt = now
     if (count < 0) this.#fail(count)
   }
 

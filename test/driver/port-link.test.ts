@@ -146,9 +146,9 @@ describe('PortLink.receive()', () => {
 
   it('does not ask again for what the event loop has just told in whole', () => {
     const { port, link } = open()
-    const asks = (): number => {
+    const asks = (now = NOW): number => {
       const before = port.asked
-      link.receive(NOW, () => undefined)
+      link.receive(now, () => undefined)
       return port.asked - before
     }
     /** As the addon does: takes frames, then tells of them. */
@@ -159,6 +159,9 @@ describe('PortLink.receive()', () => {
     }
     tell(1, 60)
     assert.deepEqual([asks(), asks(), asks()], [0, 0, 1])
+    // The program has computed meanwhile: what came is to be met before the deadlines that have passed.
+    tell(1, 60)
+    assert.deepEqual([asks(), asks((NOW + 50) as Micros)], [0, 1])
     // A stream: the next frames may be there already.
     tell(1, 16 * 1024)
     assert.deepEqual([asks(), asks()], [0, 1])

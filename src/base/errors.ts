@@ -33,6 +33,8 @@ export const ERROR_CODES = {
   ERR_CERTIFICATE: 'the certificate of the peer is not one that is trusted',
   ERR_CLOSED: 'the stack or the socket is closed',
   ERR_WORKER: 'the thread of the stack has ended by itself',
+  ERR_OUT_OF_RANGE: 'the argument is beyond its limits',
+  ERR_INVALID_ARG_TYPE: 'the argument is of another kind than is asked for',
   ABORT_ERR: 'the operation was aborted by its AbortSignal',
 } as const
 

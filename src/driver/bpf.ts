@@ -1,4 +1,5 @@
 import { broadcastOf, type Cidr, IPV4_BROADCAST, type MacAddr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import type { InFrame } from '../link/link.ts'
 
 /**
@@ -41,9 +42,7 @@ export interface BpfInstruction {
 /** The bytes that SO_ATTACH_FILTER takes. */
 export function encodeBpf(program: readonly BpfInstruction[]): Uint8Array {
   if (program.length > MAX_INSTRUCTIONS) {
-    throw new RangeError(
-      `Cannot attach a filter of ${program.length} instructions: the kernel takes ${MAX_INSTRUCTIONS}`,
-    )
+    throw rangeError(`Cannot attach a filter of ${program.length} instructions: the kernel takes ${MAX_INSTRUCTIONS}`)
   }
   const bytes = new Uint8Array(program.length * INSTRUCTION)
   const view = new DataView(bytes.buffer)
@@ -153,7 +152,7 @@ export class BpfAssembler {
     const place = this.#labels.get(target)
     const distance = place === undefined ? -1 : place - at - 1
     if (distance < 0 || distance > MAX_JUMP) {
-      throw new RangeError(`Cannot jump from instruction ${at} to "${target}": it is unknown, behind or too far`)
+      throw rangeError(`Cannot jump from instruction ${at} to "${target}": it is unknown, behind or too far`)
     }
     return distance
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-
 import { formatEndpoint, type Ipv4Addr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
 import { osError } from './os-errors.ts'
@@ -36,7 +36,7 @@ export class KernelPortGuard {
    */
   reserve(protocol: 'tcp' | 'udp', addr: Ipv4Addr, port: number): PortHold {
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      throw new RangeError(`Cannot hold port ${port}: it must be an integer from 1 to 65535`)
+      throw rangeError(`Cannot hold port ${port}: it must be an integer from 1 to 65535`)
     }
     const descriptor = inNamespace(this.#netns, () => hold(protocol === 'tcp', addr, port))
     if (descriptor < 0) {

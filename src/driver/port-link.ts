@@ -4,7 +4,8 @@ import type { Cidr, MacAddr } from '../base/address.ts'
 import type { NetError } from '../base/errors.ts'
 import { addMicros, earliest, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, Offload, OutFrame } from '../link/link.ts'
-import { within } from '../stack/limits.ts'
+import { requireBytes, within } from '../stack/limits.ts'
+import { type BpfInstruction, encodeBpf } from './bpf.ts'
 import { clock } from './clock.ts'
 import { type NativePort, native, PortFeature, PortState } from './native.ts'
 import { osError } from './os-errors.ts'
@@ -189,9 +190,13 @@ export class PortLink implements Link {
     return this.#in.wireLength
   }
 
-  /** Replaces the filter of a packet link at once; no bytes remove it. */
-  setFilter(filter: Uint8Array): void {
-    const status = this.#ring?.setFilter(filter) ?? this.#port.setFilter(filter, false)
+  /**
+   * Replaces the filter of a packet link at once; an empty one removes it.
+   * @throws NetError EINVAL. @throws {TypeError} for what is neither instructions nor their bytes.
+   */
+  setFilter(filter: Uint8Array | readonly BpfInstruction[]): void {
+    const bytes = Array.isArray(filter) ? encodeBpf(filter) : requireBytes('filter with', filter as Uint8Array)
+    const status = this.#ring?.setFilter(bytes) ?? this.#port.setFilter(bytes, false)
     if (status < 0) throw osError(status, `attach a filter to ${this.name}`, 'setsockopt')
   }
 

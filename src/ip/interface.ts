@@ -14,6 +14,7 @@ import {
   type MacAddr,
   multicastMac,
 } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, OutFrame } from '../link/link.ts'
 import { EthernetHeader, EtherType } from '../wire/ethernet.ts'
@@ -99,11 +100,11 @@ export class NetInterface {
     this.anyAddress = options.anyAddress ?? false
     this.anyEcho = options.anyEcho ?? true
     if (this.anyAddress && this.shared) {
-      throw new RangeError(`Cannot add ${this.name}: anyAddress and shared exclude each other`)
+      throw rangeError(`Cannot add ${this.name}: anyAddress and shared exclude each other`)
     }
     this.mtu = Math.min(options.mtu ?? link.mtu, link.mtu)
     if (!(this.mtu >= LEAST_MTU)) {
-      throw new RangeError(`Cannot add ${this.name}: mtu must be at least ${LEAST_MTU}, got ${this.mtu}`)
+      throw rangeError(`Cannot add ${this.name}: mtu must be at least ${LEAST_MTU}, got ${this.mtu}`)
     }
     this.#vlan = options.vlan ?? -1
     this.#host = host

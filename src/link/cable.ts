@@ -1,4 +1,5 @@
 import { MAC_NONE, type MacAddr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { FrameQueue } from './frame-queue.ts'
 import { headerLengthOf } from './layout.ts'
@@ -130,10 +131,10 @@ export class Cable {
   /** @throws {RangeError} when a number of `options` is out of its range. */
   constructor(options: CableOptions = {}) {
     const { mtu = 1500, delay = 0, rate = 1, queueBytes = QUEUE_BYTES, name = 'cable' } = options
-    if (!(mtu >= 68 && mtu <= 65535)) throw new RangeError(`Cannot make cable: mtu must be 68 to 65535, got ${mtu}`)
-    if (!(delay >= 0)) throw new RangeError(`Cannot make cable: delay must be 0 or more, got ${delay}`)
-    if (!(rate > 0)) throw new RangeError(`Cannot make cable: rate must be more than 0, got ${rate}`)
-    if (!(queueBytes > 0)) throw new RangeError(`Cannot make cable: queueBytes must be more than 0, got ${queueBytes}`)
+    if (!(mtu >= 68 && mtu <= 65535)) throw rangeError(`Cannot make cable: mtu must be 68 to 65535, got ${mtu}`)
+    if (!(delay >= 0)) throw rangeError(`Cannot make cable: delay must be 0 or more, got ${delay}`)
+    if (!(rate > 0)) throw rangeError(`Cannot make cable: rate must be more than 0, got ${rate}`)
+    if (!(queueBytes > 0)) throw rangeError(`Cannot make cable: queueBytes must be more than 0, got ${queueBytes}`)
     this.a = new CableEnd(`${name} a`, options.macA ?? MAC_A, options)
     this.b = new CableEnd(`${name} b`, options.macB ?? MAC_B, options)
     this.a.join(this.b)

@@ -1,3 +1,4 @@
+import { rangeError } from '../base/argument-errors.ts'
 import type { Micros } from '../base/types.ts'
 
 /** What goes wrong in one direction. Probabilities are per packet, 0 to 1; times are microseconds, as `fromMs` makes them. */
@@ -107,5 +108,5 @@ export function resolveFaults(both: Faults, own: Faults = {}): ResolvedFaults {
 }
 
 function refuse(field: keyof Faults, range: string, value: number): never {
-  throw new RangeError(`Cannot set faults: ${field} must be ${range}, got ${value}`)
+  throw rangeError(`Cannot set faults: ${field} must be ${range}, got ${value}`)
 }

@@ -1,4 +1,5 @@
 import { MAC_NONE, type MacAddr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { type FaultCounters, FaultLine, OTHER_SEED } from './fault-line.ts'
 import { type FaultOptions, resolveFaults } from './fault-options.ts'
@@ -103,7 +104,7 @@ export class FaultyCable {
    */
   constructor(options: FaultyCableOptions = {}, faults: FaultOptions = {}) {
     const { name = 'cable', mtu = 1500, medium = 'ethernet' } = options
-    if (!(mtu >= 68 && mtu <= 65535)) throw new RangeError(`Cannot make cable: mtu must be 68 to 65535, got ${mtu}`)
+    if (!(mtu >= 68 && mtu <= 65535)) throw rangeError(`Cannot make cable: mtu must be 68 to 65535, got ${mtu}`)
     const seed = faults.seed ?? 1
     const room = mtu + ETHERNET_MAX
     const toA = { emit: (packet: HeldPacket) => a.emit(packet) }

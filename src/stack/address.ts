@@ -8,6 +8,7 @@ import {
   parseIpv4,
   parseMac,
 } from '../base/address.ts'
+import { typeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 
 /** An address as users write it. */
@@ -23,13 +24,13 @@ const IPV6 = /^[0-9a-f:.]*:[0-9a-f:.]*$/i
 export function toIpv4(address: AddressLike): Ipv4Addr {
   if (typeof address === 'number' && isIpv4(address)) return address
   if (typeof address !== 'string')
-    throw new TypeError(`Cannot use address ${String(address)}: it must be text such as 10.0.0.1`)
+    throw typeError(`Cannot use address ${String(address)}: it must be text such as 10.0.0.1`)
   const parsed = parseIpv4(address)
   if (parsed !== undefined) return parsed
   if (IPV6.test(address)) {
     throw new NetError('EAFNOSUPPORT', `Cannot use address "${address}": IPv6 is not supported. Give an IPv4 address`)
   }
-  throw new TypeError(`Cannot use address "${address}": it is not four numbers with dots, such as 10.0.0.1`)
+  throw typeError(`Cannot use address "${address}": it is not four numbers with dots, such as 10.0.0.1`)
 }
 
 /**
@@ -39,7 +40,7 @@ export function toIpv4(address: AddressLike): Ipv4Addr {
 export function toCidr(address: string | Cidr): Cidr {
   const cidr = typeof address === 'string' ? parseCidr(address) : address
   if (cidr !== undefined) return cidr
-  throw new TypeError(`Cannot use address "${address}": write it with its prefix, such as 10.0.0.9/24`)
+  throw typeError(`Cannot use address "${address}": write it with its prefix, such as 10.0.0.9/24`)
 }
 
 /**
@@ -49,5 +50,5 @@ export function toCidr(address: string | Cidr): Cidr {
 export function toMac(text: string): MacAddr {
   const mac = parseMac(text)
   if (mac !== undefined) return mac
-  throw new TypeError(`Cannot use MAC address "${text}": write six octets, such as 02:00:00:00:00:01`)
+  throw typeError(`Cannot use MAC address "${text}": write six octets, such as 02:00:00:00:00:01`)
 }

@@ -1,4 +1,5 @@
 import { IPV4_ANY, type Ipv4Addr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { Link } from '../link/link.ts'
@@ -8,6 +9,7 @@ import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { Tcp } from '../tcp/tcp.ts'
 import { abort } from '../tcp/user.ts'
 import { type AddressLike, toCidr, toIpv4, toMac } from './address.ts'
+import { within } from './limits.ts'
 import { Ping, ping } from './ping.ts'
 import type { PingOptions, PingReply } from './ping-events.ts'
 import { Stack, type StackOptions } from './stack.ts'
@@ -68,6 +70,8 @@ export interface TcpListenOptions extends TcpOptionsInit, ListenOptions {
   /** Closes the listener. */
   readonly signal?: AbortSignal
 }
+
+const MAX_BACKLOG = 65_535
 
 /**
  * A host on the network, for programs: a stack with TCP, UDP and ping behind
@@ -173,6 +177,7 @@ export class Host {
     const { host, port, localAddress, signal, ...rest } = options
     if (signal?.aborted) throw abortError('connect')
     checkPort(port, 1)
+    if (rest.localPort !== undefined) checkPort(rest.localPort, 0)
     this.#open('connect')
     const local = localAddress === undefined ? {} : { local: toIpv4(localAddress) }
     const tcb = this.machine.connect(toIpv4(host), port, { ...rest, ...local })
@@ -197,16 +202,15 @@ export class Host {
     const { host, port, signal, ...rest } = options
     if (signal?.aborted) throw abortError('listen')
     checkPort(port, 0)
+    within('backlog', rest.backlog, 0, 0, MAX_BACKLOG)
     this.#open('listen')
     const local: Ipv4Addr = host === undefined ? IPV4_ANY : toIpv4(host)
-    const listener = new TcpListener(this.machine.listen(local, port, rest), this.machine, this.stack)
-    signal?.addEventListener('abort', () => listener.close(), { once: true })
-    return listener
+    return new TcpListener(this.machine.listen(local, port, rest), this.machine, this.stack, signal)
   }
 }
 
 function checkPort(port: number, least: number): void {
   if (!Number.isInteger(port) || port < least || port > 65535) {
-    throw new RangeError(`Cannot use port ${port}: it must be an integer from ${least} to 65535`)
+    throw rangeError(`Cannot use port ${port}: it must be an integer from ${least} to 65535`)
   }
 }

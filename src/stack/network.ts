@@ -1,4 +1,5 @@
 import { type Cidr, formatIpv4, type Ipv4Addr, type MacAddr } from '../base/address.ts'
+import { typeError } from '../base/argument-errors.ts'
 import type { Probe } from '../base/probe.ts'
 import { type Rng, seededRng } from '../base/rng.ts'
 import { type Micros, NEVER, type Pollable } from '../base/types.ts'
@@ -110,7 +111,7 @@ export class Network {
   /** The address by which the others know a host: that of its first link. */
   addressOf(host: Host): string {
     const ends = this.#nodes.get(host)?.joints[0]?.ends
-    if (ends === undefined) throw new TypeError(`Cannot tell the address of ${host.stack.hostname}: it has no link`)
+    if (ends === undefined) throw typeError(`Cannot tell the address of ${host.stack.hostname}: it has no link`)
     return formatIpv4(ends.find((end) => end.host === host)!.address)
   }
 

@@ -1,4 +1,5 @@
 import { formatIpv4, type Ipv4Addr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import { addMicros, fromMs, type Micros, NEVER } from '../base/types.ts'
 import type { EchoListener, EchoReply } from '../icmp/echo.ts'
@@ -276,5 +277,5 @@ function isSame(data: Uint8Array, { bytes, at, end }: EchoReply): boolean {
 
 function inRange(name: string, value: number, min: number, max: number): number {
   if (value >= min && value <= max) return value
-  throw new RangeError(`Cannot ping with ${name} ${value}: it must be from ${min} to ${max}`)
+  throw rangeError(`Cannot ping with ${name} ${value}: it must be from ${min} to ${max}`)
 }

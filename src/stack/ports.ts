@@ -1,4 +1,5 @@
 import { IPV4_ANY, type IpAddr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import { below, type Rng } from '../base/rng.ts'
 import type { PortClaim } from '../tcp/ports.ts'
@@ -57,7 +58,7 @@ export class Ports {
     const first = options.first ?? FIRST_EPHEMERAL
     const last = options.last ?? LAST_EPHEMERAL
     if (!(first >= 1 && last <= 65535 && first <= last)) {
-      throw new RangeError(`Cannot use ephemeral ports ${first} to ${last}: the range must lie within 1 to 65535`)
+      throw rangeError(`Cannot use ephemeral ports ${first} to ${last}: the range must lie within 1 to 65535`)
     }
     this.#rng = rng
     this.#first = first

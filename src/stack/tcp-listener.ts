@@ -13,15 +13,19 @@ export class TcpListener {
   readonly #listener: Listener
   readonly #tcp: Tcp
   readonly #stack: Stack
-  readonly #onStackClose = (): void => this.close()
+  readonly #signal: AbortSignal | undefined
+  readonly #onEnd = (): void => this.close()
   readonly #waiters = new Waiters('accept')
   #isClosed = false
 
-  constructor(listener: Listener, tcp: Tcp, stack: Stack) {
+  /** `signal` closes it. */
+  constructor(listener: Listener, tcp: Tcp, stack: Stack, signal?: AbortSignal) {
     this.#listener = listener
     this.#tcp = tcp
     this.#stack = stack
-    stack.dependants.add(this.#onStackClose)
+    this.#signal = signal
+    stack.dependants.add(this.#onEnd)
+    signal?.addEventListener('abort', this.#onEnd, { once: true })
     this.localAddress = formatIp(listener.local)
     this.localPort = listener.localPort
     listener.onConnection = () => this.#waiters.wake()
@@ -65,7 +69,8 @@ export class TcpListener {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#stack.dependants.delete(this.#onStackClose)
+    this.#stack.dependants.delete(this.#onEnd)
+    this.#signal?.removeEventListener('abort', this.#onEnd)
     this.#tcp.unlisten(this.#listener)
     this.#waiters.wake()
   }

@@ -7,6 +7,7 @@ import type { Tcb } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
 import { abort, closeBoth } from '../tcp/user.ts'
 import { chunksOf } from './chunks.ts'
+import { requireBytes } from './limits.ts'
 import { TcpCourse } from './tcp-course.ts'
 import { ENDED, tcpError } from './tcp-error.ts'
 import { type Abortable, abortError } from './waiters.ts'
@@ -84,11 +85,14 @@ export class TcpSocket {
    * @throws {NetError} ECONNRESET, ETIMEDOUT, … when the connection failed; ABORT_ERR.
    */
   async read(options: Abortable = {}): Promise<Uint8Array | null> {
-    if (!(await this.#readable(options.signal))) return null
-    const view = this.#tcb.receiveRing.peek()
-    const chunk = view.slice(0, MAX_READ)
-    consumed(this.#tcb, chunk.length, this.#tcp.now)
-    return chunk
+    while (await this.#readable(options.signal)) {
+      const chunk = this.#tcb.receiveRing.peek().slice(0, MAX_READ)
+      // Somebody else who waited may have been quicker.
+      if (chunk.length === 0) continue
+      consumed(this.#tcb, chunk.length, this.#tcp.now)
+      return chunk
+    }
+    return null
   }
 
   /**
@@ -96,30 +100,28 @@ export class TcpSocket {
    * An abort takes back no bytes that have arrived.
    */
   async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
+    requireBytes('read into', target)
     if (target.length === 0) return 0
     const { receiveRing } = this.#tcb
     this.#call ??= new ReceiveInto()
     this.#tcb.receiveCall = this.#call
     const call = this.#call
     let filled = 0
-    if (receiveRing.length > 0 || call.isWaiting) {
-      if (!(await this.#readable(options.signal))) return 0
-    } else {
-      call.begin(target)
-      try {
-        if (!(await this.#readable(options.signal, call))) return 0
-      } catch (error) {
-        if (call.filled === 0) throw error
-      } finally {
-        filled = call.end()
+    // Somebody else who waited may have been quicker.
+    while (filled === 0) {
+      if (receiveRing.length > 0 || call.isWaiting) {
+        if (!(await this.#readable(options.signal))) return 0
+      } else {
+        call.begin(target)
+        try {
+          if (!(await this.#readable(options.signal, call))) return 0
+        } catch (error) {
+          if (call.filled === 0) throw error
+        } finally {
+          filled = call.end()
+        }
       }
-    }
-    while (filled < target.length && receiveRing.length > 0) {
-      const view = receiveRing.peek()
-      const count = Math.min(view.length, target.length - filled)
-      target.set(count === view.length ? view : view.subarray(0, count), filled)
-      filled += count
-      consumed(this.#tcb, count, this.#tcp.now)
+      filled += this.#takeInto(target, filled)
     }
     return filled
   }
@@ -128,10 +130,11 @@ export class TcpSocket {
    * Sends bytes or UTF-8 text, after all that was written before; resolves when all of them are in the send buffer.
    * The bytes must stay as they are until then. An abort takes back what still waits for room there, and no more.
    * @throws {NetError} EPIPE after `end`, ECONNRESET, ETIMEDOUT, …; ABORT_ERR.
+   * @throws {TypeError} for anything else.
    */
   async write(data: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
     if (options.signal?.aborted) throw abortError('write')
-    const bytes = typeof data === 'string' ? UTF8.encode(data) : data
+    const bytes = typeof data === 'string' ? UTF8.encode(data) : requireBytes('write', data)
     this.#checkWritable()
     await this.#course.writes.write(bytes, options)
   }
@@ -202,6 +205,20 @@ export class TcpSocket {
       await this.#course.readers.wait(signal)
     }
     return true
+  }
+
+  /** Moves what has arrived to `target`, behind the `filled` bytes of it; how much that was. */
+  #takeInto(target: Uint8Array, filled: number): number {
+    const { receiveRing } = this.#tcb
+    let at = filled
+    while (at < target.length && receiveRing.length > 0) {
+      const view = receiveRing.peek()
+      const count = Math.min(view.length, target.length - at)
+      target.set(count === view.length ? view : view.subarray(0, count), at)
+      at += count
+      consumed(this.#tcb, count, this.#tcp.now)
+    }
+    return at - filled
   }
 
   #checkWritable(): void {

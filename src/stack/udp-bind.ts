@@ -1,4 +1,5 @@
 import { formatEndpoint, formatIpv4, IPV4_ANY, isMulticast } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import type { PortClaim } from '../tcp/ports.ts'
 import { UdpEndpoint, type UdpEndpointOptions } from '../udp/endpoint.ts'
@@ -60,5 +61,5 @@ export function unbindUdp(stack: Stack, { endpoint, claim }: BoundUdp): void {
 
 export function checkPort(port: number): void {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return
-  throw new RangeError(`Cannot use port ${port}: it must be a whole number from 1 to 65535`)
+  throw rangeError(`Cannot use port ${port}: it must be a whole number from 1 to 65535`)
 }

@@ -1,4 +1,5 @@
 import type { Ipv4Addr } from '../base/address.ts'
+import { rangeError } from '../base/argument-errors.ts'
 import { fromMs, type Micros } from '../base/types.ts'
 import { DEFAULT_TTL } from '../ip/output.ts'
 import { ECN_MASK } from '../wire/ipv4.ts'
@@ -222,7 +223,7 @@ export function resolveTcpOptions(init: TcpOptionsInit = {}): TcpSettings {
   const time = (name: keyof typeof TIMES): Micros => fromMs(within(name, init[name], TIMES[name]))
   const count = (name: keyof typeof COUNTS): number => {
     const value = within(name, init[name], COUNTS[name])
-    if (!Number.isInteger(value)) throw new RangeError(`Cannot use ${name} ${value}: it must be a whole number`)
+    if (!Number.isInteger(value)) throw rangeError(`Cannot use ${name} ${value}: it must be a whole number`)
     return value
   }
   return {
@@ -319,12 +320,12 @@ export function nearestTcpOptions(init: TcpOptionsInit): TcpOptionsInit {
 function within(name: keyof TcpOptionsInit, value: unknown, [usual, low, high]: Range): number {
   const chosen = value ?? usual
   if (typeof chosen === 'number' && chosen >= low && chosen <= high) return chosen
-  throw new RangeError(`Cannot use ${name} ${String(chosen)}: it must be from ${low} to ${high}`)
+  throw rangeError(`Cannot use ${name} ${String(chosen)}: it must be from ${low} to ${high}`)
 }
 
 /** The first of `choices` where nothing was chosen. */
 function oneOf<T extends string>(name: keyof TcpOptionsInit, value: T | undefined, choices: readonly [T, ...T[]]): T {
   const chosen = value ?? choices[0]
   if (choices.includes(chosen)) return chosen
-  throw new RangeError(`Cannot use ${name} ${chosen}: it must be one of ${choices.join(', ')}`)
+  throw rangeError(`Cannot use ${name} ${chosen}: it must be one of ${choices.join(', ')}`)
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { rangeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import { spinOf } from '../driver/create-stack.ts'
 import { bellMemory } from './bell.ts'
@@ -29,7 +30,7 @@ export function createStackWorker(options: CreateStackWorkerOptions = {}): Worke
   const { ringSize = DEFAULT_RING, ...rest } = options
   if (!(ringSize >= LEAST_RING && ringSize <= MOST_RING) || !Number.isInteger(Math.log2(ringSize))) {
     const range = `from ${LEAST_RING} to ${MOST_RING}`
-    throw new RangeError(`Cannot make rings of ${ringSize} bytes: the size must be a power of two ${range}`)
+    throw rangeError(`Cannot make rings of ${ringSize} bytes: the size must be a power of two ${range}`)
   }
   const bells = { up: bellMemory(), down: bellMemory() }
   return hostIn(startThread({ bells, options: { ...rest, spin: spinOf(rest.spin) } }), bells, ringSize)

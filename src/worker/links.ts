@@ -1,3 +1,4 @@
+import { typeError } from '../base/argument-errors.ts'
 import { openPacketLink, type PacketLinkOptions } from '../driver/packet.ts'
 import { openTapLink, openTunLink, type TapOptions, type TunTapOptions } from '../driver/tuntap.ts'
 import type { Link } from '../link/link.ts'
@@ -20,5 +21,5 @@ export function openLink(description: LinkDescription): Link {
   if (description.kind === 'tap') return openTapLink(description)
   if (description.kind === 'tun') return openTunLink(description)
   const { kind } = description as { kind: unknown }
-  throw new TypeError(`Cannot open a link of kind "${kind}": it must be packet, tap or tun`)
+  throw typeError(`Cannot open a link of kind "${kind}": it must be packet, tap or tun`)
 }

@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import { describe, it } from 'node:test'
 import { MAC_NONE } from '../../src/base/address.ts'
 import { type Micros, NEVER } from '../../src/base/types.ts'
+import { encodeBpf } from '../../src/driver/bpf.ts'
 import { type NativePort, PortState, RxFact } from '../../src/driver/native.ts'
 import { PortLink } from '../../src/driver/port-link.ts'
 import { HEADROOM, OutFrame } from '../../src/link/link.ts'
@@ -40,7 +41,11 @@ class FakePort implements NativePort {
   }
   setRef(): void {}
   setCoalescing(): void {}
-  setFilter = (): number => 0
+  filters: Uint8Array[] = []
+  setFilter(filter: Uint8Array): number {
+    this.filters.push(filter)
+    return 0
+  }
   features = (): number => 0
   bufferSize = (): number => 0
   drops = (): number => 0
@@ -100,6 +105,19 @@ describe('PortLink.flush()', () => {
     assert.deepEqual(port.watched, { readable: true, writable: false })
     assert.equal(link.pollAt(), NEVER)
     assert.equal(link.counters.sent, 1)
+  })
+})
+
+describe('PortLink.setFilter()', () => {
+  it('takes instructions or their bytes, and nothing else', () => {
+    const { port, link } = open()
+    const all = [{ code: 6, jt: 0, jf: 0, k: 65_535 }]
+    for (const filter of [all, encodeBpf(all), []]) link.setFilter(filter)
+    assert.deepEqual(port.filters, [encodeBpf(all), encodeBpf(all), new Uint8Array(0)])
+    for (const filter of ['none', undefined, null, 0, {}, new DataView(new ArrayBuffer(8))]) {
+      assert.throws(() => link.setFilter(filter as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+    }
+    assert.equal(port.filters.length, 3)
   })
 })
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { describe, it } from 'node:test'
+import { addMicros, fromMs } from '../../src/base/types.ts'
 import type { TcpSocket } from '../../src/stack/tcp-socket.ts'
 import { hosts } from './net.ts'
 
@@ -130,6 +132,62 @@ describe('TcpSocket.readInto()', () => {
     client.abort()
     assert.equal(await run(reading), 10)
     assert.equal(await run(codeOf(server.readInto(memory))), 'ECONNRESET')
+  })
+})
+
+describe('Several who wait to read', () => {
+  it('get one piece each, in their order, and nobody an end that is none', async () => {
+    for (const [first, second] of [
+      ['read', 'read'],
+      ['readInto', 'readInto'],
+      ['read', 'readInto'],
+      ['readInto', 'read'],
+    ] as const) {
+      const { a, client, server, run, simulation } = await connection()
+      const got: string[] = []
+      const take = async (how: 'read' | 'readInto'): Promise<void> => {
+        const memory = new Uint8Array(5)
+        const chunk = how === 'read' ? await server.read() : memory.subarray(0, await server.readInto(memory))
+        got.push(String(chunk === null ? null : Buffer.from(chunk)))
+      }
+      const both = Promise.all([take(first), take(second)])
+      await run(client.write('one'))
+      simulation.run(addMicros(a.stack.now, fromMs(50)))
+      await run(client.write('two'))
+      await run(both)
+      assert.deepEqual(got, ['one', 'two'], `${first} and ${second}`)
+    }
+  })
+})
+
+describe('Arguments that are none', () => {
+  it('are refused at once', async () => {
+    const { client, a } = await connection()
+    const code = 'ERR_INVALID_ARG_TYPE'
+    const words = new Uint16Array(3) as unknown as Uint8Array
+    await assert.rejects(client.write(words), {
+      code,
+      message: 'Cannot write [object Uint16Array]: it must be a Uint8Array',
+    })
+    await assert.rejects(client.write({ length: 3 } as never), { code })
+    await assert.rejects(client.readInto('memory' as never), { code, message: /Cannot read into \[object String\]/ })
+    const port = 7
+    for (const localPort of [-1, 70_000, 1.5, 'abc', Number.NaN]) {
+      const options = { host: '10.0.0.2', port, localPort: localPort as number }
+      await assert.rejects(a.tcp.connect(options), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' })
+    }
+    for (const backlog of [-1, 1.5, 'abc']) {
+      assert.throws(() => a.tcp.listen({ port, backlog: backlog as number }), { code: 'ERR_OUT_OF_RANGE' })
+    }
+  })
+})
+
+describe('A listener', () => {
+  it('lets go of its signal when it is closed', () => {
+    const { a } = hosts()
+    const { signal } = new AbortController()
+    for (let i = 0; i < 3; i++) a.tcp.listen({ port: 0, signal }).close()
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 })
 

@@ -1,4 +1,5 @@
 import type { Ipv4Addr } from '../../base/address.ts'
+import { rangeError } from '../../base/argument-errors.ts'
 import type { Rng } from '../../base/rng.ts'
 import { type SipKey, sipHash64, sipKey } from '../../base/siphash.ts'
 import type { TcpOptions } from '../../wire/tcp-options.ts'
@@ -86,7 +87,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 export function parseFastOpenKey(text: string): SipKey {
   const match = /^([\da-f]{1,8})-([\da-f]{1,8})-([\da-f]{1,8})-([\da-f]{1,8})$/i.exec(text)
   if (match === null) {
-    throw new RangeError(`Cannot use the Fast Open key ${text}: it must be four hexadecimal words joined by hyphens`)
+    throw rangeError(`Cannot use the Fast Open key ${text}: it must be four hexadecimal words joined by hyphens`)
   }
   const word = (group: number): number => Number.parseInt(match[group]!, 16) | 0
   return [word(1), word(2), word(3), word(4)]
@@ -98,7 +99,7 @@ export function parseFastOpenKey(text: string): SipKey {
  */
 export function fastOpenKeysOf(bytes: Uint8Array): FastOpenKeys {
   if (bytes.length !== KEY_LEN && bytes.length !== 2 * KEY_LEN) {
-    throw new RangeError(`Cannot use a Fast Open key of ${bytes.length} bytes: it has 16, or 32 with a backup key`)
+    throw rangeError(`Cannot use a Fast Open key of ${bytes.length} bytes: it has 16, or 32 with a backup key`)
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const keyAt = (at: number): SipKey => [

@@ -211,8 +211,15 @@ export class StackSocket extends Duplex implements StreamSide {
     if (this.#connection === undefined && !this.connecting) {
       return this.destroy(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
     }
-    if (this.connecting) this.once('connect', () => this.#reset())
-    else this.#reset()
+    if (!this.connecting) {
+      this.#reset()
+      return this
+    }
+    this.once('connect', () => {
+      // What was written before goes before.
+      this.#goOn()
+      this.#reset()
+    })
     return this
   }
 

@@ -163,6 +163,18 @@ export const closing: readonly Case[] = [
     },
   ],
   [
+    'resetAndDestroy while connecting, with something written',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.on('error', () => undefined).resume())
+      scene.unordered.push('server')
+      const client = scene.connect(port)
+      client.write('last words', (error) => scene.note('client', 'written', error))
+      client.resetAndDestroy()
+      await once(client, 'close')
+      scene.note('client', `${client.bytesWritten}`)
+    },
+  ],
+  [
     'resetAndDestroy of a socket that is not connected',
     async (scene) => {
       const client = scene.socket()

@@ -311,6 +311,20 @@ describe('What a lookup or a second connect leaves behind', () => {
   })
 })
 
+describe('What a stack does not have', () => {
+  it('is refused: descriptors, pipes, and a constructor that is called on an object', () => {
+    const { netA, close } = stacks()
+    const loose = netA as unknown as Record<'Socket', new (options: unknown) => unknown>
+    for (const options of [{ fd: 3 }, { fd: null }, 3]) {
+      assert.throws(() => new loose.Socket(options), { code: 'ERR_INVALID_ARG_VALUE', message: /has no descriptors/ })
+    }
+    assert.throws(() => netA.connect('/run/pipe'), { code: 'ERR_INVALID_ARG_VALUE', message: /has no pipes/ })
+    const old = Object.create(netA.Socket.prototype)
+    assert.throws(() => netA.Socket.call(old), { name: 'TypeError', message: /write class … extends Socket/ })
+    close()
+  })
+})
+
 describe('The options of our TCP', () => {
   it('reach connections, those of createNet and their own', LIMIT, async () => {
     const { a, b, netB, close } = stacks()

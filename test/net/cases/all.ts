@@ -2,12 +2,14 @@ import type { World } from '../worlds.ts'
 import { type Case, Scene } from './case.ts'
 import { closing } from './closing.ts'
 import { connecting } from './connecting.ts'
+import { making } from './making.ts'
 import { names } from './names.ts'
 import { serving } from './serving.ts'
 import { transfer } from './transfer.ts'
 
 /** Every case by group. */
 export const CASES: Readonly<Record<string, readonly Case[]>> = {
+  making,
   connecting,
   names,
   transfer,

@@ -1,4 +1,4 @@
-import type { LookupFunction, OnReadOpts } from 'node:net'
+import { isIP, type LookupFunction, type OnReadOpts } from 'node:net'
 import type { DuplexOptions } from 'node:stream'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { nodeError } from './errors.ts'
@@ -23,6 +23,10 @@ export interface ConnectOptions extends SocketOptions {
   readonly family?: number | string | undefined
   readonly hints?: number | undefined
   readonly lookup?: LookupFunction | undefined
+  /** Tries the addresses of a name in turn, as node:net does by default. False tries the first only. */
+  readonly autoSelectFamily?: boolean | undefined
+  /** Milliseconds for each address but the last. Default: node:net's, 250. */
+  readonly autoSelectFamilyAttemptTimeout?: number | undefined
   readonly path?: string | null | undefined
   readonly timeout?: number | undefined
   /** Options of our TCP, beside Node's. */
@@ -37,7 +41,6 @@ export function connectArguments(args: readonly unknown[]): [ConnectOptions, Lis
   const last = args.at(-1)
   const callback = typeof last === 'function' ? (last as Listener) : undefined
   if (typeof first === 'object' && first !== null) return [first, callback]
-  if (first === undefined || typeof first === 'function') return [{}, callback]
   if (typeof first === 'string' && !(Number(first) >= 0)) return [{ path: first }, callback]
   const port = first as number | string
   return [typeof second === 'string' ? { port, host: second } : { port }, callback]
@@ -45,7 +48,7 @@ export function connectArguments(args: readonly unknown[]): [ConnectOptions, Lis
 
 /** @throws {TypeError} ERR_MISSING_ARGS when no port is given, ERR_INVALID_ARG_VALUE when it is a pipe. */
 export function requirePort({ port, path }: ConnectOptions): void {
-  if (path != null) {
+  if (path) {
     throw nodeError(
       TypeError,
       'ERR_INVALID_ARG_VALUE',
@@ -56,19 +59,54 @@ export function requirePort({ port, path }: ConnectOptions): void {
 }
 
 /**
- * The port that is meant.
- * @throws {TypeError} ERR_INVALID_ARG_TYPE.
- * @throws {RangeError} ERR_SOCKET_BAD_PORT.
+ * The port that is meant, where the other options are what they should be: they are looked at in Node's order.
+ * @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_IP_ADDRESS.
+ * @throws {RangeError} ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE.
  */
-export function connectPort({ port }: ConnectOptions): number {
-  if (typeof port !== 'number' && typeof port !== 'string') {
-    const message = 'The "options.port" property must be one of type number or string'
-    throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', message)
+export function connectPort(options: ConnectOptions): number {
+  const { localAddress, localPort, port, autoSelectFamily, autoSelectFamilyAttemptTimeout: patience } = options
+  if (localAddress && !isIP(localAddress)) throw invalidAddress(localAddress)
+  if (localPort) {
+    if (typeof localPort !== 'number') throw wrongType('"options.localPort" property', 'of type number')
+    portOf(localPort)
   }
-  const isNumber = String(port).trim() !== '' && Number(port) === Number(port) >>> 0
-  if (isNumber && Number(port) <= 65535) return Number(port)
-  const message = `Port should be >= 0 and < 65536. Received type ${typeof port} (${String(port)}).`
-  throw nodeError(RangeError, 'ERR_SOCKET_BAD_PORT', message)
+  if (typeof port !== 'number' && typeof port !== 'string') {
+    throw wrongType('"options.port" property', 'one of type number or string')
+  }
+  const known = portOf(port)
+  if (autoSelectFamily != null && typeof autoSelectFamily !== 'boolean') {
+    throw wrongType('"options.autoSelectFamily" property', 'of type boolean')
+  }
+  if (patience != null) requirePatience(patience)
+  return known
+}
+
+/**
+ * The same of a function that looks a name up.
+ * @throws {TypeError} ERR_INVALID_ARG_TYPE.
+ */
+export function requireLookup({ lookup }: ConnectOptions): void {
+  if (lookup != null && typeof lookup !== 'function') throw wrongType('"options.lookup" property', 'of type function')
+}
+
+/**
+ * The delay of keep-alive probes is a number, if anything.
+ * @throws {TypeError} ERR_INVALID_ARG_TYPE.
+ */
+export function requireDelay({ keepAliveInitialDelay: delay }: SocketOptions): void {
+  if (delay === undefined || typeof delay === 'number') return
+  throw wrongType('"options.keepAliveInitialDelay" property', 'of type number')
+}
+
+/**
+ * There are no descriptors in a stack.
+ * @throws {TypeError} ERR_INVALID_ARG_VALUE.
+ */
+export function refuseDescriptor(options: SocketOptions | number): void {
+  const fd = typeof options === 'number' ? options : (options as { fd?: unknown }).fd
+  if (fd === undefined) return
+  const message = `Cannot open descriptor ${String(fd)}: a stack has no descriptors. Call connect`
+  throw nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
 }
 
 /**
@@ -77,10 +115,37 @@ export function connectPort({ port }: ConnectOptions): number {
  * @throws {RangeError} ERR_OUT_OF_RANGE.
  */
 export function timerDuration(msecs: number): number {
-  if (typeof msecs !== 'number') {
-    throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "msecs" argument must be of type number')
-  }
+  if (typeof msecs !== 'number') throw wrongType('"msecs" argument', 'of type number')
   if (msecs >= 0 && Number.isFinite(msecs)) return Math.min(msecs, 2 ** 31 - 1)
   const message = `The value of "msecs" is out of range. It must be a non-negative finite number. Received ${msecs}`
+  throw nodeError(RangeError, 'ERR_OUT_OF_RANGE', message)
+}
+
+/**
+ * What is to be called is a function.
+ * @throws {TypeError} ERR_INVALID_ARG_TYPE.
+ */
+export function requireCallback(callback: unknown): void {
+  if (typeof callback !== 'function') throw wrongType('"callback" argument', 'of type function')
+}
+
+export const invalidAddress = (address: unknown): Error =>
+  nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${String(address)}`)
+
+const wrongType = (what: string, expected: string): Error =>
+  nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', `The ${what} must be ${expected}`)
+
+function portOf(port: number | string): number {
+  const isNumber = String(port).trim() !== '' && Number(port) === Number(port) >>> 0
+  if (isNumber && Number(port) <= 65535) return Number(port)
+  const message = `Port should be >= 0 and < 65536. Received type ${typeof port} (${String(port)}).`
+  throw nodeError(RangeError, 'ERR_SOCKET_BAD_PORT', message)
+}
+
+function requirePatience(ms: number): void {
+  const name = 'options.autoSelectFamilyAttemptTimeout'
+  if (typeof ms !== 'number') throw wrongType(`"${name}" property`, 'of type number')
+  if (Number.isInteger(ms) && ms >= 1 && ms < 2 ** 31) return
+  const message = `The value of "${name}" is out of range. It must be a whole number from 1 on. Received ${ms}`
   throw nodeError(RangeError, 'ERR_OUT_OF_RANGE', message)
 }

@@ -8,8 +8,10 @@ const SYSTEM = new Map([...getSystemErrorMap()].map(([errno, [code, text]]) => [
 /** Codes of ours that no system has. */
 const NEAREST: Readonly<Record<string, string>> = { ERR_CLOSED: 'ENETDOWN', ABORT_ERR: 'ECANCELED' }
 
-/** Whether the stack was closed beneath a connection: nobody else aborts what its user has not let go of. */
-export const isStackClosed = (failure: TcpFailure | undefined): boolean => failure?.code === 'ECONNABORTED'
+/** The stack was closed beneath a connection: nobody else aborts what its user has not let go of. */
+export const STACK_CLOSED = 'ECONNABORTED'
+
+export const isStackClosed = (failure: TcpFailure | undefined): boolean => failure?.code === STACK_CLOSED
 
 /** As Node words what failed on a connection: `read ECONNRESET`. */
 export function systemError(code: string, syscall: string): NodeJS.ErrnoException {
@@ -27,6 +29,11 @@ export function addressError(
   const where = port > 0 ? `${address}:${port}` : address
   const message = `${syscall} ${code} ${where}${local === undefined ? '' : ` - Local (${local})`}`
   return withAddress(decorate(new Error(message), code, syscall), address, port)
+}
+
+/** Why none of several addresses could be connected to, as node:net has it: under the code of the first. */
+export function aggregateError(errors: readonly NodeJS.ErrnoException[]): AggregateError {
+  return Object.assign(new AggregateError(errors), { code: errors[0]?.code })
 }
 
 /** As Node words why a server cannot listen: `listen EADDRINUSE: address already in use 10.0.0.2:80`. */

@@ -1,4 +1,4 @@
-import { type AddressInfo, isIP, type OnReadOpts, type Server } from 'node:net'
+import type { AddressInfo, OnReadOpts, Server } from 'node:net'
 import { addAbortSignal, Duplex } from 'node:stream'
 import type { Tcb } from '../tcp/tcb.ts'
 import { forbidWriting } from './after-end.ts'
@@ -6,13 +6,17 @@ import {
   type ConnectOptions,
   connectArguments,
   connectPort,
+  refuseDescriptor,
+  requireCallback,
+  requireDelay,
   requirePort,
   type SocketOptions,
   timerDuration,
 } from './arguments.ts'
-import { Connection, type EndPoint, type StreamSide, type WriteCallback } from './connection.ts'
+import { Attempts, type Dialler } from './attempts.ts'
+import { Connection, type EndPoint, type WriteCallback } from './connection.ts'
 import type { NetContext } from './context.ts'
-import { checkLocal, dial, findPlace, invalidAddress, type Place } from './dial.ts'
+import { findPlaces, type Place } from './dial.ts'
 import { addressError, nodeError } from './errors.ts'
 import { Hold } from './liveness.ts'
 import { streamOptions } from './stream-options.ts'
@@ -46,11 +50,11 @@ interface Write {
  * node:net's Socket over a connection of a stack: the same methods, options, events in the same order, and error codes.
  * It is not built on a handle of libuv, so whoever looks for one (`_handle`) finds none, as with any other Duplex.
  */
-export class StackSocket extends Duplex implements StreamSide {
+export class StackSocket extends Duplex implements Dialler {
   connecting = false
   server: Server | null = null
   timeout: number | undefined = undefined
-  readonly autoSelectFamilyAttemptedAddresses: string[] = []
+  autoSelectFamilyAttemptedAddresses: string[] | undefined = undefined
   readonly #context: NetContext
   readonly #hold: Hold
   readonly #onread: OnReadOpts | undefined
@@ -69,14 +73,18 @@ export class StackSocket extends Duplex implements StreamSide {
   #isReset = false
   /** It was connected, or was to be. */
   #isUsed = false
-  /** Calls of `connect`: what a former one finds out counts no more. */
-  #attempts = 0
+  /** How often it was destroyed: what was to be found out before counts no more. */
+  #lives = 0
+  #attempts: Attempts | undefined
   #bytesRead = 0
   #bytesWritten = 0
   #counter: CountingServer | undefined
 
-  constructor(context: NetContext, options: SocketOptions = {}, accepted?: Accepted) {
+  constructor(context: NetContext, init?: SocketOptions | null, accepted?: Accepted) {
+    const options = init ?? {}
     super(streamOptions(options))
+    requireDelay(options)
+    refuseDescriptor(options)
     this.#context = context
     this.#hold = new Hold(context.liveness)
     this.#onread = usableOnread(options.onread)
@@ -156,10 +164,9 @@ export class StackSocket extends Duplex implements StreamSide {
     this._unrefTimer()
     this.connecting = true
     this.#isUsed = true
-    if (options.localAddress && !isIP(options.localAddress)) throw invalidAddress(options.localAddress)
-    const port = connectPort(options)
-    this.#hold.start()
-    this.#findAndOpen(options, port)
+    this.#findAndOpen(options, connectPort(options))
+    // Not before: a lookup may throw, or fail at once.
+    if (!this.destroyed) this.#hold.start()
     return this
   }
 
@@ -171,9 +178,10 @@ export class StackSocket extends Duplex implements StreamSide {
     this.#timer = undefined
     if (duration > 0) {
       this.#timer = setTimeout(onTimer, duration, this).unref()
-      if (onTimeout !== undefined) this.once('timeout', onTimeout)
-    } else if (onTimeout !== undefined) this.removeListener('timeout', onTimeout)
-    return this
+    }
+    if (onTimeout === undefined) return this
+    requireCallback(onTimeout)
+    return duration > 0 ? this.once('timeout', onTimeout) : this.removeListener('timeout', onTimeout)
   }
 
   setNoDelay(isOn = true): this {
@@ -279,8 +287,11 @@ export class StackSocket extends Duplex implements StreamSide {
 
   override _destroy(error: Error | null, onDestroyed: (error: Error | null) => void): void {
     this.connecting = false
+    this.#lives++
     this.#hold.stop()
     clearTimeout(this.#timer)
+    this.#attempts?.cancel()
+    this.#attempts = undefined
     const pendingWrite = this.#pendingWrite
     this.#pendingWrite = undefined
     this.#pendingEnd = undefined
@@ -299,6 +310,8 @@ export class StackSocket extends Duplex implements StreamSide {
   onConnected(): void {
     const connection = this.#connection
     if (connection === undefined) return
+    this.#attempts?.stop()
+    this.#attempts = undefined
     this.connecting = false
     this._unrefTimer()
     this.emit('connect')
@@ -310,11 +323,14 @@ export class StackSocket extends Duplex implements StreamSide {
     if (!this.isPaused()) this.read(0)
   }
 
+  onDialled(connection: Connection): void {
+    this.#connection = connection
+    if (this.#noDelay) connection.setNoDelay(true)
+    if (this.#keepAlive !== false) connection.setKeepAlive(this.#keepAlive)
+  }
+
   onRefused(code: string): void {
-    const { address, port } = this.#connection!.remote
-    const error = addressError(code, 'connect', address, port)
-    this.emit('connectionAttemptFailed', address, port, 4, error)
-    this.destroy(error)
+    this.#attempts?.onRefused(code)
   }
 
   get target(): Uint8Array | undefined {
@@ -389,38 +405,35 @@ export class StackSocket extends Duplex implements StreamSide {
   }
 
   #findAndOpen(options: ConnectOptions, port: number): void {
-    const attempt = ++this.#attempts
-    const isStill = (): boolean => this.connecting && attempt === this.#attempts
-    findPlace(options, port, {
+    const life = this.#lives
+    const isWaiting = (): boolean => this.connecting && life === this.#lives
+    findPlaces(options, port, {
+      isWaiting,
       onLookup: (error, address, family, host) => {
         this.emit('lookup', error, address, family, host)
       },
-      onFound: (place) => {
-        if (isStill()) this.#open(place, options)
+      onFound: (places) => {
+        if (isWaiting()) this.#open(places, options)
       },
       onNotFound: (error) => {
-        if (isStill()) this.destroy(error)
+        if (isWaiting()) this.destroy(error)
       },
     })
   }
 
-  #open(place: Place, options: ConnectOptions): void {
+  #open(places: readonly Place[], options: ConnectOptions): void {
     this._unrefTimer()
-    const notOurs = checkLocal(this.#context, options)
-    if (notOurs !== undefined) {
-      this.destroy(notOurs)
-      return
-    }
-    this.emit('connectionAttempt', place.address, place.port, place.family)
-    if (!this.connecting) return
-    const connection = dial(this.#context, place, options, this)
-    if (connection instanceof Error) {
-      this.destroy(connection)
-      return
-    }
-    this.#connection = connection
-    if (this.#noDelay) this.#connection.setNoDelay(true)
-    if (this.#keepAlive !== false) this.#connection.setKeepAlive(this.#keepAlive)
+    if (this.#connection === undefined) {
+      this.#attempts = new Attempts(this.#context, this, options, places)
+      this.#attempts.start()
+    } else this.#refuseSecond(places[0]!, this.#connection)
+  }
+
+  /** It connects already, or is connected. */
+  #refuseSecond({ address, port, family }: Place, { local, tcb }: Connection): void {
+    this.emit('connectionAttempt', address, port, family)
+    const code = tcb.isUsable ? 'EISCONN' : 'EALREADY'
+    this.destroy(addressError(code, 'connect', address, port, `${local.address}:${local.port}`))
   }
 
   /** Does what had to wait for the connection. */

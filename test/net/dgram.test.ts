@@ -20,7 +20,7 @@ class Scene {
 
   constructor(world: World) {
     this.world = world
-    this.log = new Log(world.host)
+    this.log = new Log({ [world.host]: 'HOST' })
   }
 
   note(party: string, what: string, ...details: readonly unknown[]): void {

@@ -8,7 +8,10 @@ const LIMIT = { timeout: 20_000 }
 describe('gotcp/net does what node:net does', () => {
   const kernel = kernelWorld()
   const stack = stackWorld()
-  after(() => stack.close())
+  after(() => {
+    kernel.close()
+    stack.close()
+  })
   for (const [group, cases] of Object.entries(CASES)) {
     describe(group, () => {
       for (const [title, run] of cases) {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { ADDRCONFIG, type LookupOptions } from 'node:dns'
+import type { LookupFunction } from 'node:net'
 import { describe, it } from 'node:test'
 import { fromMs } from '../../src/base/types.ts'
 import type { CableOptions } from '../../src/link/cable.ts'
@@ -21,6 +23,15 @@ function run(program: string, cable: CableOptions = {}): { status: number | null
   })
   return { status, stdout }
 }
+
+/** A lookup that finds these addresses. */
+const finding =
+  (...addresses: readonly string[]): LookupFunction =>
+  (_name, _options, found) =>
+    found(
+      null,
+      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    )
 
 describe('An open socket or server', () => {
   it('keeps the process alive, an idle connection as well', LIMIT, () => {
@@ -99,6 +110,16 @@ describe('A stack that is closed', () => {
     b.close()
     assert.deepEqual(await closed, [[false], [false], []])
     assert.equal(server.listening, false)
+  })
+
+  it('lets the first of several attempts fail, and makes no other', LIMIT, async () => {
+    const { a, netA } = stacks()
+    const waiting = netA.connect({ port: 80, host: 'a.name', lookup: finding('10.0.0.77', '10.0.0.2') })
+    await sleep(5)
+    a.close()
+    const [error] = (await once(waiting, 'error')) as [AggregateError]
+    assert.deepEqual(error.errors.map(String), ['Error: connect ECONNABORTED 10.0.0.77:80'])
+    assert.deepEqual(waiting.autoSelectFamilyAttemptedAddresses, ['10.0.0.77:80'])
   })
 
   it('lets an attempt to connect fail, and every one after', LIMIT, async () => {
@@ -207,6 +228,100 @@ describe('A stack that is closed by a listener', () => {
       client.on('data', () => { if (++count === 3) a.close() })
       client.on('error', (error) => console.log(error.code)).on('close', (had) => { console.log(had); process.exit() })`
     assert.deepEqual(run(program), { status: 0, stdout: 'false\n' })
+  })
+})
+
+describe('Several addresses of a name', () => {
+  it('are asked of those of IPv4; the others, and what is said several times, count for nothing', LIMIT, async () => {
+    const { netA, close } = stacks()
+    const asked: LookupOptions[] = []
+    const lookup: LookupFunction = (name, options, found) => {
+      asked.push(options)
+      finding('::1', '10.0.0.3', '::2', '10.0.0.3', '10.0.0.4')(name, options, found)
+    }
+    const client = netA.connect({ port: 80, host: 'a.name', lookup })
+    const [error] = (await once(client, 'error')) as [AggregateError]
+    assert.deepEqual(error.errors.map(String), [
+      'Error: connect ECONNREFUSED 10.0.0.3:80',
+      'Error: connect ECONNREFUSED 10.0.0.4:80',
+    ])
+    assert.deepEqual(asked, [{ family: 4, hints: ADDRCONFIG, all: true }])
+    close()
+  })
+
+  it('are an error where all are of IPv6, and so is a family of 6', LIMIT, async () => {
+    const { netA, close } = stacks()
+    for (const host of ['::1', 'a.name']) {
+      const client = netA.connect({ port: 80, host, lookup: finding('::1', '::2') })
+      const [error] = (await once(client, 'error')) as [Error]
+      assert.match(error.message, /^connect EAFNOSUPPORT ::1:80/)
+    }
+    const lookup: LookupFunction = (_name, { family }, found) => found(new Error(`family ${family}`), '', 6)
+    const [error] = await once(netA.connect({ port: 80, host: 'a.name', family: 6, lookup }), 'error')
+    assert.equal(String(error), 'Error: family 6')
+    close()
+  })
+
+  it('may be one, as text', LIMIT, async () => {
+    const { netA, close } = stacks()
+    const lookup: LookupFunction = (_name, _options, found) => found(null, '10.0.0.3', 4)
+    const [error] = await once(netA.connect({ port: 80, host: 'a.name', lookup }), 'error')
+    assert.equal(String(error), 'Error: connect ECONNREFUSED 10.0.0.3:80')
+    close()
+  })
+
+  it('leave nothing behind, whichever is open', LIMIT, () => {
+    const program = `
+      netB.createServer({ tcp: { timeWait: 1 } }, (socket) => socket.end()).listen(80, '10.0.0.2').unref()
+      for (const last of ['10.0.0.2', '10.0.0.3', '10.0.0.78']) {
+        const addresses = ['10.0.0.77', '10.0.0.4', last].map((address) => ({ address, family: 4 }))
+        const lookup = (name, options, found) => found(null, addresses)
+        const options = { port: 80, host: 'a.name', lookup, autoSelectFamilyAttemptTimeout: 20 }
+        const client = netA.connect(options).on('connect', () => console.log('connected')).resume()
+        client.on('error', ({ code }) => console.log(code)).on('close', () => console.log('closed'))
+        if (last === '10.0.0.78') setTimeout(() => { client.destroy(); console.log(a.machine.size) }, 100)
+      }`
+    const { status, stdout } = run(program)
+    assert.equal(status, 0)
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['0', 'ETIMEDOUT', 'closed', 'closed', 'closed', 'connected'])
+  })
+})
+
+describe('What a lookup or a second connect leaves behind', () => {
+  it('is nothing that keeps the process alive', LIMIT, () => {
+    const program = `
+      const attempts = [
+        { host: 'a.name', family: 9 },
+        { host: 'a.name', lookup: () => { throw new Error('thrown') } },
+        { host: '10.0.0.2', localPort: 70_000 },
+      ]
+      for (const attempt of attempts) {
+        try { netA.connect({ port: 80, ...attempt }) } catch (error) { console.log(error.code ?? error.message) }
+      }
+      const lookup = (name, options, found) => found(null, '::1', 6)
+      netA.connect({ port: 80, host: 'a.name', lookup }).on('error', ({ code }) => console.log(code))
+      const twice = netA.connect(80, '10.0.0.77').on('error', ({ code }) => console.log(code, a.machine.size))
+      twice.connect(80, '10.0.0.77')
+      netB.createServer((socket) => socket.resume()).listen(80, '10.0.0.2').unref()
+      const place = { port: 80, host: '10.0.0.2', tcp: { timeWait: 1 } }
+      const open = netA.connect(place, () => open.connect(place))
+      open.on('error', ({ code }) => console.log(code))`
+    const stdout = 'ERR_INVALID_ARG_VALUE\nthrown\nERR_SOCKET_BAD_PORT\nEAFNOSUPPORT\nEALREADY 1\nEISCONN\n'
+    assert.deepEqual(run(program), { status: 0, stdout })
+  })
+})
+
+describe('What a stack does not have', () => {
+  it('is refused: descriptors, pipes, and a constructor that is called on an object', () => {
+    const { netA, close } = stacks()
+    const loose = netA as unknown as Record<'Socket', new (options: unknown) => unknown>
+    for (const options of [{ fd: 3 }, { fd: null }, 3]) {
+      assert.throws(() => new loose.Socket(options), { code: 'ERR_INVALID_ARG_VALUE', message: /has no descriptors/ })
+    }
+    assert.throws(() => netA.connect('/run/pipe'), { code: 'ERR_INVALID_ARG_VALUE', message: /has no pipes/ })
+    const old = Object.create(netA.Socket.prototype)
+    assert.throws(() => netA.Socket.call(old), { name: 'TypeError', message: /write class … extends Socket/ })
+    close()
   })
 })
 

@@ -2,11 +2,20 @@ import type { World } from '../worlds.ts'
 import { type Case, Scene } from './case.ts'
 import { closing } from './closing.ts'
 import { connecting } from './connecting.ts'
+import { making } from './making.ts'
+import { names } from './names.ts'
 import { serving } from './serving.ts'
 import { transfer } from './transfer.ts'
 
 /** Every case by group. */
-export const CASES: Readonly<Record<string, readonly Case[]>> = { connecting, transfer, closing, serving }
+export const CASES: Readonly<Record<string, readonly Case[]>> = {
+  making,
+  connecting,
+  names,
+  transfer,
+  closing,
+  serving,
+}
 
 /** Plays a case in a world; what each party saw. */
 export async function play(world: World, run: Case[1]): Promise<Readonly<Record<string, readonly string[]>>> {

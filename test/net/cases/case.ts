@@ -13,7 +13,9 @@ export class Scene {
 
   constructor(world: World) {
     this.world = world
-    this.log = new Log(world.host)
+    const { host, local, closed, silent } = world
+    const [first, second] = closed
+    this.log = new Log({ [first]: 'CLOSED', [second]: 'SHUT', [silent]: 'SILENT', [local]: 'HOST', [host]: 'HOST' })
   }
 
   note(party: string, what: string, ...details: readonly unknown[]): void {

@@ -12,6 +12,9 @@ const state = (socket: Socket): string =>
     `remote=${socket.remoteAddress !== undefined}`,
   ].join(' ')
 
+/** A socket for those who have no types. */
+type Loose = { connect(...args: readonly unknown[]): unknown }
+
 export const connecting: readonly Case[] = [
   [
     'connect, data both ways, end',
@@ -128,11 +131,31 @@ export const connecting: readonly Case[] = [
     'arguments that are none',
     async (scene) => {
       const attempts: Record<string, () => unknown> = {
+        nothing: () => (scene.socket() as unknown as Loose).connect(),
+        undefined: () => (scene.socket() as unknown as Loose).connect(undefined),
+        null: () => (scene.socket() as unknown as Loose).connect(null),
+        'a listener alone': () => (scene.socket() as unknown as Loose).connect(() => undefined),
+        'an empty name': () => scene.socket().connect(''),
         'no port': () => scene.socket().connect({} as never),
+        'a port of null': () => scene.socket().connect({ port: null as never }),
         'port too large': () => scene.socket().connect(65536),
         'port of words': () => scene.socket().connect({ port: 'http' as never }),
         'port of no type': () => scene.socket().connect({ port: true as never }),
         'local address': () => scene.socket().connect({ port: 80, localAddress: 'here' }),
+        'local port of words': () => scene.socket().connect({ port: 80, localPort: 'abc' as never }),
+        'local port of digits': () => scene.socket().connect({ port: 80, localPort: '99' as never }),
+        'a choice of no type': () => scene.socket().connect({ port: 80, autoSelectFamily: 9 as never }),
+        'patience of words': () => scene.socket().connect({ port: 80, autoSelectFamilyAttemptTimeout: 'x' as never }),
+        'no patience': () => scene.socket().connect({ port: 80, autoSelectFamilyAttemptTimeout: 0 }),
+        'half of patience': () => scene.socket().connect({ port: 80, autoSelectFamilyAttemptTimeout: 20.5 }),
+        'all patience': () => scene.socket().connect({ port: 80, autoSelectFamilyAttemptTimeout: 2 ** 31 }),
+        'family of no such number': () => scene.socket().connect({ port: 80, host: 'a.name', family: 9 }),
+        'family of no such name': () => scene.socket().connect({ port: 80, host: 'a.name', family: 'IPv5' as never }),
+        'hints of words': () => scene.socket().connect({ port: 80, host: 'a.name', hints: 'x' as never }),
+        'a lookup that is none': () => scene.socket().connect({ port: 80, host: 'a.name', lookup: 5 as never }),
+        'no callback of a timeout': () => scene.socket().setTimeout(5, 'x' as never),
+        'null for a callback': () => scene.socket().setTimeout(0, null as never),
+        'delay of words': () => scene.socket({ keepAliveInitialDelay: 'x' } as never),
         'objects for bytes': () => scene.socket({ objectMode: true } as never),
         'objects to read': () => scene.socket({ readableObjectMode: true } as never),
         'objects to write': () => scene.socket({ writableObjectMode: true } as never),
@@ -174,6 +197,47 @@ export const connecting: readonly Case[] = [
     async (scene) => {
       const client = scene.socket()
       client.connect({ port: 9, host: scene.world.host, localAddress: '192.0.2.77' })
+      await once(client, 'close')
+    },
+  ],
+  [
+    'a local address that is of IPv6',
+    async (scene) => {
+      const client = scene.socket()
+      client.connect({ port: 9, host: scene.world.host, localAddress: '::1' })
+      await once(client, 'close')
+    },
+  ],
+  [
+    'refused from a local port of choice',
+    async (scene) => {
+      const client = scene.socket()
+      client.connect({ port: 9, host: scene.world.closed[0], localPort: 45_679 })
+      client.on('error', ({ localPort }: { localPort?: number }) => scene.note('client', 'from', `${localPort}`))
+      await once(client, 'close')
+    },
+  ],
+  [
+    'connect while connecting',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.resume())
+      scene.unordered.push('server')
+      const client = scene.connect(port)
+      client.connect(port, scene.world.host, () => scene.note('client', 'callback'))
+      scene.note('client', state(client))
+      await once(client, 'close')
+    },
+  ],
+  [
+    'connect while connecting, by names',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.resume())
+      scene.unordered.push('server')
+      const client = scene.socket()
+      const { host } = scene.world
+      for (const name of ['a.name', 'b.name']) {
+        client.connect({ port, host: name, family: 4, lookup: (_name, _options, found) => found(null, host, 4) })
+      }
       await once(client, 'close')
     },
   ],

@@ -3,8 +3,8 @@ const CELL_BITS = 9
 export const CELL = 1 << CELL_BITS
 
 /**
- * Views into memory that is filled again and again, so that what lies in it lies where something lay before: the view of
- * a place that is asked for a second time is kept, and given again.
+ * Views into memory that is filled again and again, so that what lies in it lies where something lay before: views are
+ * kept and given again. Another place takes the cell of one that was kept when it is asked for twice running.
  */
 export class Places {
   readonly bytes: Uint8Array
@@ -28,7 +28,8 @@ export class Places {
     if (known !== undefined && known.byteOffset === this.bytes.byteOffset + from && known.length === length)
       return known
     const view = this.bytes.subarray(from, from + length)
-    if (this.#froms[cell] === from && this.#lengths[cell] === length) this.#views[cell] = view
+    const isAgain = this.#froms[cell] === from && this.#lengths[cell] === length
+    if (known === undefined || isAgain) this.#views[cell] = view
     this.#froms[cell] = from
     this.#lengths[cell] = length
     return view

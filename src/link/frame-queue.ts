@@ -1,8 +1,13 @@
+import { copiesFrom } from '../base/copy-bytes.ts'
+import { CELL, Places } from '../base/places.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { type ChecksumState, InFrame, type OutFrame } from './link.ts'
 
 const FIRST_BYTES = 64 * 1024
 const FIRST_FRAMES = 64
+/** Room for the payload of any frame. */
+const STAGE_BYTES = 64 * 1024
+const NO_BYTES = new Uint8Array(0)
 const STATES: readonly ChecksumState[] = ['complete', 'verified', 'partial']
 
 /**
@@ -11,14 +16,18 @@ const STATES: readonly ChecksumState[] = ['complete', 'verified', 'partial']
  * The slab is a ring in which every frame lies in one piece: a frame that does
  * not fit before the end begins again at 0. Both the slab and the table of
  * frames start small and double until `limit` bytes wait; from then on nothing
- * is allocated.
+ * is allocated. Behind the ring lies a stage: payload that was cut into pieces
+ * is copied there all at once, since each copy from another array takes a view,
+ * and a copy within the slab takes none.
  */
 export class FrameQueue {
   readonly #limit: number
   /** Where a frame begins modulo 4, so that its IP header lies on a word. */
   readonly #shift: number
-  #bytes = new Uint8Array(FIRST_BYTES)
+  #size = FIRST_BYTES
+  #bytes = new Uint8Array(FIRST_BYTES + STAGE_BYTES)
   #view = new DataView(this.#bytes.buffer)
+  #places = new Places(this.#bytes)
   /** Where the next frame may begin. */
   #tail = 0
   #used = 0
@@ -29,6 +38,11 @@ export class FrameQueue {
   #times = new Float64Array(FIRST_FRAMES)
   #states = new Uint8Array(FIRST_FRAMES)
   #segments = new Int32Array(FIRST_FRAMES)
+  /** What is on the stage: `#runBytes[#runFrom, #runTo)` as it was when the run of that number came. */
+  #run = 0
+  #runBytes: Uint8Array = NO_BYTES
+  #runFrom = 0
+  #runTo = 0
   readonly #frame = new InFrame(this.#bytes)
 
   /** At most `limit` bytes wait; `shift` is where frames begin modulo 4. */
@@ -58,7 +72,7 @@ export class FrameQueue {
     if (this.#count === this.#starts.length) this.#growTable()
     const index = (this.#first + this.#count++) & (this.#starts.length - 1)
     this.#starts[index] = start
-    this.#ends[index] = frame.copyTo(this.#bytes, start)
+    this.#ends[index] = frame.run > 0 ? this.#copyPiece(frame, start) : frame.copyTo(this.#bytes, start)
     this.#times[index] = at
     this.#states[index] = STATES.indexOf(state)
     this.#segments[index] = frame.segmentSize
@@ -71,6 +85,7 @@ export class FrameQueue {
   front(): InFrame {
     const frame = this.#frame
     const index = this.#first
+    copiesFrom(this.#places)
     frame.bytes = this.#bytes
     frame.view = this.#view
     frame.start = this.#starts[index]!
@@ -93,21 +108,51 @@ export class FrameQueue {
     this.#count = 0
     this.#used = 0
     this.#tail = 0
+    this.#leaveStage()
+  }
+
+  #copyPiece(frame: OutFrame, at: number): number {
+    const { run, runTo, payload, payloadFrom, payloadTo } = frame
+    if (frame.payload2To > frame.payload2From) return frame.copyTo(this.#bytes, at)
+    const isStaged = run === this.#run && payload === this.#runBytes && payloadFrom >= this.#runFrom
+    if (!isStaged || payloadTo > this.#runTo) {
+      if (runTo === payloadTo || runTo - payloadFrom > STAGE_BYTES) return frame.copyTo(this.#bytes, at)
+      this.#bytes.set(payload.subarray(payloadFrom, runTo), this.#size)
+      this.#run = run
+      this.#runBytes = payload
+      this.#runFrom = payloadFrom
+      this.#runTo = runTo
+    }
+    const from = this.#size + payloadFrom - this.#runFrom
+    const data = frame.copyHeadersTo(this.#bytes, at)
+    this.#bytes.copyWithin(data, from, from + payloadTo - payloadFrom)
+    if (payloadTo === runTo) this.#leaveStage()
+    return data + payloadTo - payloadFrom
+  }
+
+  #leaveStage(): void {
+    this.#run = 0
+    this.#runBytes = NO_BYTES
   }
 
   /** Where `length` bytes fit in one piece, or -1. */
   #place(length: number): number {
-    const at = ((this.#tail + 3) & ~3) + this.#shift
+    // A large frame begins a cell, so that its payload lies where that of another lay.
+    const unit = length < CELL ? 4 : CELL
+    const at = ((this.#tail + unit - 1) & -unit) + this.#shift
     const head = this.#count === 0 ? 0 : this.#starts[this.#first]!
     if (this.#count > 0 && this.#tail <= head) return at + length <= head ? at : -1
-    if (at + length <= this.#bytes.length) return at
+    if (at + length <= this.#size) return at
     return this.#count > 0 && this.#shift + length <= head ? this.#shift : -1
   }
 
   #growBytes(): void {
     const old = this.#bytes
-    this.#bytes = new Uint8Array(old.length * 2)
+    this.#size *= 2
+    this.#bytes = new Uint8Array(this.#size + STAGE_BYTES)
     this.#view = new DataView(this.#bytes.buffer)
+    this.#places = new Places(this.#bytes)
+    this.#leaveStage()
     this.#tail = 0
     for (let i = 0; i < this.#count; i++) {
       const index = (this.#first + i) & (this.#starts.length - 1)

@@ -61,6 +61,12 @@ export class OutFrame {
   payload2: Uint8Array = NO_BYTES
   payload2From = 0
   payload2To = 0
+  /**
+   * For a piece that was cut from a larger frame, the number of that frame; else 0. Up to `runTo` the bytes behind
+   * `payload[payloadTo]` are those of the next pieces, so that who copies this one may copy theirs along.
+   */
+  run = 0
+  runTo = 0
   /** Non-zero asks for segmentation: this many payload bytes to each segment. */
   segmentSize = 0
   /** It may be larger than the path to its destination is known to carry (RFC 8899). */
@@ -80,6 +86,8 @@ export class OutFrame {
     this.payload2 = NO_BYTES
     this.payload2From = 0
     this.payload2To = 0
+    this.run = 0
+    this.runTo = 0
     this.segmentSize = 0
     this.isProbe = false
     this.checksumStart = -1
@@ -101,11 +109,16 @@ export class OutFrame {
     return this.end - this.start + this.payloadLength
   }
 
-  /** Writes the whole frame to `target` at `at`; returns the end. The checksum stays as it is. */
-  copyTo(target: Uint8Array, at: number): number {
+  /** Writes the headers to `target` at `at`; returns their end. */
+  copyHeadersTo(target: Uint8Array, at: number): number {
     const headers = this.end - this.start
     for (let i = 0; i < headers; i++) target[at + i] = this.bytes[this.start + i]!
-    let end = at + headers
+    return at + headers
+  }
+
+  /** Writes the whole frame to `target` at `at`; returns the end. The checksum stays as it is. */
+  copyTo(target: Uint8Array, at: number): number {
+    let end = this.copyHeadersTo(target, at)
     if (this.payloadTo > this.payloadFrom) {
       target.set(this.payload.subarray(this.payloadFrom, this.payloadTo), end)
       end += this.payloadTo - this.payloadFrom

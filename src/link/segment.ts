@@ -24,6 +24,9 @@ export function finishChecksum(frame: OutFrame): void {
 
 const swapped = (word: number): number => ((word & 0xff) << 8) | (word >>> 8)
 
+/** Super-segments that were cut, by anybody. */
+let runs = 0
+
 /** How many segments a frame stands for: 1 unless it is a super-segment. */
 export function segmentCount(frame: OutFrame): number {
   const payload = frame.payloadLength
@@ -57,6 +60,7 @@ export class Segmenter {
     const known = layout.locate(medium, frame.bytes, frame.start, frame.end, frame.length)
     this.#whole = frame
     this.#count = known && layout.isTcp && layout.payload === frame.end ? segmentCount(frame) : 0
+    this.#piece.run = ++runs
     return this.#count
   }
 
@@ -90,6 +94,7 @@ export class Segmenter {
     piece.payload2 = whole.payload2
     piece.payload2From = whole.payload2From
     piece.payload2To = whole.payload2From + (inSecond ? 0 : Math.max(0, to - first))
+    piece.runTo = inSecond ? whole.payload2To : whole.payloadTo
   }
 
   #writeHeaders(index: number, size: number): void {

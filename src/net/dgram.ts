@@ -1,9 +1,9 @@
 import dgram, { type BindOptions, type RemoteInfo, type Socket, type SocketOptions, type SocketType } from 'node:dgram'
 import { lookup as dnsLookup } from 'node:dns'
 import type { Host } from '../stack/host.ts'
-import { addressError, nodeError, systemCode } from './errors.ts'
+import { addressError, nodeError } from './errors.ts'
 import { Liveness } from './liveness.ts'
-import { UdpHandle } from './udp-handle.ts'
+import { socketCode, UdpHandle } from './udp-handle.ts'
 
 type OnMessage = (message: Buffer, sender: RemoteInfo) => void
 type OnListening = () => void
@@ -66,10 +66,21 @@ class Binding {
     const onListening = args.at(-1)
     if (typeof onListening === 'function') whenListening(socket, onListening as OnListening)
     const [first, second] = args
-    const { port, address } = (
+    const { port, address, fd } = (
       typeof first === 'object' && first !== null ? first : { port: first, address: second }
     ) as BindOptions
-    const host = typeof address === 'string' && address !== '' ? address : '0.0.0.0'
+    // What node:dgram says of a descriptor that is no UDP socket's; others than these it overlooks.
+    if (Number.isInteger(fd) && fd! > 0)
+      throw nodeError(TypeError, 'ERR_INVALID_FD_TYPE', 'Unsupported fd type: UNKNOWN')
+    const isIpv4 = this.#options.type === 'udp4'
+    const host = typeof address === 'string' && address !== '' ? address : isIpv4 ? '0.0.0.0' : '::'
+    if (!isIpv4) {
+      process.nextTick(() => {
+        if (!isClosed(socket))
+          this.#fail(addressError('EAFNOSUPPORT', 'bind', host, typeof port === 'number' ? port : 0))
+      })
+      return socket
+    }
     const lookup = this.#options.lookup ?? dnsLookup
     lookup(host, { family: 4, all: false }, (error, found) => {
       if (isClosed(socket)) return
@@ -84,7 +95,7 @@ class Binding {
     try {
       handle = this.#open({ address, port, reuse: this.#options.reuseAddr ?? false })
     } catch (error) {
-      this.#fail(addressError(systemCode(error), 'bind', address, port))
+      this.#fail(addressError(socketCode(error), 'bind', address, port))
       return
     }
     this.#takeOver.call(this.#socket, handle)

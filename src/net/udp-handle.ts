@@ -1,4 +1,4 @@
-import { formatIpv4, IPV4_ANY, type Ipv4Addr } from '../base/address.ts'
+import { formatIpv4, IPV4_ANY, type Ipv4Addr, parseIpv4 } from '../base/address.ts'
 import { NetError } from '../base/errors.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import { toIpv4 } from '../stack/address.ts'
@@ -80,7 +80,8 @@ export class UdpHandle {
   }
 
   connect(address: string, port: number): number {
-    return errnoOf(this.#stack.udp.connect(this.#endpoint, toIpv4(address), port))
+    const to = parseIpv4(address)
+    return errnoOf(to === undefined ? 'EINVAL' : this.#stack.udp.connect(this.#endpoint, to, port))
   }
 
   disconnect(): number {
@@ -110,7 +111,8 @@ export class UdpHandle {
     const endpoint = this.#endpoint
     const data = list.length === 1 ? list[0]! : Buffer.concat(list as Uint8Array[])
     const [to, toPort] =
-      typeof port === 'number' ? [toIpv4(address!), port] : [endpoint.remoteAddress, endpoint.remotePort]
+      typeof port === 'number' ? [parseIpv4(address!), port] : [endpoint.remoteAddress, endpoint.remotePort]
+    if (to === undefined) return errnoOf('EINVAL')
     // As of libuv's handle, what an earlier datagram met is told where datagrams are received.
     const code = this.#stack.udp.send(endpoint, data, to, toPort)
     if (code !== undefined) return errnoOf(code)
@@ -142,8 +144,8 @@ export class UdpHandle {
     return 0
   }
 
-  /** What we send to a group does not come back to us: there is nothing to turn off. */
-  setMulticastLoopback(): number {
+  setMulticastLoopback(isOn: number): number {
+    this.#endpoint.multicastLoop = isOn !== 0
     return 0
   }
 
@@ -156,7 +158,10 @@ export class UdpHandle {
 
   /** By default the interface to which the routes lead. */
   addMembership(group: string, address?: string): number {
-    return this.#attempt(() => joinGroup(this.#stack, this.#endpoint, toIpv4(group), this.#interfaceOf(address)))
+    return this.#attempt(() => {
+      const isNew = joinGroup(this.#stack, this.#endpoint, toIpv4(group), this.#interfaceOf(address))
+      if (!isNew) throw new NetError('EADDRINUSE', `Cannot join ${group}: it was joined already`)
+    })
   }
 
   dropMembership(group: string, address?: string): number {
@@ -212,8 +217,7 @@ export class UdpHandle {
       action()
       return 0
     } catch (error) {
-      // Text that is no address at all.
-      return errnoOf(error instanceof TypeError ? 'EINVAL' : systemCode(error))
+      return errnoOf(socketCode(error))
     }
   }
 
@@ -223,6 +227,13 @@ export class UdpHandle {
     if (iface === undefined) throw new NetError('EADDRNOTAVAIL', `Cannot use ${address}: no interface has it`)
     return iface
   }
+}
+
+/** The system's code for what failed: an IPv4 socket finds no sense in text that is no address, nor in one of IPv6. */
+export function socketCode(error: unknown): string {
+  if (error instanceof TypeError) return 'EINVAL'
+  const code = systemCode(error)
+  return code === 'EAFNOSUPPORT' ? 'EINVAL' : code
 }
 
 function describe(name: Partial<Record<keyof Sender, unknown>>, address: Ipv4Addr, port: number): number {

@@ -122,7 +122,7 @@ export class Stack implements Pollable {
     this.ipInput = new IpInput(this.ip, lo, this.#host.onDrop)
     this.icmp = new Icmp(this.ipInput, this.ip, options.rng)
     this.igmp = new Igmp(this.ip, options.rng)
-    this.udp = new Udp(this.ip, this.icmp)
+    this.udp = new Udp(this.ip, this.icmp, () => this.work())
     this.ipInput.errors = this.icmp
     if (options.forwarding === true) this.ipInput.forwarder = new Forwarder(this.ip, this.icmp)
     for (const transport of [this.icmp, this.igmp, this.udp]) this.register(transport)

@@ -5,15 +5,16 @@ import type { UdpEndpoint } from '../udp/endpoint.ts'
 import type { Stack } from './stack.ts'
 
 /**
- * Has an endpoint hear what is sent to `group` on `iface`, by default where the routes lead.
+ * Has an endpoint hear what is sent to `group` on `iface`, by default where the routes lead; false when it did already.
  * @throws {NetError} EINVAL when it is no multicast address, ENODEV when there is no interface for it.
  */
-export function joinGroup(stack: Stack, { groups }: UdpEndpoint, group: Ipv4Addr, iface?: NetInterface): void {
+export function joinGroup(stack: Stack, { groups }: UdpEndpoint, group: Ipv4Addr, iface?: NetInterface): boolean {
   const on = interfaceFor(stack, group, iface)
-  if (groups.some((member) => member.group === group && member.iface === on)) return
+  if (groups.some((member) => member.group === group && member.iface === on)) return false
   groups.push({ group, iface: on })
   stack.igmp.join(on, group)
   stack.work()
+  return true
 }
 
 /** Takes that back; false when it was no member. Throws as `joinGroup`. */

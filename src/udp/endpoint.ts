@@ -40,6 +40,8 @@ export interface UdpEndpointOptions {
   readonly broadcast?: boolean
   readonly ttl?: number
   readonly multicastTtl?: number
+  /** What is sent to a group is heard by its members on this stack, too (RFC 1112 §6.1). Default true. */
+  readonly multicastLoop?: boolean
   readonly tos?: number
   /** Never cut datagrams; what is too large fails with EMSGSIZE. */
   readonly dontFragment?: boolean
@@ -62,6 +64,7 @@ export class UdpEndpoint {
   broadcast: boolean
   ttl: number
   multicastTtl: number
+  multicastLoop: boolean
   readonly tos: number
   readonly dontFragment: boolean
   receiveBuffer: number
@@ -94,6 +97,7 @@ export class UdpEndpoint {
     this.broadcast = options.broadcast ?? false
     this.ttl = options.ttl ?? DEFAULT_TTL
     this.multicastTtl = options.multicastTtl ?? MULTICAST_TTL
+    this.multicastLoop = options.multicastLoop ?? true
     this.tos = options.tos ?? 0
     this.dontFragment = options.dontFragment ?? false
     this.receiveBuffer = options.receiveBuffer ?? DEFAULT_BUFFER
@@ -122,6 +126,12 @@ export class UdpEndpoint {
   /** Whether a datagram of `length` bytes may be queued now; the first always may. */
   canSend(length: number): boolean {
     return this.#departures.length === 0 || this.#departureBytes + length + OVERHEAD <= this.sendBuffer
+  }
+
+  /** Whether what `iface` brings for `group` is for us. */
+  hears(group: Ipv4Addr, iface: NetInterface): boolean {
+    if (this.localAddress !== IPV4_ANY && this.localAddress !== group) return false
+    return this.groups.some((member) => member.group === group && member.iface === iface)
   }
 
   /** Takes the oldest datagram; undefined when none waits. */

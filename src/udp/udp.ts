@@ -1,6 +1,7 @@
 import { IPV4_ANY, type Ipv4Addr, isMulticast } from '../base/address.ts'
 import { foldSum, pseudoSum } from '../base/checksum.ts'
 import { type ErrorCode, NetError } from '../base/errors.ts'
+import { Thrown } from '../base/thrown.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import type { NetInterface } from '../ip/interface.ts'
 import type { IpOutput, Route } from '../ip/output.ts'
@@ -28,16 +29,20 @@ export class Udp implements Transport {
   txDatagrams = 0
   readonly #output: IpOutput
   readonly #errors: ErrorSender
+  readonly #work: () => void
   readonly #in = new UdpHeader()
   readonly #out = new UdpHeader()
   readonly #frame = new OutFrame()
   #forwarder: UdpForwarder | undefined = undefined
   /** Those with departures. */
   #senders: UdpEndpoint[] = []
+  readonly #thrown = new Thrown()
 
-  constructor(output: IpOutput, errors: ErrorSender) {
+  /** `work` asks for a poll. */
+  constructor(output: IpOutput, errors: ErrorSender, work: () => void) {
     this.#output = output
     this.#errors = errors
+    this.#work = work
   }
 
   input(packet: IpPacket, now: Micros): UdpDrop | UdpInputDrop | undefined {
@@ -145,6 +150,11 @@ export class Udp implements Transport {
     }
   }
 
+  /** What somebody threw who was told of a datagram of our own comes out once everything else is done. */
+  flushed(): void {
+    this.#thrown.release(this.#work)
+  }
+
   pollAt(): Micros {
     return this.#senders.length > 0 ? (0 as Micros) : (this.#forwarder?.pollAt() ?? NEVER)
   }
@@ -160,8 +170,9 @@ export class Udp implements Transport {
     const isGroup = isMulticast(dst)
     let drop: UdpInputDrop | undefined = 'udp-no-port'
     for (const endpoint of this.endpoints.boundTo(this.#in.dstPort)) {
-      if (endpoint.localAddress !== IPV4_ANY && endpoint.localAddress !== dst) continue
-      if (isGroup && !endpoint.groups.some((member) => member.group === dst && member.iface === packet.iface)) continue
+      if (isGroup) {
+        if (!endpoint.hears(dst, packet.iface)) continue
+      } else if (endpoint.localAddress !== IPV4_ANY && endpoint.localAddress !== dst) continue
       drop = this.#deliver(endpoint, packet)
     }
     return drop
@@ -210,7 +221,34 @@ export class Udp implements Transport {
     frame.payloadFrom = 0
     frame.payloadTo = data.length
     this.txDatagrams++
-    const ttl = isMulticast(address) ? endpoint.multicastTtl : endpoint.ttl
-    this.#output.send(frame, route, src, address, this.protocol, ttl, endpoint.tos, endpoint.dontFragment, now)
+    const isGroup = isMulticast(address)
+    const ttl = isGroup ? endpoint.multicastTtl : endpoint.ttl
+    // A group's datagram with no time to live goes no further than this host.
+    if (ttl > 0 || !isGroup) {
+      this.#output.send(frame, route, src, address, this.protocol, ttl, endpoint.tos, endpoint.dontFragment, now)
+    }
+    if (isGroup && endpoint.multicastLoop) this.#loopBack(endpoint, data, src, address, port, route.iface, now)
+  }
+
+  /** RFC 1112 §6.2: the members of a group on this host get their copies from us, as no link brings them. */
+  #loopBack(
+    sender: UdpEndpoint,
+    data: Uint8Array,
+    src: Ipv4Addr,
+    group: Ipv4Addr,
+    port: number,
+    iface: NetInterface,
+    now: Micros,
+  ): void {
+    for (const endpoint of this.endpoints.boundTo(port)) {
+      if (!endpoint.hears(group, iface)) continue
+      this.rxDatagrams++
+      try {
+        const hasRoom = endpoint.deliver(data, 0, data.length, src, sender.localPort, group)
+        if (!hasRoom) this.#output.onDrop?.('udp-buffer-full', 1, now)
+      } catch (error) {
+        this.#thrown.add(error)
+      }
+    }
   }
 }

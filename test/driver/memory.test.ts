@@ -89,9 +89,9 @@ describe('Memory', () => {
     assert.ok(octets < 64, octets.toFixed(1))
   })
 
-  it('takes two views and little more for a segment that is a frame of its own', LIMIT, async () => {
+  it('takes less than 96 octets of heap for a segment that is a frame of its own', LIMIT, async () => {
     const octets = await perSegment(false)
-    assert.ok(octets < 300, octets.toFixed(1))
+    assert.ok(octets < 96, octets.toFixed(1))
   })
 
   it('takes less than 2.25 KiB of heap for an idle connection, its socket included', LIMIT, async () => {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { micros, NEVER } from '../../src/base/types.ts'
 import { FrameQueue } from '../../src/link/frame-queue.ts'
+import { Segmenter } from '../../src/link/segment.ts'
 import { bytesOf, makeFrame, pattern } from './frames.ts'
 
 describe('FrameQueue', () => {
@@ -40,6 +41,44 @@ describe('FrameQueue', () => {
         })
         assert.equal(queue.length, model.length)
         while (model.length > 0) take()
+        assert.equal(queue.length, 0)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('takes the pieces of one frame after another, whichever of them come, from memory that changes between them', () => {
+    const wholes = fc.record({
+      size: fc.integer({ min: 1, max: 20_000 }),
+      segmentSize: fc.integer({ min: 300, max: 3000 }),
+      // A few bits for each piece: 0 loses it, 1 sends it twice.
+      fates: fc.array(fc.nat(4), { minLength: 1 }),
+    })
+    fc.assert(
+      fc.property(fc.array(wholes, { maxLength: 20 }), (plan) => {
+        const queue = new FrameQueue(1_000_000, 2)
+        const segmenter = new Segmenter()
+        const memory = new Uint8Array(20_000)
+        const expected: Uint8Array[] = []
+        plan.forEach(({ size, segmentSize, fates }, i) => {
+          memory.set(pattern(size, i))
+          const whole = makeFrame({ payload: memory.subarray(0, size), splitAt: (size * i) >> 4, segmentSize })
+          whole.payload = memory
+          const count = segmenter.begin(whole, 'ethernet')
+          for (let n = 0; n < count; n++) {
+            const piece = segmenter.piece(n)
+            const fate = fates[n % fates.length]!
+            for (let times = fate === 0 ? 0 : fate === 1 ? 2 : 1; times > 0; times--) {
+              expected.push(bytesOf(piece))
+              assert.ok(queue.push(piece, 'partial', micros(i)))
+            }
+          }
+        })
+        for (const bytes of expected) {
+          const frame = queue.front()
+          assert.deepEqual(frame.bytes.slice(frame.start, frame.end), bytes)
+          queue.shift()
+        }
         assert.equal(queue.length, 0)
       }),
       { numRuns: 60 },

@@ -199,6 +199,75 @@ const CASES: readonly Case[] = [
     },
   ],
   [
+    'a group that is joined twice, and left twice',
+    async (scene) => {
+      const client = scene.socket('server')
+      client.bind(0)
+      await once(client, 'listening')
+      for (const time of ['once', 'twice']) {
+        attempt(scene, time, () => client.addMembership('224.0.0.251', scene.world.host))
+      }
+      for (const time of ['once', 'twice']) {
+        attempt(scene, time, () => client.dropMembership('224.0.0.251', scene.world.host))
+      }
+    },
+  ],
+  [
+    'a group of its own',
+    async (scene) => {
+      const server = scene.socket('server')
+      const other = scene.socket('server')
+      for (const socket of [server, other]) {
+        socket.bind(0)
+        await once(socket, 'listening')
+        socket.setMulticastInterface(scene.world.host)
+      }
+      server.addMembership('224.0.0.251', scene.world.host)
+      const { port } = server.address()
+      for (const [socket, text] of [
+        [server, 'to itself'],
+        [other, 'by another'],
+      ] as const) {
+        socket.send(text, port, '224.0.0.251')
+        await once(server, 'message')
+      }
+      attempt(scene, 'loopback', () => server.setMulticastLoopback(true))
+      server.setMulticastTTL(0)
+      server.send('no further', port, '224.0.0.251')
+      await once(server, 'message')
+    },
+  ],
+  [
+    'descriptors',
+    async (scene) => {
+      const client = scene.socket('client')
+      attempt(scene, 'none', () => client.bind({ fd: 999 } as never))
+      attempt(scene, 'again', () => client.bind(0))
+      const other = scene.socket('client')
+      attempt(scene, 'no number', () => other.bind({ fd: 'x' } as never))
+      await once(other, 'listening')
+    },
+  ],
+  [
+    'IPv6 addresses for an IPv4 socket',
+    async (scene) => {
+      const bound = scene.socket('client')
+      bound.bind(0, '::1')
+      await once(bound, 'error')
+      const sender = scene.socket('client')
+      const sent = new Promise<void>((resolve) => {
+        sender.send('x', 9, '::1', (error) => {
+          scene.note('client', 'sent', error)
+          resolve()
+        })
+      })
+      await sent
+      const connecting = scene.socket('client')
+      connecting.connect(9, '::1')
+      await once(connecting, 'error')
+    },
+  ],
+  [
     'a signal that closes',
     async (scene) => {
       const controller = new AbortController()
@@ -252,5 +321,51 @@ describe('gotcp/dgram', () => {
     close()
     await once(there, 'close')
     assert.equal(b.stack.udp.endpoints.size, 0)
+  })
+
+  it('keeps what it sends to a group from its own where it is told to', LIMIT, async () => {
+    const { a, b, close } = stacks()
+    const [here, near, far] = [a, a, b].map((stack) => createDgram(stack).createSocket('udp4')) as [
+      Socket,
+      Socket,
+      Socket,
+    ]
+    const heard: string[] = []
+    for (const [name, socket, host] of [
+      ['near', near, '10.0.0.1'],
+      ['far', far, '10.0.0.2'],
+    ] as const) {
+      socket.bind(5353)
+      await once(socket, 'listening')
+      socket.addMembership('224.0.0.251', host)
+      socket.on('message', (message) => heard.push(`${name} ${message}`))
+    }
+    here.send('one', 5353, '224.0.0.251')
+    await once(far, 'message')
+    assert.equal(here.setMulticastLoopback(false), false)
+    here.send('two', 5353, '224.0.0.251')
+    await once(far, 'message')
+    await sleep(5)
+    assert.deepEqual(heard.sort(), ['far one', 'far two', 'near one'])
+    close()
+  })
+
+  it('has no IPv6: a socket of it fails as on a host without', LIMIT, async () => {
+    const { a, close } = stacks()
+    const bad: [way: string, (socket: Socket) => void, message: string][] = [
+      ['bind', (socket) => socket.bind(), 'bind EAFNOSUPPORT ::'],
+      ['bind to', (socket) => socket.bind(53, 'fe80::1'), 'bind EAFNOSUPPORT fe80::1:53'],
+      ['send', (socket) => socket.send('x', 9, '::1'), 'bind EAFNOSUPPORT ::'],
+      ['connect', (socket) => socket.connect(9, '::1'), 'bind EAFNOSUPPORT ::'],
+    ]
+    for (const [way, act, message] of bad) {
+      const socket = createDgram(a).createSocket('udp6')
+      socket.on('listening', () => assert.fail(way))
+      act(socket)
+      const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+      assert.deepEqual([error.code, error.syscall, error.message], ['EAFNOSUPPORT', 'bind', message], way)
+      socket.close()
+    }
+    close()
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { IPV4_ANY } from '../../src/base/address.ts'
 import type { Micros } from '../../src/base/types.ts'
+import { joinGroup } from '../../src/stack/udp-groups.ts'
 import { UdpEndpoint, type UdpEndpointOptions } from '../../src/udp/endpoint.ts'
 import { IcmpCode, IcmpType } from '../../src/wire/icmp.ts'
 import { host, ip } from '../stack/net.ts'
@@ -183,5 +184,41 @@ describe('Udp.send()', () => {
       packetsOf(link.take(), 'ip').map((header) => header.ttl),
       [1, 9],
     )
+  })
+
+  it('brings what is sent to a group to its members here, by the same interface, unless told not to (RFC 1112 §6.2)', () => {
+    const { link, stack, open } = ready()
+    const group = ip('239.0.0.1')
+    const [sender, member, stranger, elsewhere] = [open({ port: 54 }), open(), open(), open({ address: US })]
+    const silent = open({ port: 55, multicastLoop: false })
+    const secret = open({ port: 56, multicastTtl: 0 })
+    for (const endpoint of [member, elsewhere]) joinGroup(stack, endpoint, group)
+    joinGroup(stack, stranger, ip('239.0.0.2'))
+    stack.poll(0 as Micros)
+    link.take()
+    for (const endpoint of [sender, silent, secret]) stack.udp.send(endpoint, data, group, 53)
+    stack.poll(0 as Micros)
+    assert.deepEqual(member.read(), { data, address: US, port: 54, destination: group })
+    assert.deepEqual(member.read(), { data, address: US, port: 56, destination: group })
+    assert.deepEqual([member.readable, stranger.readable, elsewhere.readable], [0, 0, 0])
+    assert.equal(link.take().length, 2)
+  })
+
+  it('keeps what it sends to a group from nobody where one who hears of it throws', () => {
+    const { link, stack, open } = ready()
+    const group = ip('239.0.0.1')
+    const [sender, angry, calm] = [open({ port: 54 }), open(), open()]
+    for (const endpoint of [angry, calm]) joinGroup(stack, endpoint, group)
+    angry.onReadable = () => {
+      throw new Error('of a listener')
+    }
+    stack.poll(0 as Micros)
+    link.take()
+    stack.udp.send(sender, data, group, 53)
+    stack.udp.send(calm, data, PEER, 9)
+    assert.throws(() => stack.poll(0 as Micros), /of a listener/)
+    assert.equal(calm.readable, 1)
+    assert.equal(link.take().length, 2)
+    stack.poll(0 as Micros)
   })
 })

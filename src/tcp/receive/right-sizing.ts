@@ -33,7 +33,8 @@ export class RightSizing {
   /** The user took `count` bytes: the buffer to have from now on, if larger than now. `handshake` is its round trip. */
   wanted(count: number, mss: number, handshake: number, now: Micros): number {
     this.#bytes += count
-    if (now - this.#since < (this.#rtt || handshake)) return 0
+    const elapsed = now - this.#since
+    if (this.#rtt > 0 ? elapsed < this.#rtt : elapsed < handshake) return 0
     const bytes = this.#bytes
     this.#bytes = 0
     this.#since = now

@@ -26,8 +26,8 @@ export class AckNews implements DeliveryWatcher {
   foundLost = 0
   /** The round trip it measures; -1 for none. */
   rtt = micros(-1)
-  /** The timestamp it echoes; undefined without the option. */
-  echoed: number | undefined
+  /** The timestamp it echoes; -1 without the option. */
+  echoed = -1
   #tcb: Tcb | undefined
   #now = micros(0)
   /** When the latest of what was delivered was sent, of ranges sent once and of ranges sent again. */
@@ -46,7 +46,7 @@ export class AckNews implements DeliveryWatcher {
     this.flight = tcb.flightSize
     this.foundLost = tcb.board.foundLost
     this.rtt = micros(-1)
-    this.echoed = seg.options.timestamps ? seg.options.tsecr : undefined
+    this.echoed = seg.options.timestamps ? seg.options.tsecr : -1
     this.#newest = micros(-1)
     this.#repeated = micros(-1)
   }
@@ -74,14 +74,14 @@ export class AckNews implements DeliveryWatcher {
   measure(): void {
     if (this.#repeated < 0) {
       if (this.#newest >= 0) this.rtt = micros(this.#now - this.#newest)
-    } else if (this.echoed !== undefined && !this.answersBefore(this.#repeated)) {
+    } else if (this.echoed >= 0 && !this.answersBefore(this.#repeated)) {
       this.rtt = micros(this.#now - this.#repeated)
     }
   }
 
   /** Whether the ACK answers, by its timestamp, what was sent before `at` (RFC 7323 §5.3, modulo 2^32). */
   answersBefore(at: Micros): boolean {
-    if (this.echoed === undefined || this.#tcb === undefined) return false
+    if (this.echoed < 0 || this.#tcb === undefined) return false
     return ((this.echoed - timestampAt(this.#tcb.tsOffset, at)) | 0) < 0
   }
 }

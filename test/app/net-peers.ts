@@ -1,15 +1,45 @@
-// The other ends of app/net on ordinary kernel sockets. Run: node dist/test/app/net-peers.js NAME [URL]
-import http from 'node:http'
+// The other ends of app/net on ordinary kernel sockets. Run: node dist/test/app/net-peers.js NAME [URL | CERT [KEY]]
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import https from 'node:https'
 import net, { type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import tls from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 
-const [name = '', url = ''] = process.argv.slice(2)
+const [name = '', url = '', keyFile = ''] = process.argv.slice(2)
 const ready = (): void => console.log('ready')
 
 const PEERS: Readonly<Record<string, () => void>> = {
-  'http-server': () => {
-    const server = http.createServer((request, response) => response.end(`answer to ${request.url}`))
+  'http-server': () => serveHttp(http.createServer()),
+  'https-server': () => serveHttp(https.createServer({ cert: readFileSync(url), key: readFileSync(keyFile) })),
+  'tls-server': () => {
+    const server = tls.createServer({ cert: readFileSync(url), key: readFileSync(keyFile) }, (socket) => {
+      socket.pipe(socket)
+    })
     server.listen(8000, ready)
+  },
+  'tls-client': async () => {
+    const socket = tls.connect({ host: '10.0.0.2', port: 8443, ca: readFileSync(url) })
+    process.stdout.write(await text(socket))
+  },
+  // It reads nothing at first: who writes to it has to wait.
+  'late-echo': () => net.createServer((socket) => setTimeout(() => socket.pipe(socket), 300)).listen(8000, ready),
+  'dgram-echo': () => {
+    const socket = dgram.createSocket('udp4', (message, sender) => socket.send(message, sender.port, sender.address))
+    socket.bind(8000, ready)
+  },
+  'dgram-client': async () => {
+    const socket = dgram.createSocket('udp4')
+    const large = Buffer.alloc(60_000, 'a large datagram')
+    for (const data of [Buffer.from('small'), large]) {
+      socket.send(data, 7, '10.0.0.2')
+      const [message, sender] = await once(socket, 'message')
+      console.log(`${sender.address}:${sender.port} ${message.length} ${data.equals(message)}`)
+    }
+    socket.close()
   },
   'websocket-server': () => {
     const server = new WebSocketServer({ port: 8000 }, ready)
@@ -32,6 +62,21 @@ const PEERS: Readonly<Record<string, () => void>> = {
   },
   'redis-server': () => net.createServer(serveRedis).listen(8000, ready),
   'postgres-server': () => net.createServer(servePostgres).listen(8000, ready),
+}
+
+/** Says what it was asked, and with which body; tells of each connection, and upgrades one to an echo. */
+function serveHttp(server: http.Server): void {
+  server.on('request', async (request: IncomingMessage, response: ServerResponse) => {
+    const body = await text(request)
+    response.end(`answer to ${request.url}${body && ` with ${body}`}`)
+  })
+  server.on('upgrade', (_request: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n')
+    socket.write(head)
+    socket.pipe(socket)
+  })
+  server.on('connection', () => console.log('a connection'))
+  server.listen(url === '' ? 8000 : 8443, ready)
 }
 
 /** RESP2, as much as SET, GET, INCR and a client's greetings need. */

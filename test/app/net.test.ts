@@ -36,10 +36,19 @@ describe('app/net, against the kernel', { skip }, () => {
 
   /** What a program on the kernel's side prints. */
   const outside = (...argv: readonly string[]): string => host().run(argv[0]!, ...argv.slice(1))
-  const peer = async (name: string): Promise<Running> => {
-    const running = new Running(host(), [process.execPath, PEERS, name])
+  const peer = async (name: string, ...args: readonly string[]): Promise<Running> => {
+    const running = new Running(host(), [process.execPath, PEERS, name, ...args])
     await running.until(/ready/)
     return running
+  }
+
+  /** Files with a certificate for a name and an address, and its key. */
+  function credentials(name: string, address: string): readonly [string, string] {
+    const { cert, key } = selfSigned(name, address)
+    const files = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)] as const
+    writeFileSync(files[0], cert)
+    writeFileSync(files[1], key)
+    return files
   }
 
   it('http.js answers curl', LIMIT, async () => {
@@ -49,12 +58,44 @@ describe('app/net, against the kernel', { skip }, () => {
   })
 
   it('https.js answers curl, which knows its certificate', LIMIT, async () => {
-    const { cert, key } = selfSigned('stack.example', '10.0.0.2')
-    const files = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
-    writeFileSync(files[0], cert)
-    writeFileSync(files[1], key)
+    const files = credentials('stack.example', '10.0.0.2')
     const server = await example('https', files)
     assert.equal(outside('curl', '-s', '--cacert', files[0], 'https://10.0.0.2:8443/'), 'hello over TLS\n')
+    await stop(server)
+  })
+
+  it('http-client.js asks servers of the kernel, on a connection each', LIMIT, async () => {
+    const files = credentials('kernel.example', '10.0.0.1')
+    const [plain, secure] = [await peer('http-server'), await peer('https-server', ...files)]
+    const args = ['http://10.0.0.1:8000/', 'https://10.0.0.1:8443/', files[0]]
+    const { ended } = await example('http-client', args, /as it is/)
+    const { code, stdout } = await ended
+    const expected = [
+      'new 200: answer to /first',
+      'kept 200: answer to /second',
+      'kept 200: answer to /third with a body',
+      'new 200: answer to /first',
+      'kept 200: answer to /second',
+      'kept 101: as it is',
+    ]
+    assert.deepEqual([code, `${stdout}`.trimEnd().split('\n')], [0, expected])
+    assert.deepEqual([plain.stdout, secure.stdout], ['ready\na connection\n', 'ready\na connection\n'])
+    await Promise.all([stop(plain), stop(secure)])
+  })
+
+  it('tls.js serves a client of the kernel, which knows its certificate', LIMIT, async () => {
+    const files = credentials('stack.example', '10.0.0.2')
+    const server = await example('tls', files)
+    assert.equal(outside(process.execPath, PEERS, 'tls-client', files[0]), 'hello 10.0.0.1, this is TLSv1.3\n')
+    await stop(server)
+  })
+
+  it('tls.js asks a server of the kernel, whose certificate it knows', LIMIT, async () => {
+    const files = credentials('kernel.example', '10.0.0.1')
+    const server = await peer('tls-server', ...files)
+    const { ended } = await example('tls', [files[0]], /echo/)
+    const { code, stdout } = await ended
+    assert.deepEqual([code, `${stdout}`], [0, 'secured: 10.0.0.1:8000, TLSv1.3\necho: hello\n'])
     await stop(server)
   })
 
@@ -98,6 +139,33 @@ describe('app/net, against the kernel', { skip }, () => {
     const { ended } = await example('redis', ['8000'], /hello/)
     const { code, stdout } = await ended
     assert.deepEqual([code, `${stdout}`], [0, 'hello from the stack 100\n'])
+    await stop(server)
+  })
+
+  it('web-streams.js sends as an echo of the kernel reads, and has all of it back', LIMIT, async () => {
+    // Four buffers of 4 MiB are on the way, two of them the kernel's, which may be larger by default.
+    for (const name of ['rmem', 'wmem']) host().sysctl(`ipv4.tcp_${name}`, '4096 131072 4194304')
+    const server = await peer('late-echo')
+    const { ended } = await example('web-streams', ['8000'], /came back/)
+    const { code, stdout } = await ended
+    const [, received, sent, most] = /^(\d+) of (\d+) lines came back, at most (\d+) were/.exec(`${stdout}`)!
+    assert.deepEqual([code, received], [0, sent])
+    assert.ok(Number(most) < Number(sent) / 3, `${stdout}`)
+    await stop(server)
+  })
+
+  it('dgram.js answers a client of the kernel', LIMIT, async () => {
+    const server = await example('dgram')
+    assert.equal(outside(process.execPath, PEERS, 'dgram-client'), '10.0.0.2:7 5 true\n10.0.0.2:7 60000 true\n')
+    await stop(server)
+  })
+
+  it('dgram.js asks an echo of the kernel', LIMIT, async () => {
+    const server = await peer('dgram-echo')
+    const { ended } = await example('dgram', ['8000'], /20000/)
+    const { code, stdout } = await ended
+    const expected = [5, 1400, 20_000].map((size) => `${size} bytes from 10.0.0.1:8000\n`)
+    assert.deepEqual([code, `${stdout}`], [0, expected.join('')])
     await stop(server)
   })
 

@@ -133,9 +133,12 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     createServer: (...args) => new Server(...args),
     adopt: (server) => adopt(server, context, make),
     connectTls: (init, onSecure) => {
-      // The time is TLS's to watch.
-      const socket = (init.socket as NodeSocket | undefined) ?? connect({ ...(init as ConnectOptions), timeout: 0 })
-      return settle(tls.connect({ ...init, socket }, onSecure), socket)
+      const given = init.socket as NodeSocket | undefined
+      const socket = given ?? connect({ ...(init as ConnectOptions), timeout: 0 })
+      const secured = settle(tls.connect({ ...init, socket }, onSecure), socket)
+      // As node:tls has it: of a socket that was given, its owner watches the time.
+      if (given === undefined && init.timeout !== undefined) secured.setTimeout(init.timeout)
+      return secured
     },
     httpAgent: (init) => httpAgent(connect, init),
     httpsAgent: (init) => httpsAgent(connect, init),

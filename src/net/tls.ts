@@ -10,6 +10,9 @@ interface OverStream {
   readonly _handle?: { readonly _parentWrap?: { readonly stream?: unknown } } | null
 }
 
+/** What only node:net itself sets. */
+type Opening = Omit<TLSSocket, 'connecting'> & { connecting: boolean }
+
 /**
  * Has a socket of TLS know its addresses, and pass on what is asked of the connection below. That one ends when TLS says
  * so: what there is still to say after the peer's end must not be cut off.
@@ -25,7 +28,17 @@ export function settle(secured: TLSSocket, below: Socket): TLSSocket {
     }
     Object.defineProperty(secured, name, { value: call, configurable: true, writable: true })
   }
+  if (below.connecting) awaitConnection(secured, below)
   return secured
+}
+
+function awaitConnection(secured: Opening, below: Socket): void {
+  secured.connecting = true
+  below.once('connect', () => {
+    secured.connecting = false
+    secured.emit('connect')
+  })
+  below.once('ready', () => secured.emit('ready'))
 }
 
 /** The same for the sockets of a server of TLS, before anybody else hears of them. */

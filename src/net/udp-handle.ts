@@ -39,7 +39,8 @@ export class UdpHandle {
     onStackClose: () => void,
   ) {
     this.#stack = stack
-    this.#bound = bindUdp(stack, place)
+    // Of a number, node:dgram's handle takes the lowest 16 bits.
+    this.#bound = bindUdp(stack, { ...place, port: place.port & 0xffff })
     this.#onStackClose = onStackClose
     stack.dependants.add(onStackClose)
     this.#hold = new Hold(liveness)

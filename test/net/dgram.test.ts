@@ -350,6 +350,14 @@ describe('gotcp/dgram', () => {
     close()
   })
 
+  it('takes the lowest 16 bits of a port, as node:dgram does', LIMIT, async () => {
+    const { a, close } = stacks()
+    const socket = createDgram(a).createSocket('udp4').bind(70_000)
+    await once(socket, 'listening')
+    assert.equal(socket.address().port, 4464)
+    close()
+  })
+
   it('has no IPv6: a socket of it fails as on a host without', LIMIT, async () => {
     const { a, close } = stacks()
     const bad: [way: string, (socket: Socket) => void, message: string][] = [

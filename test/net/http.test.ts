@@ -243,6 +243,27 @@ describe('node:tls over the stack', () => {
     await once(secured, 'close')
   })
 
+  it('connects as node:tls does: what it says meanwhile, and when it has waited too long', LIMIT, async () => {
+    const silent = await listening(
+      netB.createServer((socket) => void socket.resume()),
+      443,
+    )
+    const socket = netA.connectTls({ host: HOST, port: 443, timeout: 20 })
+    const events: string[] = []
+    for (const event of ['connect', 'ready', 'timeout', 'close']) socket.on(event, () => events.push(event))
+    assert.deepEqual(
+      [socket.connecting, socket.pending, socket.readyState, socket.timeout],
+      [true, true, 'opening', 20],
+    )
+    await once(socket, 'timeout')
+    assert.deepEqual([socket.connecting, socket.pending, socket.readyState], [false, false, 'open'])
+    socket.destroy()
+    await once(socket, 'close')
+    assert.deepEqual(events, ['connect', 'ready', 'timeout', 'close'])
+    silent.close()
+    await once(silent, 'close')
+  })
+
   it('ends without an error where the server is through after the handshake', LIMIT, async () => {
     const server = await listening(netB.adopt(tls.createServer({ cert, key }, (socket) => void socket.destroy())), 443)
     for (let i = 0; i < 5; i++) {

@@ -42,6 +42,7 @@ Napi::Function Port::Define(Napi::Env env) {
                          InstanceMethod("features", &Port::Features),
                          InstanceMethod("bufferSize", &Port::BufferSize),
                          InstanceMethod("drops", &Port::Drops),
+                         InstanceMethod("isUp", &Port::IsUp),
                          InstanceMethod("name", &Port::Name),
                          InstanceMethod("descriptor", &Port::Descriptor),
                          InstanceMethod("close", &Port::Close),
@@ -247,6 +248,16 @@ Napi::Value Port::Drops(const Napi::CallbackInfo& info) {
     if (fd == ring_fd_.get() && stats.tp_drops > 0) state_[kRxLosing] = 1;
   }
   return Napi::Number::New(info.Env(), drops_);
+}
+
+Napi::Value Port::IsUp(const Napi::CallbackInfo& info) {
+  // A device that is down gives nothing; a socket gives what came before.
+  if (kind_ != Kind::kPacket) return Napi::Boolean::New(info.Env(), true);
+  struct ifreq request = {};
+  request.ifr_ifindex = ifindex_;
+  const bool is_up = ioctl(fd_.get(), SIOCGIFNAME, &request) == 0 && ioctl(fd_.get(), SIOCGIFFLAGS, &request) == 0 &&
+                     (request.ifr_flags & IFF_UP) != 0;
+  return Napi::Boolean::New(info.Env(), is_up);
 }
 
 Napi::Value Port::Name(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), name_); }

@@ -79,6 +79,7 @@ class Port : public Napi::ObjectWrap<Port> {
   Napi::Value Features(const Napi::CallbackInfo& info);
   Napi::Value BufferSize(const Napi::CallbackInfo& info);
   Napi::Value Drops(const Napi::CallbackInfo& info);
+  Napi::Value IsUp(const Napi::CallbackInfo& info);
   Napi::Value Name(const Napi::CallbackInfo& info);
   Napi::Value Descriptor(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);

@@ -102,6 +102,8 @@ export interface NativePort {
   bufferSize(receive: boolean): number
   /** Frames the kernel dropped since the port was opened, because its buffer was full. */
   drops(): number
+  /** Whether the interface is up, or what was read says so. */
+  isUp(): boolean
   name(): string
   descriptor(): number
   close(): void

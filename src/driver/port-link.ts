@@ -273,7 +273,8 @@ export class PortLink implements Link {
       while (count > 0) {
         bytes += this.#deliver(count, onFrame, wallOffset, now)
         if (this.#ring !== undefined && this.#state !== 'closed') this.#ring.poll(now)
-        if (this.#state === 'down') this.#recovered()
+        // What had come before it went down is no sign that it is up again.
+        if (this.#state === 'down' && this.#port.isUp()) this.#recovered()
         if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
         if (bytes >= TURN_BYTES) {
           this.#more = true

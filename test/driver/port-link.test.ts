@@ -49,6 +49,8 @@ class FakePort implements NativePort {
   features = (): number => 0
   bufferSize = (): number => 0
   drops = (): number => 0
+  up = true
+  isUp = (): boolean => this.up
   name = (): string => 'fake'
   descriptor = (): number => 3
   close(): void {}
@@ -105,6 +107,31 @@ describe('PortLink.flush()', () => {
     assert.deepEqual(port.watched, { readable: true, writable: false })
     assert.equal(link.pollAt(), NEVER)
     assert.equal(link.counters.sent, 1)
+  })
+})
+
+describe('PortLink.onError', () => {
+  it('tells once that the interface is down, whatever had come before, and again the next time', () => {
+    const { port, link } = open()
+    const told: (string | undefined)[] = []
+    link.onError = ({ code }) => told.push(code)
+    const bring = (): void => {
+      port.arriving = 1
+      port.report(port.receive())
+      link.receive(NOW, () => undefined)
+    }
+    port.up = false
+    for (let i = 0; i < 3; i++) {
+      port.report(-constants.errno.ENETDOWN)
+      bring()
+    }
+    assert.deepEqual(told, ['ENETDOWN'])
+    assert.equal(link.error?.code, 'ENETDOWN')
+    port.up = true
+    bring()
+    assert.equal(link.error, undefined)
+    port.report(-constants.errno.ENETDOWN)
+    assert.deepEqual(told, ['ENETDOWN', 'ENETDOWN'])
   })
 })
 

@@ -1,5 +1,5 @@
 import { copiesFrom } from '../base/copy-bytes.ts'
-import { CELL, Places } from '../base/places.ts'
+import { CELL, NO_PLACES, Places } from '../base/places.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import { type ChecksumState, InFrame, type OutFrame } from './link.ts'
 
@@ -63,7 +63,10 @@ export class FrameQueue {
   /** Copies a frame that is due at `at`; false when `limit` bytes wait already. */
   push(frame: OutFrame, state: ChecksumState, at: Micros): boolean {
     const length = frame.length
-    if (this.#used + length > this.#limit) return false
+    if (this.#used + length > this.#limit) {
+      if (frame.run === this.#run) this.#leaveStage()
+      return false
+    }
     let start = this.#place(length)
     while (start < 0) {
       this.#growBytes()
@@ -100,8 +103,10 @@ export class FrameQueue {
     if (this.#count === 0) return
     this.#used -= this.#ends[this.#first]! - this.#starts[this.#first]!
     this.#first = (this.#first + 1) & (this.#starts.length - 1)
+    if (--this.#count > 0) return
     // An empty ring begins again at 0, where the processor's caches still know it.
-    if (--this.#count === 0) this.#tail = 0
+    this.#tail = 0
+    copiesFrom(NO_PLACES)
   }
 
   clear(): void {
@@ -109,6 +114,7 @@ export class FrameQueue {
     this.#used = 0
     this.#tail = 0
     this.#leaveStage()
+    copiesFrom(NO_PLACES)
   }
 
   #copyPiece(frame: OutFrame, at: number): number {

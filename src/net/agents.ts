@@ -2,9 +2,9 @@ import { Agent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { ConnectOptions } from './arguments.ts'
-import { settle } from './tls.ts'
+import { secure } from './tls.ts'
 
 type Connect = (options: ConnectOptions) => Socket
 type Made = (error: Error | null, stream: Duplex) => void
@@ -25,10 +25,10 @@ export function httpAgent(connect: Connect, options?: AgentOptions): Agent {
 export function httpsAgent(connect: Connect, options?: HttpsAgentOptions): HttpsAgent {
   const agent = new HttpsAgent(options)
   const open = agent as unknown as OpenAgent
-  const secure = open.createConnection
-  open.createConnection = (request, onMade) => {
-    const socket = connect(request)
-    return settle(secure.call(agent, { ...request, socket }, onMade) as TLSSocket, socket)
-  }
+  const begin = open.createConnection
+  open.createConnection = (request, onMade) =>
+    secure(connect, request as ConnectionOptions, (socket) => {
+      return begin.call(agent, { ...request, socket }, onMade) as TLSSocket
+    })
   return agent
 }

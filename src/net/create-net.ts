@@ -10,7 +10,7 @@ import { callable } from './callable.ts'
 import { NetContext } from './context.ts'
 import { adopt } from './server.ts'
 import { type Accepted, StackSocket } from './socket.ts'
-import { settle } from './tls.ts'
+import { secure } from './tls.ts'
 
 export interface CreateNetOptions {
   /** What TCP connections and listeners begin with. */
@@ -132,14 +132,7 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     createConnection: connect,
     createServer: (...args) => new Server(...args),
     adopt: (server) => adopt(server, context, make),
-    connectTls: (init, onSecure) => {
-      const given = init.socket as NodeSocket | undefined
-      const socket = given ?? connect({ ...(init as ConnectOptions), timeout: 0 })
-      const secured = settle(tls.connect({ ...init, socket }, onSecure), socket)
-      // As node:tls has it: of a socket that was given, its owner watches the time.
-      if (given === undefined && init.timeout !== undefined) secured.setTimeout(init.timeout)
-      return secured
-    },
+    connectTls: (init, onSecure) => secure(connect, init, (socket) => tls.connect({ ...init, socket }, onSecure)),
     httpAgent: (init) => httpAgent(connect, init),
     httpsAgent: (init) => httpsAgent(connect, init),
   }

@@ -3,6 +3,7 @@ import { nodeError } from './errors.ts'
 
 /** What node:net takes as well and a stack has not. */
 interface Elsewhere {
+  readonly port?: unknown
   readonly path?: unknown
   readonly fd?: unknown
   readonly handle?: unknown
@@ -20,7 +21,8 @@ export function listenArguments(args: readonly unknown[]): readonly [options: Li
   const [first, second, third] = args.slice(0, args.length - callback.length)
   if (typeof first === 'object' && first !== null) {
     refuse(first)
-    return ['port' in first ? { ...first, exclusive: true } : first, ...callback]
+    // Node's message for a port that is missing shows what was given.
+    return ['port' in first ? { ...first, port: first.port as number, exclusive: true } : first, ...callback]
   }
   if (typeof first === 'string' && !(Number(first) >= 0)) refuse({ path: first })
   const host = typeof second === 'string' ? { host: second } : {}
@@ -29,10 +31,16 @@ export function listenArguments(args: readonly unknown[]): readonly [options: Li
   return [options, ...callback]
 }
 
-function refuse({ path, fd, handle, _handle }: Elsewhere): void {
-  const [what, given] =
-    path != null ? ['pipes', path] : typeof fd === 'number' ? ['descriptors', fd] : ['handles', handle ?? _handle]
-  if (given === undefined || given === null) return
-  const message = `Cannot listen on ${what === 'handles' ? 'a handle' : JSON.stringify(given)}: a stack has no ${what}. Give a port`
-  throw nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
+/** A handle goes before a descriptor, that before a port, and a port before a pipe, as in node:net. */
+function refuse({ port, path, fd, handle = null, _handle = null }: Elsewhere): void {
+  if (handle !== null || _handle !== null) throw refusal('a handle', 'handles')
+  if (typeof fd === 'number' && fd >= 0) throw refusal(`${fd}`, 'descriptors')
+  if ((port ?? undefined) === undefined && typeof path === 'string' && path !== '') {
+    throw refusal(JSON.stringify(path), 'pipes')
+  }
+}
+
+function refusal(given: string, what: string): Error {
+  const message = `Cannot listen on ${given}: a stack has no ${what}. Give a port`
+  return nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', message)
 }

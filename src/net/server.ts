@@ -12,7 +12,7 @@ import { listenError, systemCode } from './errors.ts'
 import { listenArguments } from './listen-arguments.ts'
 import { Hold } from './liveness.ts'
 import type { CountingServer, StackSocket } from './socket.ts'
-import { settleAll } from './tls.ts'
+import { passOnAll } from './tls.ts'
 
 /** What node:net's Server keeps to itself and http's and tls's inherit: its handle, its options, how it opens a port. */
 interface OpenServer extends CountingServer {
@@ -49,7 +49,7 @@ export function adopt<T extends Server>(server: T, context: NetContext, make: So
   }
   const { listen } = server
   server.listen = (...args: readonly unknown[]) => listen.apply(server, listenArguments(args) as [ListenOptions])
-  if (server instanceof TlsServer) settleAll(server)
+  if (server instanceof TlsServer) passOnAll(server)
   return server
 }
 

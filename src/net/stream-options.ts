@@ -1,6 +1,5 @@
 import type { SocketConstructorOpts } from 'node:net'
 import type { DuplexOptions } from 'node:stream'
-
 import type { SocketOptions } from './arguments.ts'
 import { nodeError } from './errors.ts'
 

@@ -67,9 +67,11 @@ export function close(tcb: Tcb): void {
   tcb.owner.changed(tcb)
 }
 
-/** Whether closing both ways loses something, so that the peer gets a reset: what was received and not read, or what is not to linger. */
+/**
+ * Whether closing both ways is an abort: what was received and not read is lost, what is not to linger is dropped, and a
+ * SYN that still waits for data opens nothing.
+ */
 export const losesAtClose = (tcb: Tcb): boolean =>
-  // A SYN that still waits for data opens nothing.
   tcb.receiveRing.length > 0 || isSynHeld(tcb) || tcb.settings.linger === 0
 
 /** Closes both ways: nothing more will be read, either. Unread data means that data was lost, and the peer is told (RFC 2525 §2.17). */

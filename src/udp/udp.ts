@@ -227,7 +227,10 @@ export class Udp implements Transport {
     if (ttl > 0 || !isGroup) {
       this.#output.send(frame, route, src, address, this.protocol, ttl, endpoint.tos, endpoint.dontFragment, now)
     }
-    if (isGroup && endpoint.multicastLoop) this.#loopBack(endpoint, data, src, address, port, route.iface, now)
+    // The loopback interface brings it by itself.
+    const isBrought = route.iface.isLoopback && ttl > 0
+    if (isGroup && endpoint.multicastLoop && !isBrought)
+      this.#loopBack(endpoint, data, src, address, port, route.iface, now)
   }
 
   /** RFC 1112 §6.2: the members of a group on this host get their copies from us, as no link brings them. */

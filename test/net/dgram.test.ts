@@ -358,6 +358,21 @@ describe('gotcp/dgram', () => {
     close()
   })
 
+  it('hears a group by the loopback interface once', LIMIT, async () => {
+    const { a, close } = stacks()
+    const socket = createDgram(a).createSocket('udp4').bind(5353)
+    await once(socket, 'listening')
+    socket.addMembership('239.1.1.1', '127.0.0.1')
+    socket.setMulticastInterface('127.0.0.1')
+    let heard = 0
+    socket.on('message', () => heard++)
+    socket.send('to a group', 5353, '239.1.1.1')
+    await once(socket, 'message')
+    await sleep(5)
+    assert.equal(heard, 1)
+    close()
+  })
+
   it('has no IPv6: a socket of it fails as on a host without', LIMIT, async () => {
     const { a, close } = stacks()
     const bad: [way: string, (socket: Socket) => void, message: string][] = [

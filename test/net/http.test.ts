@@ -264,6 +264,37 @@ describe('node:tls over the stack', () => {
     await once(silent, 'close')
   })
 
+  it('gives the connection what says how to connect, and TLS the rest', LIMIT, async () => {
+    const server = await listening(
+      netB.adopt(tls.createServer({ cert, key }, (socket) => void socket.end('plain'))),
+      443,
+    )
+    const options = { host: HOST, port: 443, ca: cert, servername: 'stack.example' }
+    const socket = netA.connectTls({ ...options, encoding: 'utf8', highWaterMark: 100 } as tls.ConnectionOptions)
+    const [text] = await once(socket.setEncoding('utf8'), 'data')
+    assert.equal(text, 'plain')
+    const controller = new AbortController()
+    const aborted = netA.connectTls({ ...options, signal: controller.signal } as tls.ConnectionOptions)
+    const errors: unknown[] = []
+    aborted.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code))
+    controller.abort()
+    await once(aborted, 'close')
+    assert.deepEqual(errors, ['ABORT_ERR'])
+    server.close()
+    await once(server, 'close')
+  })
+
+  it("an agent's time for https runs on TLS", LIMIT, async () => {
+    const server = await listening(netB.adopt(https.createServer({ cert, key }, () => undefined)), 443)
+    const request = https.get({ host: HOST, port: 443, agent: netA.httpsAgent({ ca: cert, timeout: 50 }) })
+    request.on('error', () => undefined)
+    await once(request, 'timeout')
+    request.destroy()
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+
   it('ends without an error where the server is through after the handshake', LIMIT, async () => {
     const server = await listening(netB.adopt(tls.createServer({ cert, key }, (socket) => void socket.destroy())), 443)
     for (let i = 0; i < 5; i++) {

@@ -29,6 +29,8 @@ describe('Server.listen() over a stack', () => {
         [{ port: 80, host: 'here' }, callback],
         [{ port: 80, host: 'here' }, callback],
       ],
+      [[{ port: 80, path: '/tmp/pipe', fd: -1 }], [{ port: 80, path: '/tmp/pipe', fd: -1 }]],
+      [[Object.create({ port: 80 })], [{ port: 80 }]],
     ] as const) {
       const [options, ...rest] = expected
       assert.deepEqual(listenArguments(given), [{ ...options, exclusive: true }, ...rest])

@@ -136,7 +136,7 @@ describe('TcpSocket.readInto()', () => {
 })
 
 describe('Several who wait to read', () => {
-  it('get one piece each, in their order, and nobody an end that is none', async () => {
+  it('get one piece each, and nobody an end that is none', async () => {
     for (const [first, second] of [
       ['read', 'read'],
       ['readInto', 'readInto'],

@@ -22,7 +22,7 @@ const MAX_SLOTS = 1024
  * it is then done by our processor.
  */
 const TURN_BYTES = 32 * 1024
-/** After so much the next frames are there, like as not, before the event loop tells of them. */
+/** After so much the next frames are there, like as not, before the event loop tells of them: they are asked for at once. */
 const STREAM_BYTES = 16 * 1024
 /** For so long, in microseconds, what the event loop told is news: no deadline may pass before what came meanwhile. */
 const FRESH = 50
@@ -275,11 +275,7 @@ export class PortLink implements Link {
         if (this.#ring !== undefined && this.#state !== 'closed') this.#ring.poll(now)
         // What had come before it went down is no sign that it is up again.
         if (this.#state === 'down' && this.#port.isUp()) this.#recovered()
-        if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed') break
-        if (bytes >= TURN_BYTES) {
-          this.#more = true
-          break
-        }
+        if (this.#portState[PortState.RX_MORE] === 0 || this.#state === 'closed' || bytes >= TURN_BYTES) break
         count = this.#port.receive()
       }
     } finally {
@@ -288,8 +284,10 @@ export class PortLink implements Link {
         this.#watch()
       }
     }
-    if (isTold && this.#portState[PortState.RX_MORE] === 0 && bytes < STREAM_BYTES) this.#drainedAt = now
     if (count < 0) this.#fail(count)
+    else if (count === 0 || this.#state === 'closed') return
+    else if (bytes >= STREAM_BYTES) this.#more = true
+    else if (isTold && this.#portState[PortState.RX_MORE] === 0) this.#drainedAt = now
   }
 
   pollAt(): Micros {

@@ -209,7 +209,7 @@ describe('PortLink.receive()', () => {
     assert.deepEqual([asks(), asks((NOW + 50) as Micros)], [0, 1])
     // A stream: the next frames may be there already.
     tell(1, 16 * 1024)
-    assert.deepEqual([asks(), asks()], [0, 1])
+    assert.deepEqual([asks(), link.pollAt(), asks(), link.pollAt()], [0, 0, 1, NEVER])
     // More than a batch holds: the rest is asked for at once.
     tell(40, 60)
     assert.deepEqual([asks(), asks(), asks()], [1, 0, 1])

@@ -8,6 +8,7 @@ export async function temporaryFolder<T>(body: (folder: string) => Promise<T>): 
   try {
     return await body(folder)
   } finally {
-    await rm(folder, { recursive: true })
+    // Whoever writes there just now has another moment.
+    await rm(folder, { recursive: true, maxRetries: 3 })
   }
 }

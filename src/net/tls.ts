@@ -74,7 +74,7 @@ export function secure(
   return secured
 }
 
-/** The same for the sockets of a server of TLS, before anybody else hears of them. */
+/** Has the sockets of a server of TLS know and pass on the same, before anybody else hears of them. */
 export function passOnAll(server: Server): void {
   const onSocket = (secured: TLSSocket): void => {
     const below = (secured as OverStream)._handle?._parentWrap?.stream

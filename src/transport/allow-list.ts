@@ -1,3 +1,4 @@
+import { rangeError } from '../base/argument-errors.ts'
 import { parseAddress } from './address.ts'
 import { type AddressRange, isInRange, parseRange } from './address-range.ts'
 
@@ -20,5 +21,5 @@ export class AllowList {
 function readNetwork(text: string): AddressRange {
   const network = parseRange(text)
   if (network !== undefined) return network
-  throw new RangeError(`Cannot allow "${text}": it is no address and no network such as 10.0.0.0/8`)
+  throw rangeError(`Cannot allow "${text}": it is no address and no network such as 10.0.0.0/8`)
 }

@@ -1,3 +1,4 @@
+import { rangeError } from '../../base/argument-errors.ts'
 import { ReceiveWindow } from '../credit/receive-window.ts'
 import { WindowPool } from '../credit/window-pool.ts'
 import { MAX_REFUSED, MAX_SERVICE, MAX_TEXT, MAX_WRITE_AHEAD, STREAM_WINDOW, WRITE_BUDGET } from '../limits.ts'
@@ -138,8 +139,8 @@ export const encodeOpening = ({ service, target, source }: Opening): Uint8Array[
 function checkOpening(opening: Opening): void {
   const [service, target, source] = encodeOpening(opening) as [Uint8Array, Uint8Array, Uint8Array]
   if (service.length === 0 || service.length > MAX_SERVICE) {
-    throw new RangeError(`A service's name has 1 to ${MAX_SERVICE} octets, "${opening.service}" has ${service.length}`)
+    throw rangeError(`A service's name has 1 to ${MAX_SERVICE} octets, "${opening.service}" has ${service.length}`)
   }
   const longest = Math.max(target.length, source.length)
-  if (longest > MAX_TEXT) throw new RangeError(`Target and source have at most ${MAX_TEXT} octets, not ${longest}`)
+  if (longest > MAX_TEXT) throw rangeError(`Target and source have at most ${MAX_TEXT} octets, not ${longest}`)
 }

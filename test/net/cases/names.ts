@@ -30,6 +30,17 @@ async function over(scene: Scene, client: Socket): Promise<void> {
   scene.note('client', 'tried', client.autoSelectFamilyAttemptedAddresses)
 }
 
+/** Connects with options by which one address alone is asked for: one where nobody listens. */
+async function tryFirst(scene: Scene, options: Parameters<typeof choose>[3]): Promise<void> {
+  const { port } = await scene.serve(() => undefined)
+  const [closed] = scene.world.closed
+  const lookup: Lookup = (_name, { all }, found) => {
+    scene.note('client', 'asked for all', `${all}`)
+    found(null, closed, 4)
+  }
+  await over(scene, choose(scene, port, [], { ...options, lookup }))
+}
+
 export const names: readonly Case[] = [
   [
     'several addresses, the first is open',
@@ -87,28 +98,9 @@ export const names: readonly Case[] = [
   ],
   [
     'several addresses, and a local one: only the first is tried',
-    async (scene) => {
-      const { port } = await scene.serve(() => undefined)
-      const [closed] = scene.world.closed
-      const lookup: Lookup = (_name, { all }, found) => {
-        scene.note('client', 'asked for all', `${all}`)
-        found(null, closed, 4)
-      }
-      await over(scene, choose(scene, port, [], { localAddress: scene.world.local, lookup }))
-    },
+    (scene) => tryFirst(scene, { localAddress: scene.world.local }),
   ],
-  [
-    'several addresses, of which the first alone is wanted',
-    async (scene) => {
-      const { port } = await scene.serve(() => undefined)
-      const [closed] = scene.world.closed
-      const lookup: Lookup = (_name, { all }, found) => {
-        scene.note('client', 'asked for all', `${all}`)
-        found(null, closed, 4)
-      }
-      await over(scene, choose(scene, port, [], { autoSelectFamily: false, lookup }))
-    },
-  ],
+  ['several addresses, of which the first alone is wanted', (scene) => tryFirst(scene, { autoSelectFamily: false })],
   [
     'the same address several times is one',
     async (scene) => {

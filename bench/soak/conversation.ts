@@ -56,6 +56,18 @@ export function netDoor(net: Net, host: string): Door {
   }
 }
 
+/**
+ * Connects once more when it is refused. Where resets are lost, the kernel has halves of connections that we ended long ago
+ * (FIN-WAIT-2), and answers a SYN from a port of such a one with a reset (RFC 9293 §3.10.7.4, fourth).
+ */
+export const secondTry = (door: Door): Door => ({
+  connect: (port) =>
+    door.connect(port).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNREFUSED') throw error
+      return door.connect(port)
+    }),
+})
+
 class NodeConversation implements Conversation {
   readonly #socket: Socket
   readonly #chunks: AsyncIterator<Buffer>

@@ -1,7 +1,7 @@
 import http, { type Agent, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { below, type Rng } from '../../src/base/rng.ts'
-import { type Door, netDoor, promiseDoor } from './conversation.ts'
+import { type Door, netDoor, promiseDoor, secondTry } from './conversation.ts'
 import { type Lane, TIME_WAIT } from './lane.ts'
 import { payload } from './payload.ts'
 import { PEER_PORTS } from './protocol.ts'
@@ -26,7 +26,8 @@ export interface Load {
 
 /** All that runs at the same time on a lane. */
 export async function loadsOf(lane: Lane, tally: Tally, rng: Rng): Promise<Load[]> {
-  const doors = [promiseDoor(lane.client, lane.host, TIME_WAIT), netDoor(lane.net, lane.host)]
+  const straight = [promiseDoor(lane.client, lane.host, TIME_WAIT), netDoor(lane.net, lane.host)]
+  const doors = lane.isBad ? straight.map(secondTry) : straight
   const short = doors.flatMap((door) => Array.from({ length: SHORT_WORKERS }, () => shortLoad(door, tally, rng)))
   const keeps = await Promise.all(doors.map((door) => keepLoad(door, tally, rng)))
   const bulk = doors.map((door) => bulkLoad(door, tally, rng, lane.isBad ? 512 * KIB : 16 * KIB * KIB))

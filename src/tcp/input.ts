@@ -9,11 +9,10 @@ import { isSynchronized } from './fsm.ts'
 import { acceptSynOptions, afterHandshake } from './handshake.ts'
 import { hearUserTimeout } from './patience.ts'
 import { reassemblyOf } from './receive/reassembly.ts'
-import { receiveFin, receiveText } from './receive/receive.ts'
+import { cameTwice, receiveFin, receiveText } from './receive/receive.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
 import { urgentOf } from './send/urgent.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
-import { troubleOf } from './trouble.ts'
 
 /** Why a segment was not processed further. Also the name of the counter. */
 export type TcpInputDrop =
@@ -217,9 +216,8 @@ function isAcceptable(tcb: Tcb, seg: Segment): boolean {
 
 /** An unacceptable segment is answered with an ACK, which also serves keep-alive and zero-window probes. */
 function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, now: Micros): void {
-  if (seg.dataLength > 0) troubleOf(tcb).duplicateBytes += seg.dataLength
   const dataEnd = seqAdd(seg.seq, seg.dataLength)
-  if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) reassemblyOf(tcb).duplicate(seg.seq, dataEnd)
+  if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) cameTwice(tcb, seg.seq, dataEnd)
   // Two ends that disagree would answer each other's bare ACKs for ever.
   if (seg.length > 0 && tcb.reassembly?.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
   else if (seg.length > 0) tcb.ackOwed = AckOwed.NOW

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { passive } from './established.ts'
 
+/** So many segments of 1000 octets, one after the other. */
+const segments = (from: number, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `. ${from + 1000 * i}:${from + 1000 * (i + 1)}(1000) ack 1`)
+
 describe('ESTABLISHED, first: the sequence number (RFC 9293 §3.10.7.4)', () => {
   it('answers what lies outside the window with an ACK, a reset with silence', () => {
     for (const text of ['. 0:0(0) ack 1', 'P. -99:1(100) ack 1', 'P. 66000:66100(100) ack 1', 'F. 0:0(0) ack 1']) {
@@ -210,6 +214,48 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     peer.expect('. 1:1(0) ack 4001')
     peer.send('. 4001:5001(1000) ack 1')
     peer.expect('. 1:1(0) ack 5001')
+  })
+
+  it('acknowledges what comes early at once, each by itself, also of what comes together (RFC 5681 §4.2)', () => {
+    const peer = passive()
+    peer.send(...segments(1001, 3))
+    peer.expect('. 1:1(0) ack 1 <sack 1001:2001>')
+    peer.expect('. 1:1(0) ack 1 <sack 1001:3001>')
+    peer.expect('. 1:1(0) ack 1 <sack 1001:4001>')
+    peer.send(...segments(1, 1))
+    peer.expect('. 1:1(0) ack 4001')
+    peer.expectNothing()
+  })
+
+  it('acknowledges what comes together once; for long after a gap, or a repetition, every second segment', () => {
+    for (const [title, upset] of [
+      ['a gap', [...segments(8001 + 1000, 1), ...segments(8001, 1)]],
+      ['a repetition', [...segments(8001, 2), ...segments(8001, 1)]],
+    ] as const) {
+      const peer = passive()
+      peer.send(...segments(1, 8))
+      assert.deepEqual(
+        peer.take().map(({ ack }) => ack),
+        [8001],
+        title,
+      )
+      peer.send(...upset)
+      peer.take()
+      peer.send(...segments(10_001, 8))
+      assert.deepEqual(
+        peer.take().map(({ ack }) => ack),
+        [12_001, 14_001, 16_001, 18_001],
+        title,
+      )
+      for (let from = 18_001; from < 5_018_001; from += 50_000) peer.send(...segments(from, 50))
+      peer.take()
+      peer.send(...segments(5_018_001, 8))
+      assert.deepEqual(
+        peer.take().map(({ ack }) => ack),
+        [5_026_001],
+        title,
+      )
+    }
   })
 
   it('waits for data to ride on when the two talk by turns', () => {

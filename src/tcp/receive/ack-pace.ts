@@ -5,12 +5,17 @@ const FIRST_SEGMENT = 536
 /** An answer within this time of the question makes a conversation. */
 const ANSWER_TIME = 40_000
 const MIN_QUICK = 2
+/** So many segments after the last that was missed, the path still counts as one that loses some. */
+const WARY = 4096
 
 /**
  * How soon data is acknowledged. RFC 9293 §3.8.6.3 and RFC 5681 §4.2 ask for an ACK at least to every second full-sized
  * segment, and let the others wait for data to ride on. While the peer's congestion window is likely small, as data
  * begins to flow and after a pause, waiting would only slow it down: then each segment has its ACK at once, unless the
  * two talk by turns and an answer will soon carry it.
+ *
+ * Of what arrives together a single ACK tells, as long as nothing is missing. Where it is, ACKs are lost as well, and a small
+ * congestion window fits into what arrives together: the sender would wait for its timer whenever that one ACK is lost.
  */
 export class AckPace {
   /** Octets of a full-sized segment of the peer, as far as it has shown one. */
@@ -19,6 +24,8 @@ export class AckPace {
   quick = 0
   /** What we send answers what we receive. */
   isConversation = false
+  /** Segments that must come without a gap before a single ACK tells of many again. */
+  #wary = 0
   #receivedAt: Micros | undefined
   #lastLength = 0
   /** A SYN,ACK has come, and the ACK for it has not gone. */
@@ -27,6 +34,11 @@ export class AckPace {
   /** Whether the next ACK goes at once. */
   get isQuick(): boolean {
     return this.quick > 0 && !this.isConversation
+  }
+
+  /** Whether every second segment has an ACK of its own. */
+  get isWary(): boolean {
+    return this.#wary > 0
   }
 
   /** A segment with `length` octets of data arrived; `isPushed` when it ended a write and need not be full-sized. */
@@ -43,6 +55,16 @@ export class AckPace {
       this.quick = Math.max(this.quick, Math.min(most, Math.max(MIN_QUICK, segments)))
     }
     this.#receivedAt = now
+  }
+
+  /** A segment was missing, or came twice because an ACK of ours was. */
+  missed(): void {
+    this.#wary = WARY
+  }
+
+  /** So many segments arrived in their place. */
+  cameInOrder(count: number): void {
+    if (this.#wary > 0) this.#wary -= count
   }
 
   /** The SYN,ACK has come; when new data carries the ACK for it, the two talk by turns. */

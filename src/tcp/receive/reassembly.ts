@@ -16,8 +16,6 @@ export class Reassembly {
   /** The starts of the runs added to last, the latest first: RFC 2018 §4 names them in this order. */
   #latest = NONE
   #latestCount = 0
-  /** How many of the latest no ACK has named yet. */
-  #untold = 0
   /** What arrived twice and has not been reported (RFC 2883 §4). */
   #duplicateStart = 0 as Seq
   #duplicateEnd = 0 as Seq
@@ -39,11 +37,6 @@ export class Reassembly {
   /** There is something for a SACK option to tell. */
   get hasNews(): boolean {
     return !this.isEmpty || this.hasDuplicate
-  }
-
-  /** What is next to arrive could push out of the SACK option what no ACK has told of: it is time for one. */
-  get mustTell(): boolean {
-    return this.#untold === MAX_SACK_BLOCKS || this.hasDuplicate
   }
 
   /** Whether nothing in store lies beyond `end`. */
@@ -101,10 +94,7 @@ export class Reassembly {
       count = 1
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
     }
-    if (max > 0) {
-      this.#duplicateEnd = this.#duplicateStart
-      this.#untold = 0
-    }
+    if (max > 0) this.#duplicateEnd = this.#duplicateStart
     for (let i = 0; i < this.#latestCount; i++) {
       const start = this.#latest[i]!
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
@@ -116,7 +106,6 @@ export class Reassembly {
   clear(): void {
     this.#runs.clear()
     this.#latestCount = 0
-    this.#untold = 0
     this.#duplicateEnd = this.#duplicateStart
   }
 
@@ -140,21 +129,17 @@ export class Reassembly {
     for (let i = count; i > 0; i--) latest[i] = latest[i - 1]!
     latest[0] = start
     this.#latestCount = count + 1
-    this.#untold = Math.min(this.#untold + 1, this.#latestCount)
   }
 
   /** What begins in [from, to) leaves the list of the latest. */
   #forget(from: Seq, to: Seq): void {
     let kept = 0
-    let untold = 0
     for (let i = 0; i < this.#latestCount; i++) {
       const start = this.#latest[i]!
       if (seqGe(start, from) && seqLt(start, to)) continue
-      if (i < this.#untold) untold++
       this.#latest[kept++] = start
     }
     this.#latestCount = kept
-    this.#untold = untold
   }
 }
 

@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqGt } from '../../base/seq.ts'
+import { type Seq, seqAdd, seqDiff, seqGt } from '../../base/seq.ts'
 import type { Micros } from '../../base/types.ts'
 import { TcpFlag } from '../../wire/tcp.ts'
 import { end } from '../ending.ts'
@@ -30,11 +30,7 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     seg.flags &= ~TcpFlag.FIN
     tcb.ackOwed = AckOwed.NOW
   }
-  if (behind > 0) {
-    const count = Math.min(behind, seg.dataLength)
-    troubleOf(tcb).duplicateBytes += count
-    reassemblyOf(tcb).duplicate(seg.seq, seqAdd(seg.seq, count))
-  }
+  if (behind > 0) cameTwice(tcb, seg.seq, seqAdd(seg.seq, Math.min(behind, seg.dataLength)))
   if (length <= 0) {
     tcb.ackOwed = AckOwed.NOW
     // Each duplicate is told of (RFC 2883 §4), and an ACK has room for one.
@@ -43,13 +39,15 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   }
   if (offset > 0) {
     troubleOf(tcb).outOfOrder++
+    tcb.ackPace.missed()
     const start = seqAdd(rcv.nxt, offset)
     const reassembly = reassemblyOf(tcb)
     if (reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)
     else seg.flags &= ~TcpFlag.FIN
-    // RFC 5681 §4.2: at once. A sender without SACK counts these ACKs, so each segment gets its own.
-    tcb.ackOwed = AckOwed.NOW
-    if (!tcb.sackPermitted || reassembly.mustTell) sender.ack(tcb, now)
+    // RFC 5681 §4.2: at once, and each its own (a FIN is yet to be looked at). They are counted, carry the SACK blocks, and
+    // clock what goes out again.
+    if (seg.has(TcpFlag.FIN)) tcb.ackOwed = AckOwed.NOW
+    else sender.ack(tcb, now)
     return
   }
   // What the user waits for goes to him; the ring's places count from the first byte that he has not got.
@@ -71,6 +69,15 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   const isSecond = seqDiff(rcv.nxt, rcv.lastAck) > ackPace.peerSegment
   if (filled || isSecond || ackPace.isQuick) tcb.ackOwed = AckOwed.NOW
   else if (tcb.ackOwed === AckOwed.NONE) tcb.ackOwed = AckOwed.DELAYED
+  if (isSecond && ackPace.isWary && !seg.has(TcpFlag.FIN)) sender.ack(tcb, now)
+  ackPace.cameInOrder(seg.count)
+}
+
+/** The peer has sent [start, end) again, because it came late or its ACK was lost. */
+export function cameTwice(tcb: Tcb, start: Seq, end: Seq): void {
+  troubleOf(tcb).duplicateBytes += seqDiff(end, start)
+  reassemblyOf(tcb).duplicate(start, end)
+  tcb.ackPace.missed()
 }
 
 /** Eighth, check the FIN bit: the FIN counts once everything before it has arrived. */

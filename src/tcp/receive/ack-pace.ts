@@ -14,8 +14,8 @@ const WARY = 4096
  * begins to flow and after a pause, waiting would only slow it down: then each segment has its ACK at once, unless the
  * two talk by turns and an answer will soon carry it.
  *
- * Of what arrives together a single ACK tells, as long as nothing is missing. Where it is, ACKs are lost as well, and a small
- * congestion window fits into what arrives together: the sender would wait for its timer whenever that one ACK is lost.
+ * Of what arrives together a single ACK tells, as long as nothing is missing. Not RFC: where something was, every second
+ * segment has its own, see docs/deviations.md#acks-out-of-order.
  */
 export class AckPace {
   /** Octets of a full-sized segment of the peer, as far as it has shown one. */

@@ -1,3 +1,4 @@
+import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import type { Micros } from '../base/types.ts'
 import { InFrame } from '../link/link.ts'
 import { GsoType, RxFact, RxFlag } from './native.ts'
@@ -16,7 +17,7 @@ export class ReceiveBatch {
   readonly facts: Int32Array
   readonly times: Float64Array
   received = 0
-  receivedBytes = 0
+  receivedBytes = DOUBLE_ZERO
   truncated = 0
   readonly #medium: 'ethernet' | 'ip'
   readonly #skipOutgoing: boolean

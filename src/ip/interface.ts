@@ -15,6 +15,7 @@ import {
   multicastMac,
 } from '../base/address.ts'
 import { rangeError } from '../base/argument-errors.ts'
+import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import { type Micros, NEVER } from '../base/types.ts'
 import type { InFrame, Link, OutFrame } from '../link/link.ts'
 import { EthernetHeader, EtherType } from '../wire/ethernet.ts'
@@ -79,9 +80,9 @@ export class NetInterface {
   readonly neighbours: Neighbours | undefined
   readonly groups = new GroupTable()
   rxFrames = 0
-  rxBytes = 0
+  rxBytes = DOUBLE_ZERO
   txFrames = 0
-  txBytes = 0
+  txBytes = DOUBLE_ZERO
   readonly #host: InterfaceHost
   readonly #claims: AddressClaims
   readonly #vlan: number

@@ -1,4 +1,5 @@
 import { formatIp } from '../base/address.ts'
+import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import { fromMs } from '../base/types.ts'
 import type { Tcb, TcpFailure, TcpUser } from '../tcp/tcb.ts'
 import type { Tcp } from '../tcp/tcp.ts'
@@ -32,7 +33,7 @@ export interface StreamSide extends ReadSide {
 /** Between one TCP connection and the stream that stands for it: no promises, no closures for each piece. */
 export class Connection implements TcpUser {
   readonly tcb: Tcb
-  bytesWritten = 0
+  bytesWritten = DOUBLE_ZERO
   readonly #tcp: Tcp
   readonly #side: StreamSide
   readonly #incoming: Incoming

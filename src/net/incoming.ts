@@ -1,4 +1,5 @@
 import { copyBytes } from '../base/copy-bytes.ts'
+import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import { atEnd, consumed } from '../tcp/receive/receive.ts'
 import type { ReceiveCall } from '../tcp/receive/receive-call.ts'
 import type { Tcb } from '../tcp/tcb.ts'
@@ -29,7 +30,7 @@ export interface ReadSide {
  * own; what comes while it does not, or in many small pieces, goes by way of the receive buffer.
  */
 export class Incoming implements ReceiveCall {
-  bytesRead = 0
+  bytesRead = DOUBLE_ZERO
   readonly #tcb: Tcb
   readonly #tcp: Tcp
   readonly #side: ReadSide

@@ -1,5 +1,6 @@
 import type { AddressInfo, OnReadOpts, Server } from 'node:net'
 import { addAbortSignal, Duplex } from 'node:stream'
+import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { forbidWriting } from './after-end.ts'
 import {
@@ -76,8 +77,8 @@ export class StackSocket extends Duplex implements Dialler {
   /** How often it was destroyed: what was to be found out before counts no more. */
   #lives = 0
   #attempts: Attempts | undefined
-  #bytesRead = 0
-  #bytesWritten = 0
+  #bytesRead = DOUBLE_ZERO
+  #bytesWritten = DOUBLE_ZERO
   #counter: CountingServer | undefined
 
   constructor(context: NetContext, init?: SocketOptions | null, accepted?: Accepted) {

@@ -1,5 +1,6 @@
 import type { Ipv4Addr } from '../base/address.ts'
 import { ByteRing } from '../base/byte-ring.ts'
+import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { type Seq, seqAdd, seqDiff } from '../base/seq.ts'
 import type { TokenBucket } from '../base/token-bucket.ts'
@@ -238,11 +239,11 @@ export class Tcb {
   /** Bits of UserEvent that the user has not been told of. */
   events = 0
   readonly stats = {
-    bytesSent: 0,
-    bytesAcked: 0,
+    bytesSent: DOUBLE_ZERO,
+    bytesAcked: DOUBLE_ZERO,
     /** Segments that are known to have reached the peer, the SYN among them. */
     delivered: 0,
-    bytesReceived: 0,
+    bytesReceived: DOUBLE_ZERO,
     segmentsOut: 0,
     segmentsIn: 0,
   }

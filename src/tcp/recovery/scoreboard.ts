@@ -1,3 +1,4 @@
+import { DOUBLE_ZERO } from '../../base/double-zero.ts'
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../../base/seq.ts'
 import type { Micros } from '../../base/types.ts'
 import { SeqRuns } from '../seq-runs.ts'
@@ -35,7 +36,7 @@ export class Scoreboard {
   #waiting: LostQueue | undefined = undefined
   readonly #pool: RangePool
   /** Octets that have left the network for the peer, in all: sacked or acknowledged. */
-  delivered = 0
+  delivered = DOUBLE_ZERO
   /** Octets found lost, in all, each time that they were. */
   foundLost = 0
   /** Below it every hole was judged by its place. */

@@ -59,6 +59,27 @@ describe('packetization-layer path MTU discovery (RFC 4821, RFC 8899)', () => {
     }
   })
 
+  it('nor for congestion when the ACKs that show it come together', () => {
+    const peer = searching()
+    peer.write(4000)
+    peer.take()
+    const { cwnd } = peer.tcb.congestion
+    peer.wait(10)
+    peer.send(...[1499, 2011, 2523, 3035, 3547, 4001].map((end) => `. 1:1(0) ack 1 <sack 987:${end}>`))
+    peer.wait(20)
+    peer.expect('. 1:513(512) ack 1')
+    peer.expect('. 513:987(474) ack 1')
+    assert.ok(peer.tcb.congestion.cwnd >= cwnd)
+    assert.equal(peer.tcb.trouble.fastRecoveries, 0)
+    // What went again in small segments, and is lost again, is.
+    peer.write(4000)
+    peer.take()
+    peer.wait(30)
+    peer.send('. 1:1(0) ack 1 <sack 987:6001>', '. 1:1(0) ack 1 <sack 987:8001>')
+    peer.wait(20)
+    assert.equal(peer.tcb.trouble.fastRecoveries, 1)
+  })
+
   it('knows its octets where the sequence numbers wrap (RFC 9293 §3.4)', () => {
     for (const start of [seq(0), seq(0x7fff_ff00), seq(0xffff_ff00)]) {
       const probe = new PathProbe()

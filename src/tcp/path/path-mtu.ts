@@ -42,10 +42,13 @@ export function probePayload(tcb: Tcb, pathProbe: PathProbe, now: Micros): numbe
 }
 
 /** Loss was found: true when it is the probe alone. What it carried goes again, and the window stays as it is. */
-export function probeWasLost(tcb: Tcb): boolean {
-  const end = tcb.pathProbe?.lost(tcb.snd.una, tcb.board.lostBytes)
-  if (end === undefined) return false
-  for (const range of tcb.board.ranges) if (seqLe(range.end, end)) tcb.board.markLost(range)
+export function probeWasLost({ pathProbe, board, snd }: Tcb): boolean {
+  // Several ACKs may say so before its octets can go again.
+  if (pathProbe?.foundLost === board.foundLost) return true
+  const end = pathProbe?.lost(snd.una, board.lostBytes)
+  if (pathProbe === undefined || end === undefined) return false
+  for (const range of board.ranges) if (seqLe(range.end, end)) board.markLost(range)
+  pathProbe.foundLost = board.foundLost
   return true
 }
 

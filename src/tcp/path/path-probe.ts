@@ -25,6 +25,8 @@ export class PathProbe {
   limit = Number.POSITIVE_INFINITY
   /** The segment that goes out now is a probe: it is not cut, and no cache may forbid it. */
   isSending = false
+  /** What was found lost in all when a probe was: while it is no more than that, nothing else was. */
+  foundLost = -1
   /** Search range: what is known to pass, and the most that is not known to fail. */
   #low = 0
   #high = Number.POSITIVE_INFINITY

@@ -59,11 +59,11 @@ export function requirePort({ port, path }: ConnectOptions): void {
 }
 
 /**
- * The port that is meant, where the other options are what they should be: they are looked at in Node's order.
+ * Each option is what it should be: they are looked at in Node's order. Returns the port that is meant.
  * @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_IP_ADDRESS.
  * @throws {RangeError} ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE.
  */
-export function connectPort(options: ConnectOptions): number {
+export function requireConnectOptions(options: ConnectOptions): number {
   const { localAddress, localPort, port, autoSelectFamily, autoSelectFamilyAttemptTimeout: patience } = options
   if (localAddress && !isIP(localAddress)) throw invalidAddress(localAddress)
   if (localPort) {

@@ -1,4 +1,5 @@
 import type { Cidr } from '../base/address.ts'
+import { rangeError, typeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
 import { flag, within } from '../stack/limits.ts'
@@ -18,6 +19,8 @@ const MAX_BUFFER = 1 << 30
 const RING = 128
 /** 585 MiB: what does not find room there comes faster than it is read. */
 const MAX_RING = 8192
+/** 4095 is reserved (IEEE 802.1Q §9.6). */
+const MAX_VLAN = 4094
 
 /** How to open an AF_PACKET link. */
 export interface PacketLinkOptions {
@@ -68,7 +71,7 @@ export interface PacketLinkOptions {
  * Opens an interface beside the kernel: frames to it reach both. The filter is in force before the first frame.
  * @throws NetError ENODEV, ENETDOWN, EPERM, EINVAL (the filter), ENOBUFS (the ring), ERR_ADDON_MISSING
  * @throws {RangeError} for a number out of its limits, such as a `ring` beyond 8192 slots.
- * @throws {TypeError} for a flag that is neither true nor false.
+ * @throws {TypeError} for a flag that is neither true nor false, and what else is of another kind.
  */
 export function openPacketLink(options: PacketLinkOptions): PortLink {
   return inNamespace(options.netns, () => open(options))
@@ -84,6 +87,7 @@ function open(options: PacketLinkOptions): PortLink {
   const promiscuous = flag('promiscuous', options.promiscuous, false)
   const timestamps = flag('timestamps', options.timestamps, false)
   const coalesce = flag('coalesce', options.coalesce, true)
+  requireFilter(options)
   const facts = findInterface(options.interface)
   const ethernet = isEthernet(facts)
   if (!ethernet && facts.kind !== 'ip') {
@@ -137,6 +141,20 @@ function ringOf({ ring, filter, promiscuous, ignoreOutgoing }: PacketLinkOptions
   const isCapture = filter !== undefined || promiscuous === true || ignoreOutgoing === false
   if (slots === 0 || (ring === undefined && isCapture)) return undefined
   return { slots, forAll: ring !== undefined }
+}
+
+/** What says which frames to hear is usable, also where another option makes it count for nothing. */
+function requireFilter({ filter = 'none', vlan = 'none', addresses = [] }: PacketLinkOptions): void {
+  if (filter !== 'none' && !Array.isArray(filter)) {
+    throw typeError(`Cannot use filter ${JSON.stringify(filter)}: it must be an array of instructions, or none`)
+  }
+  if (vlan !== 'none' && vlan !== 'any' && !(Number.isInteger(vlan) && vlan >= 0 && vlan <= MAX_VLAN)) {
+    throw rangeError(`Cannot use vlan ${vlan}: it must be none, any, or a whole number from 0 to ${MAX_VLAN}`)
+  }
+  if (!Array.isArray(addresses)) {
+    throw typeError(`Cannot use addresses ${JSON.stringify(addresses)}: it must be an array, such as ["10.0.0.9/24"]`)
+  }
+  addresses.forEach(toCidr)
 }
 
 /** Whether nothing says which addresses to hear, so that the stack above will. */

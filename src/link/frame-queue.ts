@@ -143,13 +143,17 @@ export class FrameQueue {
 
   /** Where `length` bytes fit in one piece, or -1. */
   #place(length: number): number {
-    // A large frame begins a cell, so that its payload lies where that of another lay.
-    const unit = length < CELL ? 4 : CELL
-    const at = ((this.#tail + unit - 1) & -unit) + this.#shift
+    const at = this.#behind(length)
     const head = this.#count === 0 ? 0 : this.#starts[this.#first]!
     if (this.#count > 0 && this.#tail <= head) return at + length <= head ? at : -1
     if (at + length <= this.#size) return at
     return this.#count > 0 && this.#shift + length <= head ? this.#shift : -1
+  }
+
+  /** Where a frame begins behind the others: a large one at a cell, so that its payload lies where that of another lay. */
+  #behind(length: number): number {
+    const unit = length < CELL ? 4 : CELL
+    return ((this.#tail + unit - 1) & -unit) + this.#shift
   }
 
   #growBytes(): void {
@@ -162,9 +166,10 @@ export class FrameQueue {
     this.#tail = 0
     for (let i = 0; i < this.#count; i++) {
       const index = (this.#first + i) & (this.#starts.length - 1)
-      const at = ((this.#tail + 3) & ~3) + this.#shift
-      this.#bytes.set(old.subarray(this.#starts[index]!, this.#ends[index]!), at)
-      this.#tail = at + this.#ends[index]! - this.#starts[index]!
+      const frame = old.subarray(this.#starts[index]!, this.#ends[index]!)
+      const at = this.#behind(frame.length)
+      this.#bytes.set(frame, at)
+      this.#tail = at + frame.length
       this.#starts[index] = at
       this.#ends[index] = this.#tail
     }

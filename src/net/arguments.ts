@@ -1,7 +1,8 @@
 import { isIP, type LookupFunction, type OnReadOpts } from 'node:net'
 import type { DuplexOptions } from 'node:stream'
+import { rangeError, typeError } from '../base/argument-errors.ts'
+import { nodeError } from '../base/node-error.ts'
 import type { TcpOptionsInit } from '../tcp/settings.ts'
-import { nodeError } from './errors.ts'
 
 /** What a socket is made with: node:net's options and those of a Duplex. */
 export interface SocketOptions extends Omit<DuplexOptions, 'signal'> {
@@ -59,11 +60,11 @@ export function requirePort({ port, path }: ConnectOptions): void {
 }
 
 /**
- * The port that is meant, where the other options are what they should be: they are looked at in Node's order.
+ * Each option is what it should be: they are looked at in Node's order. Returns the port that is meant.
  * @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_IP_ADDRESS.
  * @throws {RangeError} ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE.
  */
-export function connectPort(options: ConnectOptions): number {
+export function requireConnectOptions(options: ConnectOptions): number {
   const { localAddress, localPort, port, autoSelectFamily, autoSelectFamilyAttemptTimeout: patience } = options
   if (localAddress && !isIP(localAddress)) throw invalidAddress(localAddress)
   if (localPort) {
@@ -117,8 +118,7 @@ export function refuseDescriptor(options: SocketOptions | number): void {
 export function timerDuration(msecs: number): number {
   if (typeof msecs !== 'number') throw wrongType('"msecs" argument', 'of type number')
   if (msecs >= 0 && Number.isFinite(msecs)) return Math.min(msecs, 2 ** 31 - 1)
-  const message = `The value of "msecs" is out of range. It must be a non-negative finite number. Received ${msecs}`
-  throw nodeError(RangeError, 'ERR_OUT_OF_RANGE', message)
+  throw outOfRange('msecs', 'a non-negative finite number', msecs)
 }
 
 /**
@@ -132,8 +132,10 @@ export function requireCallback(callback: unknown): void {
 export const invalidAddress = (address: unknown): Error =>
   nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${String(address)}`)
 
-const wrongType = (what: string, expected: string): Error =>
-  nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', `The ${what} must be ${expected}`)
+const outOfRange = (name: string, range: string, given: number): Error =>
+  rangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${given}`)
+
+const wrongType = (what: string, expected: string): Error => typeError(`The ${what} must be ${expected}`)
 
 function portOf(port: number | string): number {
   const isNumber = String(port).trim() !== '' && Number(port) === Number(port) >>> 0
@@ -146,6 +148,5 @@ function requirePatience(ms: number): void {
   const name = 'options.autoSelectFamilyAttemptTimeout'
   if (typeof ms !== 'number') throw wrongType(`"${name}" property`, 'of type number')
   if (Number.isInteger(ms) && ms >= 1 && ms < 2 ** 31) return
-  const message = `The value of "${name}" is out of range. It must be a whole number from 1 on. Received ${ms}`
-  throw nodeError(RangeError, 'ERR_OUT_OF_RANGE', message)
+  throw outOfRange(name, 'a whole number from 1 on', ms)
 }

@@ -2,50 +2,74 @@ import { getDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import type { ConnectOptions } from './arguments.ts'
 import type { Connection, StreamSide } from './connection.ts'
 import type { NetContext } from './context.ts'
-import { checkLocal, dial, type Place } from './dial.ts'
+import { type Asker, checkLocal, dial, type Place } from './dial.ts'
 import { addressError, aggregateError, STACK_CLOSED } from './errors.ts'
 
 const SHORTEST = 10
 
 /** Whom a connection is opened for. */
 export interface Dialler extends StreamSide {
+  readonly connecting: boolean
+  /** What it has already: one that is open, or is to be. */
+  readonly connection: Connection | undefined
   autoSelectFamilyAttemptedAddresses: string[] | undefined
   emit(event: string, ...details: readonly unknown[]): boolean
   /** The connection that it has from now on, and which is not open yet. */
   onDialled(connection: Connection): void
   destroy(error: Error): void
+  /** Something happened: its timeout begins anew. */
+  _unrefTimer(): void
 }
 
-/** The addresses of a host, tried in turn: the next one once the present one has failed or taken its time. */
-export class Attempts {
+/**
+ * The addresses of a host, found and tried in turn: the next one once the present one has failed or taken its time.
+ * Whoever connects twice asks for those of two hosts; the first to be found are tried, and the others refused.
+ */
+export class Attempts implements Asker {
   readonly #context: NetContext
   readonly #dialler: Dialler
-  readonly #options: ConnectOptions
-  readonly #places: readonly Place[]
-  readonly #patience: number
   readonly #errors: Error[] = []
+  #options: ConnectOptions = {}
+  #places: readonly Place[] = []
   #tried = 0
   #isOver = false
   /** What is being tried. */
   #present: Place | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(context: NetContext, dialler: Dialler, options: ConnectOptions, places: readonly Place[]) {
+  constructor(context: NetContext, dialler: Dialler) {
     this.#context = context
     this.#dialler = dialler
-    this.#options = options
-    this.#places = places
-    const patience = options.autoSelectFamilyAttemptTimeout ?? getDefaultAutoSelectFamilyAttemptTimeout()
-    this.#patience = Math.max(SHORTEST, patience)
   }
 
-  start(): void {
-    const notOurs = checkLocal(this.#context, this.#options)
-    if (notOurs !== undefined) {
-      this.#dialler.destroy(notOurs)
+  get isWaiting(): boolean {
+    return this.#dialler.connecting && !this.#isOver
+  }
+
+  onLookup(...details: Parameters<Asker['onLookup']>): void {
+    this.#dialler.emit('lookup', ...details)
+  }
+
+  onNotFound(error: Error): void {
+    if (this.isWaiting) this.#dialler.destroy(error)
+  }
+
+  onFound(places: readonly Place[], options: ConnectOptions): void {
+    if (!this.isWaiting) return
+    const dialler = this.#dialler
+    dialler._unrefTimer()
+    if (dialler.connection !== undefined) {
+      this.#refuseSecond(places[0]!, dialler.connection)
       return
     }
-    if (this.#isChoice) this.#dialler.autoSelectFamilyAttemptedAddresses = []
+    const notOurs = checkLocal(this.#context, options)
+    if (notOurs !== undefined) {
+      dialler.destroy(notOurs)
+      return
+    }
+    this.#options = options
+    this.#places = places
+    if (this.#isChoice) dialler.autoSelectFamilyAttemptedAddresses = []
     this.#tryNext()
   }
 
@@ -78,6 +102,19 @@ export class Attempts {
 
   get #isChoice(): boolean {
     return this.#places.length > 1
+  }
+
+  /** Milliseconds for the present one, where another follows. */
+  get #patience(): number {
+    const { autoSelectFamilyAttemptTimeout: asked } = this.#options
+    return Math.max(SHORTEST, asked ?? getDefaultAutoSelectFamilyAttemptTimeout())
+  }
+
+  /** It connects already, or is connected. */
+  #refuseSecond({ address, port, family }: Place, { local, tcb }: Connection): void {
+    this.#dialler.emit('connectionAttempt', address, port, family)
+    const code = tcb.isUsable ? 'EISCONN' : 'EALREADY'
+    this.#dialler.destroy(addressError(code, 'connect', address, port, `${local.address}:${local.port}`))
   }
 
   #tryNext(): void {

@@ -1,7 +1,8 @@
 import dgram, { type BindOptions, type RemoteInfo, type Socket, type SocketOptions, type SocketType } from 'node:dgram'
 import { lookup as dnsLookup } from 'node:dns'
+import { nodeError } from '../base/node-error.ts'
 import type { Host } from '../stack/host.ts'
-import { addressError, nodeError } from './errors.ts'
+import { addressError } from './errors.ts'
 import { Liveness } from './liveness.ts'
 import { socketCode, UdpHandle } from './udp-handle.ts'
 

@@ -1,7 +1,7 @@
 import { ADDRCONFIG, lookup as dnsLookup, type LookupOptions } from 'node:dns'
 import { getDefaultAutoSelectFamily, isIP, isIPv4 } from 'node:net'
 import { toIpv4 } from '../stack/address.ts'
-import { type ConnectOptions, invalidAddress, requireLookup } from './arguments.ts'
+import { type ConnectOptions, invalidAddress, requireConnectOptions, requireLookup } from './arguments.ts'
 import { Connection, type StreamSide } from './connection.ts'
 import type { NetContext } from './context.ts'
 import { addressError, systemCode } from './errors.ts'
@@ -16,20 +16,24 @@ export interface Place {
 /** Who wants to know the addresses of a host. */
 export interface Asker {
   /** Whether it still does. */
-  isWaiting(): boolean
+  readonly isWaiting: boolean
   /** A name was looked up, for better or worse: once for each address, where all were asked for. */
   onLookup(error: Error | null, address: unknown, family: number | undefined, host: string): void
   /** At least one: all that may be tried in turn. */
-  onFound(places: readonly Place[]): void
+  onFound(places: readonly Place[], options: ConnectOptions): void
   onNotFound(error: Error): void
 }
 
-/** Finds the addresses of a host, in the next tick where it is one already. */
-export function findPlaces(options: ConnectOptions, port: number, asker: Asker): void {
+/**
+ * Finds the addresses of a host, in the next tick where it is one already.
+ * @throws what the checks of the options throw.
+ */
+export function findPlaces(options: ConnectOptions, asker: Asker): void {
+  const port = requireConnectOptions(options)
   const host = options.host || 'localhost'
   const family = isIP(host)
   if (family !== 0) {
-    process.nextTick(() => asker.onFound([{ address: host, family, port }]))
+    process.nextTick(() => asker.onFound([{ address: host, family, port }], options))
     return
   }
   requireLookup(options)
@@ -37,7 +41,7 @@ export function findPlaces(options: ConnectOptions, port: number, asker: Asker):
   const isAll = question.all === true
   const lookup = options.lookup || dnsLookup
   lookup(host, question, (error, found, foundFamily) => {
-    if (isAll && !asker.isWaiting()) return
+    if (isAll && !asker.isWaiting) return
     if (error) {
       asker.onLookup(error, isAll ? undefined : found, isAll ? undefined : foundFamily, host)
       process.nextTick(() => asker.onNotFound(error))
@@ -48,10 +52,10 @@ export function findPlaces(options: ConnectOptions, port: number, asker: Asker):
     const answers = isAll ? all : all.slice(0, 1)
     for (const answer of answers) {
       asker.onLookup(error, answer.address, answer.family, host)
-      if (isAll && !asker.isWaiting()) return
+      if (isAll && !asker.isWaiting) return
     }
     const places = placesOf(answers, port)
-    if (places.length > 0) asker.onFound(places)
+    if (places.length > 0) asker.onFound(places, options)
     else process.nextTick(() => asker.onNotFound(invalidAddress(answers[0]?.address)))
   })
 }

@@ -52,21 +52,6 @@ export function systemCode(error: unknown): string {
 /** The number of a code as libuv returns it: below zero, or 0 where nothing is wrong. */
 export const errnoOf = (code: string | undefined): number => (code === undefined ? 0 : (SYSTEM.get(code)?.errno ?? -1))
 
-/** An error with one of Node's own codes (`ERR_…`), named as Node names it. */
-export function nodeError(
-  Kind: ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor,
-  code: string,
-  message: string,
-) {
-  const error: NodeJS.ErrnoException = new Kind(message)
-  error.code = code
-  // The name in the stack has the code, and the property has not: so it is with Node's own.
-  error.name = `${error.name} [${code}]`
-  String(error.stack)
-  delete (error as { name?: string }).name
-  return error
-}
-
 function decorate(error: NodeJS.ErrnoException, code: string, syscall: string): NodeJS.ErrnoException {
   error.errno = SYSTEM.get(code)?.errno
   error.code = code

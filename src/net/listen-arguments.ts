@@ -1,5 +1,5 @@
 import type { ListenOptions } from 'node:net'
-import { nodeError } from './errors.ts'
+import { nodeError } from '../base/node-error.ts'
 
 /** What node:net takes as well and a stack has not. */
 interface Elsewhere {

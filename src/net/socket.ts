@@ -1,12 +1,11 @@
-import type { AddressInfo, OnReadOpts, Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { addAbortSignal, Duplex } from 'node:stream'
 import { DOUBLE_ZERO } from '../base/double-zero.ts'
+import { nodeError } from '../base/node-error.ts'
 import type { Tcb } from '../tcp/tcb.ts'
 import { forbidWriting } from './after-end.ts'
 import {
-  type ConnectOptions,
   connectArguments,
-  connectPort,
   refuseDescriptor,
   requireCallback,
   requireDelay,
@@ -17,9 +16,9 @@ import {
 import { Attempts, type Dialler } from './attempts.ts'
 import { Connection, type EndPoint, type WriteCallback } from './connection.ts'
 import type { NetContext } from './context.ts'
-import { findPlaces, type Place } from './dial.ts'
-import { addressError, nodeError } from './errors.ts'
+import { findPlaces } from './dial.ts'
 import { Hold } from './liveness.ts'
+import { type ReadTarget, readTarget } from './read-target.ts'
 import { streamOptions } from './stream-options.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -58,8 +57,7 @@ export class StackSocket extends Duplex implements Dialler {
   autoSelectFamilyAttemptedAddresses: string[] | undefined = undefined
   readonly #context: NetContext
   readonly #hold: Hold
-  readonly #onread: OnReadOpts | undefined
-  #target: Uint8Array | undefined
+  readonly #target: ReadTarget | undefined
   #connection: Connection | undefined
   /** A read, a write, an end that wait for the connection. */
   #isReadWanted = false
@@ -74,8 +72,6 @@ export class StackSocket extends Duplex implements Dialler {
   #isReset = false
   /** It was connected, or was to be. */
   #isUsed = false
-  /** How often it was destroyed: what was to be found out before counts no more. */
-  #lives = 0
   #attempts: Attempts | undefined
   #bytesRead = DOUBLE_ZERO
   #bytesWritten = DOUBLE_ZERO
@@ -88,10 +84,9 @@ export class StackSocket extends Duplex implements Dialler {
     refuseDescriptor(options)
     this.#context = context
     this.#hold = new Hold(context.liveness)
-    this.#onread = usableOnread(options.onread)
+    this.#target = readTarget(options.onread)
     this.#noDelay = options.noDelay ?? false
     this.#keepAlive = options.keepAlive === true ? seconds(options.keepAliveInitialDelay) : false
-    if (this.#onread !== undefined) this.#target = targetOf(this.#onread)
     this.on('end', forbidWriting)
     if (accepted !== undefined) this.#accept(accepted)
     // A signal that was aborted before would have destroyed what was not made yet.
@@ -165,7 +160,8 @@ export class StackSocket extends Duplex implements Dialler {
     this._unrefTimer()
     this.connecting = true
     this.#isUsed = true
-    this.#findAndOpen(options, connectPort(options))
+    this.#attempts ??= new Attempts(this.#context, this)
+    findPlaces(options, this.#attempts)
     // Not before: a lookup may throw, or fail at once.
     if (!this.destroyed) this.#hold.start()
     return this
@@ -233,19 +229,19 @@ export class StackSocket extends Duplex implements Dialler {
   }
 
   override pause(): this {
-    if (this.#onread !== undefined) this.#connection?.stopReading()
+    if (this.#target !== undefined) this.#connection?.stopReading()
     return super.pause()
   }
 
   override resume(): this {
     super.resume()
     // After what that has scheduled, which asks for bytes as well: they are not handed over before.
-    if (this.#onread !== undefined && !this.connecting) this.#connection?.read()
+    if (this.#target !== undefined && !this.connecting) this.#connection?.read()
     return this
   }
 
   override read(size?: number): unknown {
-    if (this.#onread !== undefined && !this.connecting) this.#connection?.read()
+    if (this.#target !== undefined && !this.connecting) this.#connection?.read()
     return super.read(size)
   }
 
@@ -288,7 +284,6 @@ export class StackSocket extends Duplex implements Dialler {
 
   override _destroy(error: Error | null, onDestroyed: (error: Error | null) => void): void {
     this.connecting = false
-    this.#lives++
     this.#hold.stop()
     clearTimeout(this.#timer)
     this.#attempts?.cancel()
@@ -306,6 +301,10 @@ export class StackSocket extends Duplex implements Dialler {
       this.once('close', () => pendingWrite.onWritten(nodeError(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', reason)))
     }
     this.#leaveServer()
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connection
   }
 
   onConnected(): void {
@@ -335,7 +334,7 @@ export class StackSocket extends Duplex implements Dialler {
   }
 
   get target(): Uint8Array | undefined {
-    return this.#target
+    return this.#target?.bytes
   }
 
   onBytes(chunk: Buffer): boolean {
@@ -345,10 +344,7 @@ export class StackSocket extends Duplex implements Dialler {
 
   onFilled(count: number): boolean {
     this._unrefTimer()
-    const { buffer, callback } = this.#onread!
-    const isWanted = callback.call(this, count, this.#target!) !== false
-    if (typeof buffer === 'function') this.#target = targetOf(this.#onread!) ?? this.#target
-    return isWanted
+    return this.#target!.hand(this, count)
   }
 
   onEnd(): void {
@@ -403,38 +399,6 @@ export class StackSocket extends Duplex implements Dialler {
     again._undestroy()
     this.#peer = undefined
     this.#isReadWanted = false
-  }
-
-  #findAndOpen(options: ConnectOptions, port: number): void {
-    const life = this.#lives
-    const isWaiting = (): boolean => this.connecting && life === this.#lives
-    findPlaces(options, port, {
-      isWaiting,
-      onLookup: (error, address, family, host) => {
-        this.emit('lookup', error, address, family, host)
-      },
-      onFound: (places) => {
-        if (isWaiting()) this.#open(places, options)
-      },
-      onNotFound: (error) => {
-        if (isWaiting()) this.destroy(error)
-      },
-    })
-  }
-
-  #open(places: readonly Place[], options: ConnectOptions): void {
-    this._unrefTimer()
-    if (this.#connection === undefined) {
-      this.#attempts = new Attempts(this.#context, this, options, places)
-      this.#attempts.start()
-    } else this.#refuseSecond(places[0]!, this.#connection)
-  }
-
-  /** It connects already, or is connected. */
-  #refuseSecond({ address, port, family }: Place, { local, tcb }: Connection): void {
-    this.emit('connectionAttempt', address, port, family)
-    const code = tcb.isUsable ? 'EISCONN' : 'EALREADY'
-    this.destroy(addressError(code, 'connect', address, port, `${local.address}:${local.port}`))
   }
 
   /** Does what had to wait for the connection. */
@@ -493,15 +457,3 @@ const onTimer = (socket: StackSocket): void => socket._onTimeout()
 
 /** Whole seconds are what the kernel takes; milliseconds, as they are given. */
 const seconds = (initialDelay = 0): number => Math.trunc(Math.max(0, initialDelay) / 1000) * 1000
-
-/** Node overlooks an `onread` that lacks something. */
-function usableOnread(onread: OnReadOpts | null | undefined): OnReadOpts | undefined {
-  if (!onread || typeof onread.callback !== 'function') return undefined
-  return typeof onread.buffer === 'function' || onread.buffer instanceof Uint8Array ? onread : undefined
-}
-
-/** Where the next bytes go; undefined where that is no memory. */
-function targetOf({ buffer }: OnReadOpts): Uint8Array | undefined {
-  const target: unknown = typeof buffer === 'function' ? buffer() : buffer
-  return target instanceof Uint8Array ? target : undefined
-}

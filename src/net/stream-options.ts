@@ -1,7 +1,7 @@
 import type { SocketConstructorOpts } from 'node:net'
 import type { DuplexOptions } from 'node:stream'
+import { nodeError } from '../base/node-error.ts'
 import type { SocketOptions } from './arguments.ts'
-import { nodeError } from './errors.ts'
 
 const OBJECT_MODES = ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const
 

@@ -1,14 +1,28 @@
+import type { EventEmitter } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { ConnectOptions } from './arguments.ts'
+import { systemError } from './errors.ts'
+import { type ReadTarget, readTarget } from './read-target.ts'
 import { StackSocket } from './socket.ts'
 
-const PLACES = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily'] as const
+const FACTS = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'localFamily',
+  'autoSelectFamilyAttemptedAddresses',
+] as const
 const CALLS = ['setNoDelay', 'setKeepAlive', 'ref', 'unref'] as const
+const NEWS = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout'] as const
+
+const NO_MEMORY = new Uint8Array(0)
 
 /** How node:tls keeps the socket below one that is no handle of libuv. */
 interface OverStream {
-  readonly _handle?: { readonly _parentWrap?: { readonly stream?: unknown } } | null
+  readonly _handle?: { readonly _parentWrap?: EventEmitter & { readonly stream?: unknown } } | null
 }
 
 /** What only node:net itself sets. */
@@ -20,7 +34,7 @@ type Opening = Omit<TLSSocket, 'connecting'> & { connecting: boolean }
  */
 function passOn(secured: TLSSocket, below: Socket): TLSSocket {
   below.allowHalfOpen = true
-  for (const name of PLACES) Object.defineProperty(secured, name, { get: () => below[name], configurable: true })
+  for (const name of FACTS) Object.defineProperty(secured, name, { get: () => below[name], configurable: true })
   secured.address = () => below.address()
   for (const name of CALLS) {
     const call = (...args: unknown[]): TLSSocket => {
@@ -28,6 +42,11 @@ function passOn(secured: TLSSocket, below: Socket): TLSSocket {
       return secured
     }
     Object.defineProperty(secured, name, { value: call, configurable: true, writable: true })
+  }
+  const wrap = wrapOf(secured)
+  if (wrap?.stream === below) {
+    // Alone, node:tls tells the error, and then closes as if there had been none.
+    wrap.removeAllListeners('error').on('error', (error) => secured.destroy(error))
   }
   if (below.connecting) awaitConnection(secured, below)
   return secured
@@ -40,6 +59,20 @@ function awaitConnection(secured: Opening, below: Socket): void {
     secured.emit('connect')
   })
   below.once('ready', () => secured.emit('ready'))
+}
+
+const wrapOf = (secured: TLSSocket) => (secured as OverStream)._handle?._parentWrap
+
+/** Puts what comes into the memory of `onread`, as node:tls does over a connection of its own: whole records. */
+function readInto(secured: TLSSocket, target: ReadTarget): void {
+  secured.on('data', (chunk: Buffer) => {
+    for (let rest = chunk; rest.length > 0 && !secured.destroyed; ) {
+      const count = rest.copy(target.bytes ?? NO_MEMORY)
+      if (count === 0) secured.destroy(systemError('ENOBUFS', 'read'))
+      else if (!target.hand(secured, count)) secured.pause()
+      rest = rest.subarray(count)
+    }
+  })
 }
 
 /** Of a connection's options those that say how to connect; the others are of the stream that TLS makes of it. */
@@ -69,15 +102,19 @@ export function secure(
   const given = options.socket as Socket | undefined
   const socket = given ?? connect(wayOf(options as ConnectOptions))
   const secured = passOn(begin(socket), socket)
-  // As node:tls has it: of a socket that was given, its owner watches the time.
-  if (given === undefined && options.timeout) secured.setTimeout(options.timeout)
+  // As node:tls has it: a socket that was given is its owner's, who watches the time.
+  if (given !== undefined) return secured
+  for (const event of NEWS) socket.on(event, (...details: unknown[]) => secured.emit(event, ...details))
+  if (options.timeout) secured.setTimeout(options.timeout)
+  const target = readTarget((options as ConnectOptions).onread)
+  if (target !== undefined) readInto(secured, target)
   return secured
 }
 
 /** Has the sockets of a server of TLS know and pass on the same, before anybody else hears of them. */
 export function passOnAll(server: Server): void {
   const onSocket = (secured: TLSSocket): void => {
-    const below = (secured as OverStream)._handle?._parentWrap?.stream
+    const below = wrapOf(secured)?.stream
     if (below instanceof StackSocket) passOn(secured, below as unknown as Socket)
   }
   server.prependListener('secureConnection', onSocket)

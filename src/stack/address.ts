@@ -39,8 +39,8 @@ export function toIpv4(address: AddressLike): Ipv4Addr {
  */
 export function toCidr(address: string | Cidr): Cidr {
   const cidr = typeof address === 'string' ? parseCidr(address) : address
-  if (cidr !== undefined) return cidr
-  throw typeError(`Cannot use address "${address}": write it with its prefix, such as 10.0.0.9/24`)
+  if (typeof cidr?.addr === 'number' && typeof cidr.prefix === 'number') return cidr
+  throw typeError(`Cannot use address ${JSON.stringify(address)}: write it with its prefix, such as 10.0.0.9/24`)
 }
 
 /**

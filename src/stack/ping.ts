@@ -6,6 +6,7 @@ import type { EchoListener, EchoReply } from '../icmp/echo.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
+import { flag, requireBytes, within } from './limits.ts'
 import type { PingEvent, PingFailure, PingOptions, PingReply } from './ping-events.ts'
 import { PingStats, type PingSummary } from './ping-stats.ts'
 import type { Stack, Task } from './stack.ts'
@@ -15,6 +16,7 @@ const DEFAULT_SIZE = 56
 const DEFAULT_INTERVAL_MS = 1000
 const DEFAULT_TIMEOUT_MS = 10_000
 const MAX_SIZE = 65507
+const MAX_TIME_MS = 86_400_000
 /** With interval 0 the next request follows the reply, or this much later. */
 const FLOOD_PAUSE_MS = 10
 /** Requests remembered, so that late replies and duplicates are known for what they are. */
@@ -62,21 +64,26 @@ export class Ping implements Task, EchoListener, AsyncIterable<PingEvent> {
   /**
    * @throws {NetError} EAFNOSUPPORT, ENETUNREACH, EACCES, EADDRNOTAVAIL, ENOBUFS.
    * @throws {RangeError} when an option is out of its range.
+   * @throws {TypeError} when one is of another kind.
    */
   constructor(stack: Stack, address: AddressLike, options: PingOptions = {}) {
     this.#stack = stack
     this.#dst = toIpv4(address)
     this.address = formatIpv4(this.#dst)
-    this.size = inRange('size', options.size ?? DEFAULT_SIZE, 0, MAX_SIZE)
-    this.#count = options.count === undefined ? NEVER : inRange('count', options.count, 1, Number.MAX_SAFE_INTEGER)
-    this.#interval = fromMs(inRange('interval', options.interval ?? DEFAULT_INTERVAL_MS, 0, 86_400_000))
-    this.#timeout = fromMs(inRange('timeout', options.timeout ?? DEFAULT_TIMEOUT_MS, 0, 86_400_000))
-    const ttl = inRange('ttl', options.ttl ?? 64, 1, 255)
-    this.#echo = { ttl, tos: inRange('tos', options.tos ?? 0, 0, 255), dontFragment: options.dontFragment ?? false }
+    this.size = within('size', options.size, DEFAULT_SIZE, 0, MAX_SIZE)
+    const { count } = options
+    this.#count = count === undefined ? NEVER : within('count', count, count, 1, Number.MAX_SAFE_INTEGER)
+    this.#interval = time('interval', options.interval, DEFAULT_INTERVAL_MS)
+    this.#timeout = time('timeout', options.timeout, DEFAULT_TIMEOUT_MS)
+    this.#echo = {
+      ttl: within('ttl', options.ttl, 64, 1, 255),
+      tos: within('tos', options.tos, 0, 0, 255),
+      dontFragment: flag('dontFragment', options.dontFragment, false),
+    }
     this.#data = fill(this.size, options.pattern)
     this.#source = options.source === undefined ? undefined : toIpv4(options.source)
     this.#signal = options.signal
-    this.#checkWay(options.broadcast ?? false)
+    this.#checkWay(flag('broadcast', options.broadcast, false))
     const id = stack.icmp.echoes.open(this)
     if (id === undefined) throw this.#failure('ENOBUFS')
     this.#id = id
@@ -262,11 +269,9 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   'link-refused': 'ENOBUFS',
 }
 
-function fill(size: number, pattern: Uint8Array | undefined): Uint8Array {
-  const data = new Uint8Array(size)
-  for (let i = 0; i < size; i++)
-    data[i] = pattern === undefined || pattern.length === 0 ? i : pattern[i % pattern.length]!
-  return data
+function fill(size: number, given: Uint8Array | undefined): Uint8Array {
+  const pattern = given === undefined ? [] : requireBytes('ping with pattern', given)
+  return Uint8Array.from({ length: size }, (_, i) => pattern[i % pattern.length] ?? i)
 }
 
 function isSame(data: Uint8Array, { bytes, at, end }: EchoReply): boolean {
@@ -275,7 +280,9 @@ function isSame(data: Uint8Array, { bytes, at, end }: EchoReply): boolean {
   return true
 }
 
-function inRange(name: string, value: number, min: number, max: number): number {
-  if (value >= min && value <= max) return value
-  throw rangeError(`Cannot ping with ${name} ${value}: it must be from ${min} to ${max}`)
+/** The milliseconds given, parts of one too, or the usual ones. */
+function time(name: string, given: number | undefined, usual: number): Micros {
+  const value = given ?? usual
+  if (typeof value === 'number' && value >= 0 && value <= MAX_TIME_MS) return fromMs(value)
+  throw rangeError(`Cannot use ${name} ${value}: it must be from 0 to ${MAX_TIME_MS}`)
 }

@@ -109,7 +109,8 @@ export class TcpSocket {
     let filled = 0
     // Somebody else who waited may have been quicker.
     while (filled === 0) {
-      if (receiveRing.length > 0 || call.isWaiting) {
+      // Whoever waits already comes first.
+      if (receiveRing.length > 0 || call.isWaiting || !this.#course.readers.isEmpty) {
         if (!(await this.#readable(options.signal))) return 0
       } else {
         call.begin(target)

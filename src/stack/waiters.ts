@@ -22,6 +22,10 @@ export class Waiters {
     this.#syscall = syscall
   }
 
+  get isEmpty(): boolean {
+    return this.#waiting === undefined || this.#waiting.size === 0
+  }
+
   /** Resolves with the next `wake`; rejects with ABORT_ERR when `signal` fires before. */
   wait(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, afterEach, describe, it } from 'node:test'
 import { Running } from '../e2e/command.ts'
 import { selfSigned } from '../net/certificate.ts'
 import { createLab, type LabHost, labUnavailable } from '../real/netns.ts'
@@ -22,9 +22,23 @@ describe('app/net, against the kernel', { skip }, () => {
   })
   const host = (): LabHost => lab!.host('node1')
 
+  const started = new Set<Running>()
+  // What a test that failed has left would have the ports of the next.
+  afterEach(async () => {
+    for (const { child } of started) child.kill('SIGKILL')
+    await Promise.all([...started].map(({ ended }) => ended))
+    started.clear()
+  })
+
+  function start(...argv: readonly string[]): Running {
+    const running = new Running(host(), argv)
+    started.add(running)
+    return running
+  }
+
   /** Starts one of the examples; `sign` says that it is there. */
   async function example(name: string, args: readonly string[] = [], sign = /listening/): Promise<Running> {
-    const running = new Running(host(), [process.execPath, join(APP, `${name}.js`), ...args])
+    const running = start(process.execPath, join(APP, `${name}.js`), ...args)
     await running.until(sign)
     return running
   }
@@ -37,7 +51,7 @@ describe('app/net, against the kernel', { skip }, () => {
   /** What a program on the kernel's side prints. */
   const outside = (...argv: readonly string[]): string => host().run(argv[0]!, ...argv.slice(1))
   const peer = async (name: string, ...args: readonly string[]): Promise<Running> => {
-    const running = new Running(host(), [process.execPath, PEERS, name, ...args])
+    const running = start(process.execPath, PEERS, name, ...args)
     await running.until(/ready/)
     return running
   }
@@ -191,18 +205,7 @@ describe('app/net, against the kernel', { skip }, () => {
     const made = spawnSync(asUser[0]!, [...asUser.slice(1), join(programs!, 'initdb'), '-D', data, '-A', 'trust', '-N'])
     assert.equal(made.status, 0, `${made.stderr}`)
     writeFileSync(join(data, 'pg_hba.conf'), 'host all all 10.0.0.0/24 trust\n')
-    const server = new Running(host(), [
-      ...asUser,
-      join(programs!, 'postgres'),
-      '-D',
-      data,
-      '-p',
-      '8000',
-      '-h',
-      '*',
-      '-k',
-      '',
-    ])
+    const server = start(...asUser, join(programs!, 'postgres'), '-D', data, '-p', '8000', '-h', '*', '-k', '')
     await server.until(/ready to accept/)
     const { ended } = await example('postgres', ['8000'], /greeting/)
     const { code, stdout } = await ended

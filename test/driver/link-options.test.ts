@@ -37,6 +37,23 @@ describe('the options of a link', () => {
     })
   }
 
+  for (const [name, value, kind] of [
+    ['vlan', 'x', 'RangeError'],
+    ['vlan', '7', 'RangeError'],
+    ['vlan', 4095, 'RangeError'],
+    ['filter', 'ip', 'TypeError'],
+    ['filter', new Uint8Array(8), 'TypeError'],
+    ['addresses', '10.0.0.9/24', 'TypeError'],
+    ['addresses', [5], 'TypeError'],
+    ['addresses', [{ addr: '10.0.0.9', prefix: 24 }], 'TypeError'],
+  ] as const) {
+    it(`of a packet link: ${name} is not ${JSON.stringify(value)}`, () => {
+      const options = given<PacketLinkOptions>({ interface: 'lo', [name]: value })
+      const code = kind === 'RangeError' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE'
+      assert.throws(() => openPacketLink(options), { name: kind, code, message: /^Cannot \w+ .*: / })
+    })
+  }
+
   for (const open of [openTapLink, openTunLink]) {
     it(`of ${open.name}`, () => {
       const refused = (options: Record<string, unknown>, name: string): void =>

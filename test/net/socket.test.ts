@@ -270,6 +270,29 @@ describe('Several addresses of a name', () => {
     close()
   })
 
+  it(
+    'count for nothing where the socket that asked was closed meanwhile, though it connects again',
+    LIMIT,
+    async () => {
+      const { netA, netB, close } = stacks()
+      const server = netB.createServer((socket) => socket.end()).listen(80)
+      const client = new netA.Socket()
+      let answer = (): void => undefined
+      const lookup: LookupFunction = (_name, _options, found) => {
+        answer = () => found(null, '10.0.0.3', 4)
+      }
+      client.connect({ port: 80, host: 'a.name', family: 4, lookup }).destroy()
+      await once(client, 'close')
+      client.connect(80, '10.0.0.2')
+      answer()
+      await once(client, 'connect')
+      assert.equal(client.remoteAddress, '10.0.0.2')
+      client.destroy()
+      server.close()
+      close()
+    },
+  )
+
   it('leave nothing behind, whichever is open', LIMIT, () => {
     const program = `
       netB.createServer({ tcp: { timeWait: 1 } }, (socket) => socket.end()).listen(80, '10.0.0.2').unref()

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import net from 'node:net'
+import tls from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { createStack } from '../../src/driver/create-stack.ts'
 import { Cable, type CableOptions } from '../../src/link/cable.ts'
@@ -14,6 +15,9 @@ export interface World {
   readonly name: string
   readonly client: NetLike
   readonly server: NetLike
+  readonly connectTls: (options: tls.ConnectionOptions) => tls.TLSSocket
+  /** Makes a server of node:tls one of this world. */
+  readonly adopt: (server: tls.Server) => tls.Server
   readonly host: string
   /** The client's own. */
   readonly local: string
@@ -33,6 +37,8 @@ export function kernelWorld(): World {
     name: 'node:net',
     client: net,
     server: net,
+    connectTls: (options) => tls.connect(options),
+    adopt: (server) => server,
     host: '127.0.0.1',
     local: '127.0.0.1',
     closed: ['127.0.0.3', '127.0.0.4'],
@@ -90,6 +96,8 @@ export function stackWorld(): World {
     name: 'gotcp/net',
     client: client!,
     server: server!,
+    connectTls: (options) => netA.connectTls(options),
+    adopt: (server) => netB.adopt(server),
     host: '10.0.0.2',
     local: '10.0.0.1',
     closed: CLOSED,

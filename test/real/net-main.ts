@@ -31,7 +31,8 @@ const link =
 const stack = createStack()
 stack.addInterface(link, { address })
 for (const each of KERNELS_CLOSED) execFileSync('ip', ['address', 'add', `${each}/32`, 'dev', 'lo'])
-const ours = createNet(stack) as unknown as NetLike
+const bound = createNet(stack)
+const ours = bound as unknown as NetLike
 await stack.ping(KERNELS)
 
 const kernel = kernelWorld()
@@ -43,6 +44,8 @@ const worlds: readonly World[] = [
     name: 'our client, the kernel serves',
     client: ours,
     server: net,
+    connectTls: (options) => bound.connectTls(options),
+    adopt: kernel.adopt,
     host: KERNELS,
     local: OURS,
     closed: KERNELS_CLOSED,
@@ -52,6 +55,8 @@ const worlds: readonly World[] = [
     name: 'the kernel is the client, we serve',
     client: net,
     server: ours,
+    connectTls: kernel.connectTls,
+    adopt: (server) => bound.adopt(server),
     host: OURS,
     local: KERNELS,
     closed: OURS_CLOSED,

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
 import { NetError } from '../../src/base/errors.ts'
 import type { Micros } from '../../src/base/types.ts'
 import { Cable } from '../../src/link/cable.ts'
 import { Ping, ping } from '../../src/stack/ping.ts'
-import type { PingEvent } from '../../src/stack/ping-events.ts'
+import type { PingEvent, PingOptions } from '../../src/stack/ping-events.ts'
 import { Simulation } from '../../src/stack/simulate.ts'
 import { host, pair } from './net.ts'
 import { packet, TestLink } from './test-link.ts'
@@ -55,6 +56,22 @@ describe('ping()', () => {
     await assert.rejects(ping(a, '10.0.0.2', { signal: AbortSignal.abort() }), { code: 'ABORT_ERR' })
     await assert.rejects(ping(a, 'nonsense'), TypeError)
     await assert.rejects(ping(a, '10.0.0.2', { size: 70000 }), RangeError)
+  })
+
+  it('rejects an option of another kind', async () => {
+    const { a } = pair()
+    const refused = [
+      ...['size', 'interval', 'timeout', 'ttl', 'tos'].map((name) => [{ [name]: '7' }, 'ERR_OUT_OF_RANGE'] as const),
+      ...['size', 'ttl', 'tos'].map((name) => [{ [name]: 1.5 }, 'ERR_OUT_OF_RANGE'] as const),
+      ...['dontFragment', 'broadcast'].map((name) => [{ [name]: 'yes' }, 'ERR_INVALID_ARG_TYPE'] as const),
+      ...[5, 'ab', [1, 2]].map((pattern) => [{ pattern }, 'ERR_INVALID_ARG_TYPE'] as const),
+    ]
+    for (const [options, code] of refused) {
+      await assert.rejects(ping(a, '10.0.0.2', options as PingOptions), { code, message: /^Cannot / }, inspect(options))
+    }
+    for (const count of ['2', 2.5]) {
+      assert.throws(() => new Ping(a, '10.0.0.2', { count: count as number }), { code: 'ERR_OUT_OF_RANGE' })
+    }
   })
 
   it('ends when its signal fires', async () => {

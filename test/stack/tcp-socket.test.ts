@@ -136,26 +136,29 @@ describe('TcpSocket.readInto()', () => {
 })
 
 describe('Several who wait to read', () => {
-  it('get one piece each, and nobody an end that is none', async () => {
-    for (const [first, second] of [
-      ['read', 'read'],
-      ['readInto', 'readInto'],
-      ['read', 'readInto'],
-      ['readInto', 'read'],
+  it('get one piece each, in the order of their calls, and nobody an end that is none', async () => {
+    for (const ways of [
+      ['read', 'read', 'read'],
+      ['readInto', 'readInto', 'readInto'],
+      ['read', 'readInto', 'read'],
+      ['read', 'readInto', 'readInto'],
+      ['readInto', 'read', 'readInto'],
+      ['read', 'read', 'readInto'],
     ] as const) {
       const { a, client, server, run, simulation } = await connection()
       const got: string[] = []
-      const take = async (how: 'read' | 'readInto'): Promise<void> => {
+      const take = async (how: 'read' | 'readInto', turn: number): Promise<void> => {
         const memory = new Uint8Array(5)
         const chunk = how === 'read' ? await server.read() : memory.subarray(0, await server.readInto(memory))
-        got.push(String(chunk === null ? null : Buffer.from(chunk)))
+        got.push(`${turn}: ${chunk === null ? null : Buffer.from(chunk)}`)
       }
-      const both = Promise.all([take(first), take(second)])
-      await run(client.write('one'))
-      simulation.run(addMicros(a.stack.now, fromMs(50)))
-      await run(client.write('two'))
-      await run(both)
-      assert.deepEqual(got, ['one', 'two'], `${first} and ${second}`)
+      const all = Promise.all(ways.map(take))
+      for (const piece of ['one', 'two', 'three']) {
+        await run(client.write(piece))
+        simulation.run(addMicros(a.stack.now, fromMs(50)))
+      }
+      await run(all)
+      assert.deepEqual(got, ['0: one', '1: two', '2: three'], ways.join())
     }
   })
 })

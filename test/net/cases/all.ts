@@ -5,6 +5,7 @@ import { connecting } from './connecting.ts'
 import { making } from './making.ts'
 import { names } from './names.ts'
 import { serving } from './serving.ts'
+import { tls } from './tls.ts'
 import { transfer } from './transfer.ts'
 
 /** Every case by group. */
@@ -15,6 +16,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   transfer,
   closing,
   serving,
+  tls,
 }
 
 /** Plays a case in a world; what each party saw. */

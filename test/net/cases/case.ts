@@ -1,5 +1,9 @@
 import type { AddressInfo, Server, ServerOpts, Socket, SocketConstructorOpts } from 'node:net'
+import { type ConnectionOptions, createServer, type TLSSocket } from 'node:tls'
+import { selfSigned } from '../certificate.ts'
 import { EVENTS, Log, once, type World } from '../worlds.ts'
+
+const CERTIFICATE = selfSigned('stack.example', '10.0.0.2')
 
 /** What a case has at hand: the world, the log, and ways to make connections in it. */
 export class Scene {
@@ -33,16 +37,28 @@ export class Scene {
       this.log.watch(this.#accepted === 1 ? 'server' : `server ${this.#accepted}`, socket)
       onConnection(socket)
     })
-    this.#servers.push(server)
-    server.listen(0, this.world.host)
-    await once(server, 'listening')
-    return { server, port: (server.address() as AddressInfo).port }
+    return { server, port: await this.#listen(server) }
+  }
+
+  /** The port of a server of node:tls, whose connections `onConnection` gets as they are below. */
+  async serveTls(onSecure: (socket: TLSSocket) => void, onConnection?: (socket: Socket) => void): Promise<number> {
+    const server = this.world.adopt(createServer(CERTIFICATE, onSecure))
+    if (onConnection !== undefined) server.on('connection', onConnection)
+    return await this.#listen(server)
   }
 
   /** A socket that connects, watched as `client`. */
   connect(port: number, options: SocketConstructorOpts = {}, party = 'client'): Socket {
     const socket = this.socket(options, party)
     return socket.connect(port, this.world.host)
+  }
+
+  /** A socket of TLS that connects, watched as `client`. */
+  connectTls(options: ConnectionOptions): TLSSocket {
+    const socket = this.world.connectTls({ host: this.world.host, rejectUnauthorized: false, ...options })
+    this.#sockets.push(socket)
+    this.log.watch('client', socket, [...EVENTS, 'secureConnect'])
+    return socket
   }
 
   /** A socket that does not, yet. */
@@ -78,6 +94,14 @@ export class Scene {
   close(): void {
     for (const socket of this.#sockets) socket.destroy()
     for (const server of this.#servers) server.close()
+  }
+
+  /** Has the server listen; its port. */
+  async #listen(server: Server): Promise<number> {
+    this.#servers.push(server)
+    server.listen(0, this.world.host)
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
   }
 }
 

@@ -242,6 +242,27 @@ export const connecting: readonly Case[] = [
     },
   ],
   [
+    'connect while connecting, the second name is found first',
+    async (scene) => {
+      const { port } = await scene.serve((socket) => socket.resume())
+      scene.unordered.push('server')
+      const client = scene.socket()
+      const { host } = scene.world
+      let answer = (): void => undefined
+      client.connect({
+        port: 9,
+        host: 'a.name',
+        family: 4,
+        lookup: (_name, _options, found) => {
+          answer = () => found(null, host, 4)
+        },
+      })
+      client.connect({ port, host: 'b.name', family: 4, lookup: (_name, _options, found) => found(null, host, 4) })
+      answer()
+      await once(client, 'close')
+    },
+  ],
+  [
     'a local port of choice',
     async (scene) => {
       const { port } = await scene.serve((socket) => {

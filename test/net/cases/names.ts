@@ -5,7 +5,7 @@ import type { Case, Scene } from './case.ts'
 type Lookup = NonNullable<TcpSocketConnectOpts['lookup']>
 
 /** A lookup that finds these addresses. */
-const finding =
+export const finding =
   (addresses: readonly string[], family = 4): Lookup =>
   (_name, _options, found) =>
     found(

@@ -1,0 +1,87 @@
+import type { Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import { once, sleep } from '../worlds.ts'
+import type { Case, Scene } from './case.ts'
+import { finding } from './names.ts'
+
+/** Connects, and waits for the end. */
+async function over(scene: Scene, options: ConnectionOptions): Promise<void> {
+  const client = scene.connectTls(options).resume()
+  await once(client, 'close')
+  scene.note('client', 'tried', client.autoSelectFamilyAttemptedAddresses)
+}
+
+/** Connects to a server that knows no TLS: what it does once it was greeted. */
+async function overGreeted(scene: Scene, onGreeted: (socket: Socket) => void): Promise<void> {
+  const { port } = await scene.serve((socket) => {
+    socket.once('data', () => onGreeted(socket))
+  })
+  scene.unordered.push('server')
+  await over(scene, { port })
+}
+
+/** Connections of TLS that are made without a socket. */
+export const tls: readonly Case[] = [
+  ['refused', (scene) => over(scene, { host: scene.world.closed[0], port: 9 })],
+  [
+    'several addresses, the last is open',
+    async (scene) => {
+      const { host, closed } = scene.world
+      const port = await scene.serveTls((socket) => socket.end('x'))
+      await over(scene, { host: 'a.name', port, lookup: finding([closed[0], host]) })
+    },
+  ],
+  [
+    'several addresses, none is open',
+    (scene) => over(scene, { host: 'a.name', port: 9, lookup: finding(scene.world.closed) }),
+  ],
+  [
+    'a lookup that fails',
+    async (scene) => {
+      const error = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })
+      await over(scene, { host: 'a.name', port: 9, lookup: (_name, _options, found) => found(error, []) })
+    },
+  ],
+  [
+    'destroyed while it connects',
+    async (scene) => {
+      const client = scene.connectTls({ host: scene.world.host, port: 9 })
+      client.destroy(new Error('mine'))
+      await once(client, 'close')
+    },
+  ],
+  ['a reset in the handshake', (scene) => overGreeted(scene, (socket) => socket.resetAndDestroy())],
+  ['an end in the handshake', (scene) => overGreeted(scene, (socket) => socket.end())],
+  [
+    'a reset after the handshake',
+    async (scene) => {
+      let reset = (): void => undefined
+      const port = await scene.serveTls(
+        (socket) => {
+          socket.on('error', () => undefined)
+        },
+        (below) => {
+          reset = () => below.resetAndDestroy()
+        },
+      )
+      const client = scene.connectTls({ port }).resume()
+      await once(client, 'secureConnect')
+      // What else the handshake says is through.
+      await sleep(20)
+      reset()
+      await once(client, 'close')
+    },
+  ],
+  [
+    'memory for what is read',
+    async (scene) => {
+      const port = await scene.serveTls((socket) => socket.end('more than there is memory for'))
+      const buffer = Buffer.alloc(8)
+      const callback = (count: number, bytes: Uint8Array): boolean => {
+        scene.note('client', 'read', count, Buffer.from(bytes.subarray(0, count)), `${bytes === buffer}`)
+        return true
+      }
+      await over(scene, { port, onread: { buffer, callback } } as ConnectionOptions)
+    },
+  ],
+]

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { passive } from './established.ts'
 
-/** So many segments of 1000 octets, one after the other. */
-const segments = (from: number, count: number): string[] =>
-  Array.from({ length: count }, (_, i) => `. ${from + 1000 * i}:${from + 1000 * (i + 1)}(1000) ack 1`)
+/** So many segments of `size` octets, one after the other. */
+const segments = (from: number, count: number, size = 1000): string[] =>
+  Array.from({ length: count }, (_, i) => `. ${from + size * i}:${from + size * (i + 1)}(${size}) ack 1`)
 
 describe('ESTABLISHED, first: the sequence number (RFC 9293 §3.10.7.4)', () => {
   it('answers what lies outside the window with an ACK, a reset with silence', () => {
@@ -225,6 +225,22 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     peer.send(...segments(1, 1))
     peer.expect('. 1:1(0) ack 4001')
     peer.expectNothing()
+  })
+
+  it('acknowledges so only the first 64 after a gap: of more that come together one ACK tells', () => {
+    const peer = passive()
+    peer.send(...segments(101, 60, 100))
+    assert.equal(peer.take().length, 60)
+    peer.send(...segments(6101, 60, 100))
+    for (let i = 0; i < 4; i++) peer.next()
+    peer.expect('. 1:1(0) ack 1 <sack 101:12101>')
+    peer.expectNothing()
+    peer.send(...segments(12_101, 60, 100))
+    assert.equal(peer.take().length, 1)
+    peer.send(...segments(1, 1, 100))
+    peer.take()
+    peer.send(...segments(18_201, 3, 100))
+    assert.equal(peer.take().length, 3, 'another gap')
   })
 
   it('acknowledges what comes together once; for long after a gap, or a repetition, every second segment', () => {

@@ -5,6 +5,8 @@ import { SeqRuns } from '../seq-runs.ts'
 const MAX_RUNS = 256
 /** RFC 2018 §3: as many blocks as fit beside timestamps. */
 const MAX_SACK_BLOCKS = 3
+/** So many early segments in a row are each told of by themselves: what a window holds that a loss may bring to a halt. */
+const TOLD_SINGLY = 64
 const NONE: Seq[] = []
 
 /**
@@ -16,6 +18,10 @@ export class Reassembly {
   /** The starts of the runs added to last, the latest first: RFC 2018 §4 names them in this order. */
   #latest = NONE
   #latestCount = 0
+  /** Segments that came early since RCV.NXT last moved. */
+  #early = 0
+  /** How many of the latest no ACK has named yet. */
+  #untold = 0
   /** What arrived twice and has not been reported (RFC 2883 §4). */
   #duplicateStart = 0 as Seq
   #duplicateEnd = 0 as Seq
@@ -39,6 +45,14 @@ export class Reassembly {
     return !this.isEmpty || this.hasDuplicate
   }
 
+  /**
+   * An early segment is to have an ACK of its own: one of the first, or what is next to arrive could push out of the SACK
+   * option what no ACK has told of.
+   */
+  get mustTell(): boolean {
+    return this.#early <= TOLD_SINGLY || this.#untold === MAX_SACK_BLOCKS || this.hasDuplicate
+  }
+
   /** Whether nothing in store lies beyond `end`. */
   endsBy(end: Seq): boolean {
     return this.#runs.endsBy(end)
@@ -46,6 +60,7 @@ export class Reassembly {
 
   /** Adds [start, end); false when there are too many holes already. What is in store is a duplicate. */
   add(start: Seq, end: Seq): boolean {
+    this.#early++
     const runs = this.#runs
     const next = runs.find(start)
     const isWithin = next < runs.count && seqLt(runs.startOf(next), end)
@@ -58,6 +73,7 @@ export class Reassembly {
 
   /** RCV.NXT reached `next`: returns how far the bytes in store carry it, and forgets those runs. */
   advance(next: Seq): Seq {
+    this.#early = 0
     const runs = this.#runs
     let reached = next
     while (runs.count > 0 && seqLe(runs.startOf(0), reached)) {
@@ -94,7 +110,10 @@ export class Reassembly {
       count = 1
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
     }
-    if (max > 0) this.#duplicateEnd = this.#duplicateStart
+    if (max > 0) {
+      this.#duplicateEnd = this.#duplicateStart
+      this.#untold = 0
+    }
     for (let i = 0; i < this.#latestCount; i++) {
       const start = this.#latest[i]!
       if (runs.has(start)) count = this.#name(runs.find(start), blocks, count, max)
@@ -105,7 +124,9 @@ export class Reassembly {
 
   clear(): void {
     this.#runs.clear()
+    this.#early = 0
     this.#latestCount = 0
+    this.#untold = 0
     this.#duplicateEnd = this.#duplicateStart
   }
 
@@ -129,17 +150,21 @@ export class Reassembly {
     for (let i = count; i > 0; i--) latest[i] = latest[i - 1]!
     latest[0] = start
     this.#latestCount = count + 1
+    this.#untold = Math.min(this.#untold + 1, this.#latestCount)
   }
 
   /** What begins in [from, to) leaves the list of the latest. */
   #forget(from: Seq, to: Seq): void {
     let kept = 0
+    let untold = 0
     for (let i = 0; i < this.#latestCount; i++) {
       const start = this.#latest[i]!
       if (seqGe(start, from) && seqLt(start, to)) continue
+      if (i < this.#untold) untold++
       this.#latest[kept++] = start
     }
     this.#latestCount = kept
+    this.#untold = untold
   }
 }
 

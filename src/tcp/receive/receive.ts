@@ -44,9 +44,9 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     const reassembly = reassemblyOf(tcb)
     if (reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)
     else seg.flags &= ~TcpFlag.FIN
-    // RFC 5681 §4.2: at once, and each its own (a FIN is yet to be looked at). They are counted, carry the SACK blocks, and
-    // clock what goes out again.
-    if (seg.has(TcpFlag.FIN)) tcb.ackOwed = AckOwed.NOW
+    // RFC 5681 §4.2: at once, and each its own (a FIN is yet to be looked at): they are counted, carry the SACK blocks, and
+    // clock what goes out again. Of many, those that arrive together share one, unless the sender must count them.
+    if (seg.has(TcpFlag.FIN) || (tcb.sackPermitted && !reassembly.mustTell)) tcb.ackOwed = AckOwed.NOW
     else sender.ack(tcb, now)
     return
   }

@@ -9,7 +9,7 @@ import { isSynchronized } from './fsm.ts'
 import { acceptSynOptions, afterHandshake } from './handshake.ts'
 import { hearUserTimeout } from './patience.ts'
 import { reassemblyOf } from './receive/reassembly.ts'
-import { cameTwice, receiveFin, receiveText } from './receive/receive.ts'
+import { ackNow, cameTwice, receiveFin, receiveText } from './receive/receive.ts'
 import { type Segment, type SegmentSender, timestampAt } from './segment.ts'
 import { urgentOf } from './send/urgent.ts'
 import { AckOwed, type Tcb, UserEvent } from './tcb.ts'
@@ -219,7 +219,7 @@ function acknowledgeUnacceptable(tcb: Tcb, seg: Segment, sender: SegmentSender, 
   const dataEnd = seqAdd(seg.seq, seg.dataLength)
   if (seg.dataLength > 0 && seqLe(dataEnd, tcb.rcv.nxt)) cameTwice(tcb, seg.seq, dataEnd)
   // Two ends that disagree would answer each other's bare ACKs for ever.
-  if (seg.length > 0 && tcb.reassembly?.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
+  if (seg.length > 0 && tcb.reassembly?.hasDuplicate && tcb.sackPermitted) ackNow(tcb, sender, now)
   else if (seg.length > 0) tcb.ackOwed = AckOwed.NOW
   else challenge(tcb, sender, now)
   // §3.10.7.4 first: a closed window still takes valid ACKs. The peer's SND.NXT may lie behind a probe of its own.

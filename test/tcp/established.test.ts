@@ -274,6 +274,52 @@ describe('ESTABLISHED, sixth to eighth: URG, text, FIN', () => {
     }
   })
 
+  it('does not tell of a window that is nearly full before its reader has read', () => {
+    const peer = passive({ tcp: { receiveBuffer: 8000 } })
+    peer.send(...segments(1001, 1), ...segments(1, 1))
+    peer.take()
+    peer.send(...segments(2001, 8))
+    assert.deepEqual(
+      peer.take().map(({ ack, window }) => [ack, window]),
+      [
+        [4001, 6000],
+        [6001, 4000],
+        [10_001, 8000],
+      ],
+    )
+  })
+
+  it('owes what the link had no room for until all that came together was looked at', () => {
+    const peer = passive()
+    peer.link.isFull = true
+    peer.link.onReceived = () => {
+      peer.link.isFull = false
+    }
+    peer.send(...segments(1001, 3))
+    peer.expect('. 1:1(0) ack 1 <sack 1001:4001>')
+    peer.expectNothing()
+  })
+
+  it('acknowledges what fills a gap before a FIN once, with the FIN', () => {
+    const peer = passive()
+    peer.send(...segments(1001, 1), 'F. 2001:2001(0) ack 1')
+    peer.take()
+    peer.send(...segments(1, 1))
+    peer.expect('. 1:1(0) ack 2002')
+    peer.expectNothing()
+  })
+
+  it('gives a single segment behind others its whole delay', () => {
+    const peer = passive({ tcp: { quickAcks: 0 } })
+    peer.send(...segments(1001, 1), ...segments(1, 1))
+    peer.take()
+    peer.send(...segments(2001, 1))
+    peer.wait(39)
+    peer.send(...segments(3001, 2))
+    peer.expect('. 1:1(0) ack 4001')
+    peer.expectAt(79, '. 1:1(0) ack 5001')
+  })
+
   it('waits for data to ride on when the two talk by turns', () => {
     const peer = passive()
     peer.send('P. 1:11(10) ack 1')

@@ -17,6 +17,8 @@ export class WireLink implements Link {
   readonly mtu: number
   readonly offload: Link['offload']
   onWake: (() => void) | undefined
+  /** Called when everything that was fed has been received. */
+  onReceived: (() => void) | undefined
   readonly sent: SentPacket[] = []
   /** Its queue is full: it takes nothing. */
   isFull = false
@@ -47,6 +49,7 @@ export class WireLink implements Link {
 
   receive(_now: Micros, onFrame: (frame: InFrame) => void): void {
     for (const frame of this.#fed.splice(0)) onFrame(frame)
+    this.onReceived?.()
   }
 
   pollAt(): Micros {

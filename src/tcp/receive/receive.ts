@@ -5,6 +5,7 @@ import { end } from '../ending.ts'
 import { isSynchronized } from '../fsm.ts'
 import { type Segment, type SegmentSender, timestampAt } from '../segment.ts'
 import { AckOwed, type Tcb, UserEvent } from '../tcb.ts'
+import { Timer } from '../timers.ts'
 import { troubleOf } from '../trouble.ts'
 import { reassemblyOf } from './reassembly.ts'
 import { sizingOf } from './right-sizing.ts'
@@ -34,9 +35,10 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   if (length <= 0) {
     tcb.ackOwed = AckOwed.NOW
     // Each duplicate is told of (RFC 2883 §4), and an ACK has room for one.
-    if (tcb.reassembly?.hasDuplicate && tcb.sackPermitted) sender.ack(tcb, now)
+    if (tcb.reassembly?.hasDuplicate && tcb.sackPermitted) ackNow(tcb, sender, now)
     return
   }
+  const isEnding = tcb.finAt !== undefined || seg.has(TcpFlag.FIN)
   if (offset > 0) {
     troubleOf(tcb).outOfOrder++
     tcb.ackPace.missed()
@@ -44,10 +46,10 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
     const reassembly = reassemblyOf(tcb)
     if (reassembly.add(start, seqAdd(start, length))) tcb.receiveRing.store(offset, seg.bytes, at, at + length)
     else seg.flags &= ~TcpFlag.FIN
-    // RFC 5681 §4.2: at once, and each its own (a FIN is yet to be looked at): they are counted, carry the SACK blocks, and
-    // clock what goes out again. Of many, those that arrive together share one, unless the sender must count them.
-    if (seg.has(TcpFlag.FIN) || (tcb.sackPermitted && !reassembly.mustTell)) tcb.ackOwed = AckOwed.NOW
-    else sender.ack(tcb, now)
+    // RFC 5681 §4.2: at once, and each its own: they are counted, carry the SACK blocks, and clock what goes out again. Of
+    // many, those that arrive together share one, unless the sender must count them. A FIN that is known has one anyway.
+    if (isEnding || (tcb.sackPermitted && !reassembly.mustTell)) tcb.ackOwed = AckOwed.NOW
+    else ackNow(tcb, sender, now)
     return
   }
   // What the user waits for goes to him; the ring's places count from the first byte that he has not got.
@@ -69,8 +71,25 @@ export function receiveText(tcb: Tcb, seg: Segment, sender: SegmentSender, now: 
   const isSecond = seqDiff(rcv.nxt, rcv.lastAck) > ackPace.peerSegment
   if (filled || isSecond || ackPace.isQuick) tcb.ackOwed = AckOwed.NOW
   else if (tcb.ackOwed === AckOwed.NONE) tcb.ackOwed = AckOwed.DELAYED
-  if (isSecond && ackPace.isWary && !seg.has(TcpFlag.FIN)) sender.ack(tcb, now)
+  // A window that waits for its reader is better told of once, when he has read.
+  if (isSecond && ackPace.isWary && !isEnding && 2 * tcb.receiveWindow >= tcb.receiveLimit) ackNow(tcb, sender, now)
   ackPace.cameInOrder(seg.count)
+}
+
+/** An ACK before all that has arrived together was looked at. Where it cannot go now, it is owed until that has been. */
+export function ackNow(tcb: Tcb, sender: SegmentSender, now: Micros): void {
+  tcb.ackOwed = AckOwed.NOW
+  // A poll finds another way.
+  if (!tcb.route.valid) return
+  const { reoffers } = tcb
+  sender.ack(tcb, now)
+  if (tcb.reoffers === undefined) {
+    tcb.deadlines.stop(Timer.DELAYED_ACK)
+    return
+  }
+  // The link had no room, which says nothing of the data in flight.
+  tcb.reoffers = reoffers
+  tcb.ackOwed = AckOwed.NOW
 }
 
 /** The peer has sent [start, end) again, because it came late or its ACK was lost. */

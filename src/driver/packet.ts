@@ -2,7 +2,7 @@ import type { Cidr } from '../base/address.ts'
 import { rangeError, typeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
-import { flag, within } from '../stack/limits.ts'
+import { flag, shown, within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
 import { findInterface, type InterfaceFacts } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
@@ -145,17 +145,21 @@ function ringOf({ ring, filter, promiscuous, ignoreOutgoing }: PacketLinkOptions
 
 /** What says which frames to hear is usable, also where another option makes it count for nothing. */
 function requireFilter({ filter = 'none', vlan = 'none', addresses = [] }: PacketLinkOptions): void {
-  if (filter !== 'none' && !Array.isArray(filter)) {
-    throw typeError(`Cannot use filter ${JSON.stringify(filter)}: it must be an array of instructions, or none`)
+  if (filter !== 'none' && !(Array.isArray(filter) && filter.every(isInstruction))) {
+    throw typeError(`Cannot use filter ${shown(filter)}: it must be an array of instructions, or none`)
   }
   if (vlan !== 'none' && vlan !== 'any' && !(Number.isInteger(vlan) && vlan >= 0 && vlan <= MAX_VLAN)) {
-    throw rangeError(`Cannot use vlan ${vlan}: it must be none, any, or a whole number from 0 to ${MAX_VLAN}`)
+    const refusal = typeof vlan === 'number' ? rangeError : typeError
+    throw refusal(`Cannot use vlan ${shown(vlan)}: it must be none, any, or a whole number from 0 to ${MAX_VLAN}`)
   }
   if (!Array.isArray(addresses)) {
-    throw typeError(`Cannot use addresses ${JSON.stringify(addresses)}: it must be an array, such as ["10.0.0.9/24"]`)
+    throw typeError(`Cannot use addresses ${shown(addresses)}: it must be an array, such as ["10.0.0.9/24"]`)
   }
   addresses.forEach(toCidr)
 }
+
+const isInstruction = (each: BpfInstruction | null | undefined): boolean =>
+  [each?.code, each?.jt, each?.jf, each?.k].every((field) => typeof field === 'number')
 
 /** Whether nothing says which addresses to hear, so that the stack above will. */
 const isLeftOpen = ({ filter, addresses }: PacketLinkOptions, facts: InterfaceFacts): boolean =>

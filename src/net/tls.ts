@@ -20,9 +20,11 @@ const NEWS = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connect
 
 const NO_MEMORY = new Uint8Array(0)
 
-/** How node:tls keeps the socket below one that is no handle of libuv. */
-interface OverStream {
-  readonly _handle?: { readonly _parentWrap?: EventEmitter & { readonly stream?: unknown } } | null
+/** What node:tls reads from, and how it keeps the socket below where that is no handle of libuv. */
+interface Handle {
+  reading: boolean
+  readStop(): void
+  readonly _parentWrap?: EventEmitter & { readonly stream?: unknown }
 }
 
 /** What only node:net itself sets. */
@@ -61,18 +63,47 @@ function awaitConnection(secured: Opening, below: Socket): void {
   below.once('ready', () => secured.emit('ready'))
 }
 
-const wrapOf = (secured: TLSSocket) => (secured as OverStream)._handle?._parentWrap
+const handleOf = (secured: TLSSocket) => (secured as { readonly _handle?: Handle | null })._handle
+const wrapOf = (secured: TLSSocket) => handleOf(secured)?._parentWrap
 
-/** Puts what comes into the memory of `onread`, as node:tls does over a connection of its own: whole records. */
+/**
+ * Puts what comes into the memory of `onread`, as node:tls does over a connection of its own: whole records, and from
+ * where Node would push them, so that it is no matter who else listens.
+ */
 function readInto(secured: TLSSocket, target: ReadTarget): void {
-  secured.on('data', (chunk: Buffer) => {
+  const { push, pause, resume, read } = secured
+  const begin = (): void => {
+    if (!secured.connecting && handleOf(secured)) secured._read(0)
+  }
+  const stop = (): void => {
+    const handle = handleOf(secured)
+    if (secured.connecting || !handle?.reading) return
+    handle.reading = false
+    handle.readStop()
+  }
+  secured.push = (chunk: Buffer | null) => {
+    if (chunk === null) return push.call(secured, chunk)
     for (let rest = chunk; rest.length > 0 && !secured.destroyed; ) {
       const count = rest.copy(target.bytes ?? NO_MEMORY)
       if (count === 0) secured.destroy(systemError('ENOBUFS', 'read'))
-      else if (!target.hand(secured, count)) secured.pause()
+      else if (!target.hand(secured, count)) stop()
       rest = rest.subarray(count)
     }
-  })
+    // Where no more is wanted, that was stopped at once: the next piece may want more again.
+    return true
+  }
+  secured.pause = () => {
+    stop()
+    return pause.call(secured)
+  }
+  secured.resume = () => {
+    begin()
+    return resume.call(secured)
+  }
+  secured.read = (size) => {
+    begin()
+    return read.call(secured, size)
+  }
 }
 
 /** Of a connection's options those that say how to connect; the others are of the stream that TLS makes of it. */

@@ -1,12 +1,12 @@
 import { formatIpv4, type Ipv4Addr } from '../base/address.ts'
-import { rangeError } from '../base/argument-errors.ts'
+import { rangeError, typeError } from '../base/argument-errors.ts'
 import { ERROR_CODES, type ErrorCode, NetError } from '../base/errors.ts'
 import { addMicros, fromMs, type Micros, NEVER } from '../base/types.ts'
 import type { EchoListener, EchoReply } from '../icmp/echo.ts'
 import type { IcmpError } from '../ip/transport.ts'
 import { ICMP_HEADER_LEN } from '../wire/icmp.ts'
 import { type AddressLike, toIpv4 } from './address.ts'
-import { flag, requireBytes, within } from './limits.ts'
+import { flag, requireBytes, requireSignal, shown, within } from './limits.ts'
 import type { PingEvent, PingFailure, PingOptions, PingReply } from './ping-events.ts'
 import { PingStats, type PingSummary } from './ping-stats.ts'
 import type { Stack, Task } from './stack.ts'
@@ -72,7 +72,7 @@ export class Ping implements Task, EchoListener, AsyncIterable<PingEvent> {
     this.address = formatIpv4(this.#dst)
     this.size = within('size', options.size, DEFAULT_SIZE, 0, MAX_SIZE)
     const { count } = options
-    this.#count = count === undefined ? NEVER : within('count', count, count, 1, Number.MAX_SAFE_INTEGER)
+    this.#count = count == null ? NEVER : within('count', count, 1, 1, Number.MAX_SAFE_INTEGER)
     this.#interval = time('interval', options.interval, DEFAULT_INTERVAL_MS)
     this.#timeout = time('timeout', options.timeout, DEFAULT_TIMEOUT_MS)
     this.#echo = {
@@ -82,7 +82,7 @@ export class Ping implements Task, EchoListener, AsyncIterable<PingEvent> {
     }
     this.#data = fill(this.size, options.pattern)
     this.#source = options.source === undefined ? undefined : toIpv4(options.source)
-    this.#signal = options.signal
+    this.#signal = requireSignal(options.signal)
     this.#checkWay(flag('broadcast', options.broadcast, false))
     const id = stack.icmp.echoes.open(this)
     if (id === undefined) throw this.#failure('ENOBUFS')
@@ -282,7 +282,9 @@ function isSame(data: Uint8Array, { bytes, at, end }: EchoReply): boolean {
 
 /** The milliseconds given, parts of one too, or the usual ones. */
 function time(name: string, given: number | undefined, usual: number): Micros {
-  const value = given ?? usual
-  if (typeof value === 'number' && value >= 0 && value <= MAX_TIME_MS) return fromMs(value)
-  throw rangeError(`Cannot use ${name} ${value}: it must be from 0 to ${MAX_TIME_MS}`)
+  const value: unknown = given ?? usual
+  const isNumber = typeof value === 'number'
+  if (isNumber && value >= 0 && value <= MAX_TIME_MS) return fromMs(value)
+  const refusal = isNumber ? rangeError : typeError
+  throw refusal(`Cannot use ${name} ${shown(value)}: it must be a number from 0 to ${MAX_TIME_MS}`, time)
 }

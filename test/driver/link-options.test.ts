@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
 
 import {
   openPacketLink,
@@ -25,32 +26,52 @@ describe('the options of a link', () => {
     ['slots', 0],
     ['slots', 2000],
     ['ring', -1],
+    ['slots', Number.NaN],
+    ['slots', '5'],
     ['receiveBuffer', '1 MB'],
     ['sendBuffer', 0.5],
   ] as const) {
-    it(`of a packet link: ${name} is no ${value}`, () => {
+    const text = JSON.stringify(value)
+    it(`of a packet link: ${name} is no ${text}`, () => {
       const options = given<PacketLinkOptions>({ interface: 'lo', [name]: value })
+      const shown = Number.isNaN(value) ? 'NaN' : text
       assert.throws(() => openPacketLink(options), {
-        name: 'RangeError',
-        message: new RegExp(`^Cannot use ${name} ${value}: it must be a whole number from \\d+ to \\d+$`),
+        name: typeof value === 'number' ? 'RangeError' : 'TypeError',
+        message: new RegExp(`^Cannot use ${name} ${shown}: it must be a whole number from \\d+ to \\d+$`),
       })
     })
   }
 
-  for (const [name, value, kind] of [
-    ['vlan', 'x', 'RangeError'],
-    ['vlan', '7', 'RangeError'],
-    ['vlan', 4095, 'RangeError'],
-    ['filter', 'ip', 'TypeError'],
-    ['filter', new Uint8Array(8), 'TypeError'],
-    ['addresses', '10.0.0.9/24', 'TypeError'],
-    ['addresses', [5], 'TypeError'],
-    ['addresses', [{ addr: '10.0.0.9', prefix: 24 }], 'TypeError'],
+  const cyclic: Record<string, unknown> = {}
+  cyclic['itself'] = cyclic
+  for (const [name, value, kind, shown] of [
+    ['vlan', 'foo', 'TypeError', '"foo"'],
+    ['vlan', '7', 'TypeError', '"7"'],
+    ['vlan', Symbol('seven'), 'TypeError', 'Symbol(seven)'],
+    ['vlan', Object.create(null), 'TypeError', '[object Object]'],
+    ['vlan', 4095, 'RangeError', '4095'],
+    ['filter', 'ip', 'TypeError', '"ip"'],
+    ['filter', 1n, 'TypeError', '1'],
+    ['filter', [null], 'TypeError', '[object Array]'],
+    ['filter', [{ code: '6', jt: 0, jf: 0, k: 0 }], 'TypeError', '[object Array]'],
+    ['filter', new Uint8Array(8), 'TypeError', '[object Uint8Array]'],
+    ['addresses', '10.0.0.9/24', 'TypeError', '"10.0.0.9/24"'],
+    ['addresses', cyclic, 'TypeError', '[object Object]'],
+    ['addresses', [cyclic], 'TypeError', '[object Object]'],
+    ['addresses', [5], 'TypeError', '5'],
+    ['addresses', [{ addr: '10.0.0.9', prefix: 24 }], 'TypeError', '[object Object]'],
+    ['addresses', [{ addr: Number.NaN, prefix: 24 }], 'RangeError', '{ addr: NaN, prefix: 24 }'],
+    ['addresses', [{ addr: 2 ** 32, prefix: 24 }], 'RangeError', '{ addr: 4294967296, prefix: 24 }'],
+    ['addresses', [{ addr: 1, prefix: 99 }], 'RangeError', '{ addr: 1, prefix: 99 }'],
+    ['addresses', [{ addr: 1, prefix: 0.5 }], 'RangeError', '{ addr: 1, prefix: 0.5 }'],
   ] as const) {
-    it(`of a packet link: ${name} is not ${JSON.stringify(value)}`, () => {
+    it(`of a packet link: ${name} is not ${inspect(value)}`, () => {
       const options = given<PacketLinkOptions>({ interface: 'lo', [name]: value })
       const code = kind === 'RangeError' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE'
-      assert.throws(() => openPacketLink(options), { name: kind, code, message: /^Cannot \w+ .*: / })
+      const told = (error: Error): boolean =>
+        /^Cannot use \w+ (.*?): (it|write|addr)/.exec(error.message)?.[1] === shown
+      assert.throws(() => openPacketLink(options), { name: kind, code })
+      assert.throws(() => openPacketLink(options), told)
     })
   }
 

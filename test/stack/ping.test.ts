@@ -16,6 +16,8 @@ async function collect(run: Ping): Promise<PingEvent[]> {
   return events
 }
 
+const NUMBERS = ['size', 'interval', 'timeout', 'ttl', 'tos']
+
 describe('ping()', () => {
   it('resolves with the first reply and its round-trip time', async () => {
     const { a, b } = pair({ delay: 250 as Micros })
@@ -60,18 +62,26 @@ describe('ping()', () => {
 
   it('rejects an option of another kind', async () => {
     const { a } = pair()
-    const refused = [
-      ...['size', 'interval', 'timeout', 'ttl', 'tos'].map((name) => [{ [name]: '7' }, 'ERR_OUT_OF_RANGE'] as const),
+    const before = a.pollAt()
+    const refused: (readonly [options: object, code: string, message?: RegExp])[] = [
+      ...NUMBERS.map((name) => [{ [name]: '7' }, 'ERR_INVALID_ARG_TYPE', / "7": /] as const),
+      ...NUMBERS.map((name) => [{ [name]: Symbol('7') }, 'ERR_INVALID_ARG_TYPE', / Symbol\(7\): /] as const),
+      ...NUMBERS.map((name) => [{ [name]: -1 }, 'ERR_OUT_OF_RANGE', / -1: /] as const),
       ...['size', 'ttl', 'tos'].map((name) => [{ [name]: 1.5 }, 'ERR_OUT_OF_RANGE'] as const),
       ...['dontFragment', 'broadcast'].map((name) => [{ [name]: 'yes' }, 'ERR_INVALID_ARG_TYPE'] as const),
+      ...[5, 'abort', {}].map((signal) => [{ signal }, 'ERR_INVALID_ARG_TYPE'] as const),
       ...[5, 'ab', [1, 2]].map((pattern) => [{ pattern }, 'ERR_INVALID_ARG_TYPE'] as const),
     ]
-    for (const [options, code] of refused) {
-      await assert.rejects(ping(a, '10.0.0.2', options as PingOptions), { code, message: /^Cannot / }, inspect(options))
+    for (const [options, code, message = /^Cannot /] of refused) {
+      await assert.rejects(ping(a, '10.0.0.2', options as unknown as PingOptions), { code, message }, inspect(options))
     }
-    for (const count of ['2', 2.5]) {
-      assert.throws(() => new Ping(a, '10.0.0.2', { count: count as number }), { code: 'ERR_OUT_OF_RANGE' })
+    for (const [count, code] of [
+      ['2', 'ERR_INVALID_ARG_TYPE'],
+      [2.5, 'ERR_OUT_OF_RANGE'],
+    ] as const) {
+      assert.throws(() => new Ping(a, '10.0.0.2', { count: count as number }), { code })
     }
+    assert.equal(a.pollAt(), before, 'nothing was opened')
   })
 
   it('ends when its signal fires', async () => {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { once, sleep } from '../worlds.ts'
 import type { Case, Scene } from './case.ts'
 import { finding } from './names.ts'
@@ -18,6 +18,37 @@ async function overGreeted(scene: Scene, onGreeted: (socket: Socket) => void): P
   })
   scene.unordered.push('server')
   await over(scene, { port })
+}
+
+/** Reads into memory that is too small for it, on a client that `prepare` had first; `onPiece` says whether to go on. */
+async function intoMemory(
+  scene: Scene,
+  prepare: (client: TLSSocket) => void,
+  onPiece: (client: TLSSocket, bytes: string) => boolean = () => true,
+): Promise<void> {
+  const port = await scene.serveTls((socket) => {
+    socket.write('more than there is memory for')
+    // A second record: nobody asks for it while reading is stopped.
+    setTimeout(() => socket.end('and more'), 60)
+  })
+  const buffer = Buffer.alloc(8)
+  const callback = (count: number, bytes: Uint8Array): boolean => {
+    const piece = Buffer.from(bytes.subarray(0, count))
+    scene.note('client', 'read', piece, `${client.readableFlowing}`)
+    return onPiece(client, `${piece}`)
+  }
+  const client: TLSSocket = scene.connectTls({ port, onread: { buffer, callback } } as ConnectionOptions)
+  prepare(client)
+  await once(client, 'close')
+  scene.note('client', 'at last', `${client.readableFlowing}`)
+}
+
+/** Once what else was sent is there. */
+function later(scene: Scene, act: () => unknown): void {
+  setTimeout(() => {
+    scene.note('client', 'goes on')
+    act()
+  }, 150)
 }
 
 /** Connections of TLS that are made without a socket. */
@@ -83,5 +114,71 @@ export const tls: readonly Case[] = [
       }
       await over(scene, { port, onread: { buffer, callback } } as ConnectionOptions)
     },
+  ],
+  ['memory, and nobody else looks', (scene) => intoMemory(scene, () => undefined)],
+  ['memory, and an encoding', (scene) => intoMemory(scene, (client) => client.setEncoding('utf8'))],
+  ['memory, and a listener for data', (scene) => intoMemory(scene, (client) => scene.read('client', client))],
+  [
+    'memory, and no listeners for data any more',
+    (scene) => intoMemory(scene, (client) => client.removeAllListeners('data').resume()),
+  ],
+  [
+    'memory, and a listener that reads',
+    (scene) => intoMemory(scene, (client) => client.on('readable', () => scene.note('client', 'got', client.read()))),
+  ],
+  [
+    'memory, and a callback that has enough for a while',
+    (scene) =>
+      intoMemory(
+        scene,
+        () => undefined,
+        (client, bytes) => {
+          if (bytes === 'more tha') later(scene, () => client.resume())
+          return bytes !== 'more tha'
+        },
+      ),
+  ],
+  [
+    'memory, and a callback that has enough until somebody reads',
+    (scene) =>
+      intoMemory(
+        scene,
+        () => undefined,
+        (client, bytes) => {
+          if (bytes === 'more tha') later(scene, () => client.read())
+          return bytes !== 'more tha'
+        },
+      ),
+  ],
+  [
+    'memory, and a pause from within',
+    (scene) =>
+      intoMemory(
+        scene,
+        (client) => client.resume(),
+        (client, bytes) => {
+          if (bytes !== 'more tha') return true
+          client.pause()
+          later(scene, () => client.resume())
+          return true
+        },
+      ),
+  ],
+  [
+    'memory, and a pause before it is connected',
+    (scene) =>
+      intoMemory(scene, (client) => {
+        client.pause()
+        later(scene, () => client.resume())
+      }),
+  ],
+  [
+    'memory, and destroyed from within',
+    (scene) =>
+      intoMemory(
+        scene,
+        () => undefined,
+        (client) => client.destroy() === undefined,
+      ),
   ],
 ]

@@ -2,7 +2,7 @@ import type { Cidr } from '../base/address.ts'
 import { rangeError, typeError } from '../base/argument-errors.ts'
 import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
-import { flag, shown, within } from '../stack/limits.ts'
+import { flag, requireOptions, shown, within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
 import { findInterface, type InterfaceFacts } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
@@ -74,6 +74,10 @@ export interface PacketLinkOptions {
  * @throws {TypeError} for a flag that is neither true nor false, and what else is of another kind.
  */
 export function openPacketLink(options: PacketLinkOptions): PortLink {
+  requireOptions('open a packet link', options, "{ interface: 'eth0' }")
+  if (typeof options.interface !== 'string') {
+    throw typeError(`Cannot open interface ${shown(options.interface)}: give its name, such as { interface: 'eth0' }`)
+  }
   return inNamespace(options.netns, () => open(options))
 }
 

@@ -1,6 +1,7 @@
 import { type Cidr, MAC_NONE, type MacAddr, maskOf } from '../base/address.ts'
+import { typeError } from '../base/argument-errors.ts'
 import { toCidr, toMac } from '../stack/address.ts'
-import { flag } from '../stack/limits.ts'
+import { flag, requireOptions, shown } from '../stack/limits.ts'
 import { findInterface } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
 import { native } from './native.ts'
@@ -38,6 +39,7 @@ export interface TapOptions extends TunTapOptions {
  * @throws {RangeError} for `slots` out of its limits. @throws {TypeError} for a flag that is neither true nor false.
  */
 export function openTapLink(options: TapOptions): PortLink {
+  requireName(options)
   const mac = options.mac === undefined ? MAC_NONE : toMac(options.mac)
   const kernelMac = options.kernelMac === undefined ? undefined : toMac(options.kernelMac)
   return inNamespace(options.netns, () => open(options, true, mac, kernelMac))
@@ -45,7 +47,15 @@ export function openTapLink(options: TapOptions): PortLink {
 
 /** Opens or creates a TUN: bare IP packets to and from the kernel. It throws what `openTapLink` does. */
 export function openTunLink(options: TunTapOptions): PortLink {
+  requireName(options)
   return inNamespace(options.netns, () => open(options, false, MAC_NONE, undefined))
+}
+
+function requireName(options: TunTapOptions): void {
+  const { name } = requireOptions('open a TAP or a TUN', options, "{ name: 'tap%d' }")
+  if (typeof name !== 'string') {
+    throw typeError(`Cannot use name ${shown(name)}: it must be an interface's, such as tap0, or tap%d`)
+  }
 }
 
 function open(options: TunTapOptions, tap: boolean, mac: MacAddr, kernelMac: MacAddr | undefined): PortLink {

@@ -10,7 +10,7 @@ import { callable } from './callable.ts'
 import { NetContext } from './context.ts'
 import { adopt } from './server.ts'
 import { type Accepted, StackSocket } from './socket.ts'
-import { secure } from './tls.ts'
+import { secure, tlsArguments } from './tls.ts'
 
 export interface CreateNetOptions {
   /** What TCP connections and listeners begin with. */
@@ -62,6 +62,8 @@ export interface Net extends Shared {
    * a socket knows neither its addresses, nor `setNoDelay` and `unref`, and ends when its peer does.
    */
   connectTls(options: ConnectionOptions, onSecure?: () => void): TLSSocket
+  connectTls(port: number, host?: string, options?: ConnectionOptions, onSecure?: () => void): TLSSocket
+  connectTls(port: number, options?: ConnectionOptions, onSecure?: () => void): TLSSocket
   /** An agent of node:http, or of node:https, that connects by the stack: `http.get({ agent, … })`. */
   httpAgent(options?: AgentOptions): Agent
   httpsAgent(options?: HttpsAgentOptions): HttpsAgent
@@ -132,7 +134,10 @@ export function createNet(stack: Host, options: CreateNetOptions = {}): Net {
     createConnection: connect,
     createServer: (...args) => new Server(...args),
     adopt: (server) => adopt(server, context, make),
-    connectTls: (init, onSecure) => secure(connect, init, (socket) => tls.connect({ ...init, socket }, onSecure)),
+    connectTls: (...args: readonly unknown[]) => {
+      const [init, onSecure] = tlsArguments(args)
+      return secure(connect, init, (socket) => tls.connect({ ...init, socket }, onSecure))
+    },
     httpAgent: (init) => httpAgent(connect, init),
     httpsAgent: (init) => httpsAgent(connect, init),
   }

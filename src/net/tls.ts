@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
-import type { ConnectOptions } from './arguments.ts'
+import { type ConnectOptions, connectArguments } from './arguments.ts'
 import { systemError } from './errors.ts'
 import { type ReadTarget, readTarget } from './read-target.ts'
 import { StackSocket } from './socket.ts'
@@ -132,7 +132,7 @@ export function secure(
 ): TLSSocket {
   const given = options.socket as Socket | undefined
   const socket = given ?? connect(wayOf(options as ConnectOptions))
-  const secured = passOn(begin(socket), socket)
+  const secured = passOn(given === undefined ? beginOrEnd(begin, socket) : begin(socket), socket)
   // As node:tls has it: a socket that was given is its owner's, who watches the time.
   if (given !== undefined) return secured
   for (const event of NEWS) socket.on(event, (...details: unknown[]) => secured.emit(event, ...details))
@@ -140,6 +140,23 @@ export function secure(
   const target = readTarget((options as ConnectOptions).onread)
   if (target !== undefined) readInto(secured, target)
   return secured
+}
+
+/** Where TLS refuses its options, nobody else would ever end the connection that was begun for it. */
+function beginOrEnd(begin: (socket: Socket) => TLSSocket, socket: Socket): TLSSocket {
+  try {
+    return begin(socket)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** `(options[, callback])` or `(port[, host][, options][, callback])`, as node:tls takes them. */
+export function tlsArguments(args: readonly unknown[]): [ConnectionOptions, (() => void) | undefined] {
+  const [way, onSecure] = connectArguments(args)
+  const more = args.slice(1).find((each) => typeof each === 'object' && each !== null)
+  return [{ ...way, ...more } as ConnectionOptions, onSecure]
 }
 
 /** Has the sockets of a server of TLS know and pass on the same, before anybody else hears of them. */

@@ -9,7 +9,7 @@ import type { TcpOptionsInit } from '../tcp/settings.ts'
 import { Tcp } from '../tcp/tcp.ts'
 import { abort } from '../tcp/user.ts'
 import { type AddressLike, toCidr, toIpv4, toMac } from './address.ts'
-import { within } from './limits.ts'
+import { requireOptions, requireSignal, within } from './limits.ts'
 import { Ping, ping } from './ping.ts'
 import type { PingOptions, PingReply } from './ping-events.ts'
 import { Stack, type StackOptions } from './stack.ts'
@@ -142,6 +142,7 @@ export class Host {
    * @throws {TypeError} when an address is none.
    */
   addInterface(link: Link, options: AddInterfaceOptions): NetInterface {
+    requireOptions('add an interface', options, "{ address: '10.0.0.9/24' }")
     const texts = typeof options.address === 'string' ? [options.address] : options.address
     const { gateway, mac, address: _, ...rest } = options
     return this.stack.addInterface(link, {
@@ -174,8 +175,9 @@ export class Host {
   }
 
   async #connect(options: TcpConnectOptions): Promise<TcpSocket> {
+    requireOptions('connect', options, "{ host: '10.0.0.2', port: 80 }")
     const { host, port, localAddress, signal, ...rest } = options
-    if (signal?.aborted) throw abortError('connect')
+    if (requireSignal(signal)?.aborted) throw abortError('connect')
     checkPort(port, 1)
     if (rest.localPort !== undefined) checkPort(rest.localPort, 0)
     this.#open('connect')
@@ -199,8 +201,9 @@ export class Host {
   }
 
   #listen(options: TcpListenOptions): TcpListener {
+    requireOptions('listen', options, '{ port: 80 }')
     const { host, port, signal, ...rest } = options
-    if (signal?.aborted) throw abortError('listen')
+    if (requireSignal(signal)?.aborted) throw abortError('listen')
     checkPort(port, 0)
     within('backlog', rest.backlog, 0, 0, MAX_BACKLOG)
     this.#open('listen')

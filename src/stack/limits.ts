@@ -33,6 +33,12 @@ export function requireBytes(what: string, given: Uint8Array): Uint8Array {
   throw typeError(`Cannot ${what} ${Object.prototype.toString.call(given)}: it must be a Uint8Array`, requireBytes)
 }
 
+/** The options given. @throws {TypeError} that names the call that wants them, with an example. */
+export function requireOptions<T extends object>(call: string, given: T, example: string): T {
+  if (typeof given === 'object' && given !== null) return given
+  throw typeError(`Cannot ${call} with ${shown(given)}: give options, such as ${example}`, requireOptions)
+}
+
 /** The signal given, if any. @throws {TypeError} that names what was given in its place. */
 export function requireSignal(given: AbortSignal | undefined): AbortSignal | undefined {
   if (given == null) return undefined

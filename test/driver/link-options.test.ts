@@ -14,6 +14,15 @@ import {
 const given = <T>(options: Record<string, unknown>): T => options as unknown as T
 
 describe('the options of a link', () => {
+  it('are asked for, and the interface by its name', () => {
+    for (const open of [openPacketLink, openTapLink, openTunLink] as const) {
+      for (const options of [undefined, null, 'eth0', {}, { interface: 5, name: 5 }]) {
+        const refusal = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE', message: /such as / }
+        assert.throws(() => open(options as never), refusal)
+      }
+    }
+  })
+
   for (const name of ['offload', 'ignoreOutgoing', 'promiscuous', 'timestamps', 'coalesce']) {
     it(`of a packet link: ${name} is true or false`, () => {
       const options = given<PacketLinkOptions>({ interface: 'lo', [name]: 'no' })

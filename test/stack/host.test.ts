@@ -87,4 +87,16 @@ describe('TcpSocket', () => {
     socket.end()
     assert.equal(await code(socket.write('late')), 'EPIPE')
   })
+
+  it('refuses calls without options, and a signal that is none', async () => {
+    const { a } = hosts()
+    const refusal = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
+    for (const options of [undefined, null, 'x', 5]) {
+      await assert.rejects(a.tcp.connect(options as never), refusal)
+      assert.throws(() => a.tcp.listen(options as never), refusal)
+      assert.throws(() => a.addInterface(new Cable().a, options as never), refusal)
+    }
+    await assert.rejects(a.tcp.connect({ host: '10.0.0.2', port: 1, signal: 5 as never }), refusal)
+    assert.throws(() => a.tcp.listen({ port: 80, signal: 'x' as never }), refusal)
+  })
 })

@@ -28,6 +28,8 @@ const LINK_TYPES: Readonly<Record<string, number>> = {
   LINKTYPE_LINUX_SLL: LinkType.LINUX_SLL,
 }
 const KERNEL_BUFFER = 16 * 1024 * 1024
+/** The package crashes when one is collected that was never open. */
+const neverOpened: CapCapture[] = []
 
 /** The package `cap`, an optional dependency; undefined where it was not built. */
 export async function loadCap(): Promise<CapModule | undefined> {
@@ -51,6 +53,7 @@ export function openLibpcap(cap: CapModule, device: string, filter: string, snap
   try {
     type = capture.open(device, filter, KERNEL_BUFFER, buffer)
   } catch (cause) {
+    neverOpened.push(capture)
     throw wordError(device, cause)
   }
   capture.setMinBytes?.(0)

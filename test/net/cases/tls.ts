@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { once, sleep } from '../worlds.ts'
@@ -79,6 +80,15 @@ export const tls: readonly Case[] = [
       const client = scene.connectTls({ host: scene.world.host, port: 9 })
       client.destroy(new Error('mine'))
       await once(client, 'close')
+    },
+  ],
+  [
+    'options that TLS refuses',
+    async (scene) => {
+      const begin = () => scene.connectTls({ port: 9, minVersion: 'z' as 'TLSv1.2' })
+      assert.throws(begin, { code: 'ERR_TLS_INVALID_PROTOCOL_VERSION' })
+      // Nothing is left that could fail.
+      await sleep(20)
     },
   ],
   ['a reset in the handshake', (scene) => overGreeted(scene, (socket) => socket.resetAndDestroy())],
@@ -164,14 +174,7 @@ export const tls: readonly Case[] = [
         },
       ),
   ],
-  [
-    'memory, and a pause before it is connected',
-    (scene) =>
-      intoMemory(scene, (client) => {
-        client.pause()
-        later(scene, () => client.resume())
-      }),
-  ],
+  ['memory, and a pause before it is connected', (scene) => intoMemory(scene, (client) => client.pause())],
   [
     'memory, and destroyed from within',
     (scene) =>

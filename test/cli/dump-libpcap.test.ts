@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { NetError } from '../../src/base/errors.ts'
 import { type CapModule, openLibpcap } from '../../src/cli/dump/libpcap-source.ts'
 import { UsageError } from '../../src/cli/exit.ts'
@@ -61,6 +64,26 @@ describe('openLibpcap', () => {
     const controller = new AbortController()
     controller.abort()
     await openLibpcap(fakeCap().module, 'eth7', '', 100).run(() => assert.fail('a packet'), controller.signal, ready)
+  })
+
+  it('keeps what was refused: the package crashes when such a capture is collected', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    const made: WeakRef<object>[] = []
+    const { Cap } = fakeCap('syntax error').module
+    const Watched = class extends Cap {
+      constructor() {
+        super()
+        made.push(new WeakRef(this))
+      }
+    }
+    assert.throws(() => openLibpcap({ Cap: Watched }, 'eth7', 'x', 100), UsageError)
+    for (let i = 0; i < 3; i++) {
+      // A WeakRef holds until the turn is over.
+      await turn()
+      collect()
+    }
+    assert.ok(made[0]?.deref() !== undefined)
   })
 
   it('words what libpcap refuses', () => {

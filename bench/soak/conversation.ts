@@ -57,8 +57,8 @@ export function netDoor(net: Net, host: string): Door {
 }
 
 /**
- * Connects once more when it is refused. Where resets are lost, the kernel has halves of connections that we ended long ago
- * (FIN-WAIT-2), and answers a SYN from a port of such a one with a reset (RFC 9293 §3.10.7.4, fourth).
+ * Connects once more when it is refused. Where resets are lost, the kernel may still have half of a connection that we ended
+ * long ago, and Linux answers a SYN from the port of such a one in FIN-WAIT-2 with a reset.
  */
 export const secondTry = (door: Door): Door => ({
   connect: (port) =>

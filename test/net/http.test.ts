@@ -273,6 +273,11 @@ describe('node:tls over the stack', () => {
     const socket = netA.connectTls({ ...options, encoding: 'utf8', highWaterMark: 100 } as tls.ConnectionOptions)
     const [text] = await once(socket.setEncoding('utf8'), 'data')
     assert.equal(text, 'plain')
+    const { host, port, ...rest } = options
+    const byPlace = netA.connectTls(port, host, rest, () => byPlace.setEncoding('utf8'))
+    assert.equal((await once(byPlace, 'data'))[0], 'plain')
+    const byPort = netA.connectTls(port, { ...rest, host })
+    assert.equal(String((await once(byPort, 'data'))[0]), 'plain')
     const controller = new AbortController()
     const aborted = netA.connectTls({ ...options, signal: controller.signal } as tls.ConnectionOptions)
     const errors: unknown[] = []

@@ -52,6 +52,17 @@ function later(scene: Scene, act: () => unknown): void {
   }, 150)
 }
 
+/** The callback says no to its first piece, and later `goOn` has the rest come. */
+const enough = (scene: Scene, goOn: (client: TLSSocket) => unknown): Promise<void> =>
+  intoMemory(
+    scene,
+    () => undefined,
+    (client, bytes) => {
+      if (bytes === 'more tha') later(scene, () => goOn(client))
+      return bytes !== 'more tha'
+    },
+  )
+
 /** Connections of TLS that are made without a socket. */
 export const tls: readonly Case[] = [
   ['refused', (scene) => over(scene, { host: scene.world.closed[0], port: 9 })],
@@ -136,30 +147,8 @@ export const tls: readonly Case[] = [
     'memory, and a listener that reads',
     (scene) => intoMemory(scene, (client) => client.on('readable', () => scene.note('client', 'got', client.read()))),
   ],
-  [
-    'memory, and a callback that has enough for a while',
-    (scene) =>
-      intoMemory(
-        scene,
-        () => undefined,
-        (client, bytes) => {
-          if (bytes === 'more tha') later(scene, () => client.resume())
-          return bytes !== 'more tha'
-        },
-      ),
-  ],
-  [
-    'memory, and a callback that has enough until somebody reads',
-    (scene) =>
-      intoMemory(
-        scene,
-        () => undefined,
-        (client, bytes) => {
-          if (bytes === 'more tha') later(scene, () => client.read())
-          return bytes !== 'more tha'
-        },
-      ),
-  ],
+  ['memory, and a callback that has enough for a while', (scene) => enough(scene, (client) => client.resume())],
+  ['memory, and a callback that has enough until somebody reads', (scene) => enough(scene, (client) => client.read())],
   [
     'memory, and a pause from within',
     (scene) =>

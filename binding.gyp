@@ -15,7 +15,8 @@
         "native/segmenter.cc",
         "native/socket.cc",
         "native/transport-checksum.cc",
-        "native/tuntap.cc"
+        "native/tuntap.cc",
+        "native/withholding.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],

@@ -39,6 +39,7 @@ Napi::Function Port::Define(Napi::Env env) {
                          InstanceMethod("setRef", &Port::SetRef),
                          InstanceMethod("setCoalescing", &Port::SetCoalescing),
                          InstanceMethod("setFilter", &Port::SetFilter),
+                         InstanceMethod("withhold", &Port::Withhold),
                          InstanceMethod("features", &Port::Features),
                          InstanceMethod("bufferSize", &Port::BufferSize),
                          InstanceMethod("drops", &Port::Drops),
@@ -229,6 +230,18 @@ Napi::Value Port::SetFilter(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), AttachFilter(of_ring ? ring_fd_.get() : fd_.get(), filter, bytes));
 }
 
+Napi::Value Port::Withhold(const Napi::CallbackInfo& info) {
+  size_t count = 0;
+  const uint32_t* addresses = Data<uint32_t>(info[0], &count);
+  int status = 0;
+  if (count == 0) {
+    withholding_.End();
+  } else {
+    status = !fd_ || kind_ != Kind::kPacket ? -EBADF : withholding_.Set(ifindex_, addresses, count);
+  }
+  return Napi::Number::New(info.Env(), status);
+}
+
 Napi::Value Port::Features(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), features_); }
 
 Napi::Value Port::BufferSize(const Napi::CallbackInfo& info) {
@@ -274,6 +287,7 @@ void Port::Shut() {
   poller_.Close();
   fd_.reset();
   CloseRing();
+  withholding_.End();
   slots_ = 0;
   tx_slots_ = 0;
   if (context_ != nullptr) {

@@ -17,6 +17,7 @@
 #include "poller.h"
 #include "segmenter.h"
 #include "virtio.h"
+#include "withholding.h"
 
 namespace gotcp {
 
@@ -76,6 +77,7 @@ class Port : public Napi::ObjectWrap<Port> {
   Napi::Value SetRef(const Napi::CallbackInfo& info);
   Napi::Value SetCoalescing(const Napi::CallbackInfo& info);
   Napi::Value SetFilter(const Napi::CallbackInfo& info);
+  Napi::Value Withhold(const Napi::CallbackInfo& info);
   Napi::Value Features(const Napi::CallbackInfo& info);
   Napi::Value BufferSize(const Napi::CallbackInfo& info);
   Napi::Value Drops(const Napi::CallbackInfo& info);
@@ -143,6 +145,7 @@ class Port : public Napi::ObjectWrap<Port> {
   uint32_t postponed_ = 0;
   // So many slots at most come before messages.
   size_t first_slots_ = 0;
+  Withholding withholding_;
   uint32_t features_ = 0;
   int ifindex_ = 0;
   std::string name_;

@@ -98,6 +98,11 @@ export interface NativePort {
   setCoalescing(coalesce: boolean): void
   /** Replaces the filter of the messages or of the ring, at once; no bytes remove it. */
   setFilter(filter: Uint8Array, ofRing: boolean): number
+  /**
+   * Packets to these addresses end at the packet sockets, in the present network namespace; none: the kernel deals with all,
+   * as before. A port that is not of a packet socket has nothing to withhold.
+   */
+  withhold(addresses: Uint32Array): number
   features(): number
   bufferSize(receive: boolean): number
   /** Frames the kernel dropped since the port was opened, because its buffer was full. */

@@ -4,9 +4,9 @@ import { NetError } from '../base/errors.ts'
 import { toCidr } from '../stack/address.ts'
 import { flag, requireOptions, shown, within } from '../stack/limits.ts'
 import { type BpfInstruction, encodeBpf, type HostFilterOptions, hostFilter } from './bpf.ts'
-import { findInterface, type InterfaceFacts } from './interfaces.ts'
+import { findInterface, type InterfaceFacts, listInterfaces } from './interfaces.ts'
 import { inNamespace } from './namespace.ts'
-import { native } from './native.ts'
+import { type NativePort, native } from './native.ts'
 import { check } from './os-errors.ts'
 import { PortLink, slotsOf } from './port-link.ts'
 import type { RingPlan } from './receive-ring.ts'
@@ -46,6 +46,12 @@ export interface PacketLinkOptions {
    * does (GRO): cheaper to take in, and no more what was on the wire. True by default; a `ring` joins nothing.
    */
   readonly coalesce?: boolean | undefined
+  /**
+   * Withholds from the kernel what comes for the stack's own addresses, unless the kernel has them too: it would look for a
+   * way for each packet, and drop it or, where it forwards, send it on. True by default, and done from Linux 6.6 on, with
+   * CAP_BPF and CAP_NET_ADMIN; the link's `withholds` tells. Captures get to see those packets all the same.
+   */
+  readonly withhold?: boolean | undefined
   /** Has the kernel note when each frame came. False by default. */
   readonly timestamps?: boolean | undefined
   /** Bytes wanted for the kernel's buffers; without CAP_NET_ADMIN, rmem_max and wmem_max limit them. */
@@ -91,6 +97,7 @@ function open(options: PacketLinkOptions): PortLink {
   const promiscuous = flag('promiscuous', options.promiscuous, false)
   const timestamps = flag('timestamps', options.timestamps, false)
   const coalesce = flag('coalesce', options.coalesce, true)
+  const withhold = flag('withhold', options.withhold, true)
   requireFilter(options)
   const facts = findInterface(options.interface)
   const ethernet = isEthernet(facts)
@@ -135,8 +142,25 @@ function open(options: PacketLinkOptions): PortLink {
     filter,
     ring,
     filterFor: isLeftOpen(options, facts) ? (addresses) => filterOf(options, facts, addresses) : undefined,
+    withhold:
+      withhold && facts.kind === 'ethernet' ? (addresses) => withholdFrom(port, options.netns, addresses) : undefined,
     slots,
   })
+}
+
+/** Keeps from the kernel what comes for these addresses, where it has none of its own among them; whether it could. */
+function withholdFrom(port: NativePort, netns: string | undefined, addresses: readonly Cidr[]): boolean {
+  try {
+    return inNamespace(netns, () => {
+      const kernels = new Set(listInterfaces().flatMap((each) => each.addresses.map(({ addr }) => addr)))
+      const ours = addresses.map(({ addr }) => addr).filter((addr) => !kernels.has(addr))
+      return port.withhold(Uint32Array.from(ours)) === 0 && ours.length > 0
+    })
+  } catch {
+    // Whose the addresses are cannot be told where the namespace has lost its name.
+    port.withhold(new Uint32Array(0))
+    return false
+  }
 }
 
 /** The ring that the options ask for, or allow: a capture has its frames in their order, whichever connection they are of. */

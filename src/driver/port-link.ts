@@ -63,6 +63,8 @@ export interface PortFacts {
   readonly ring?: RingPlan | undefined
   /** The filter for a stack's addresses; undefined where it was said at the opening what to hear. */
   readonly filterFor?: ((addresses: readonly Cidr[]) => Uint8Array) | undefined
+  /** Keeps the kernel from what comes for these addresses, and from nothing else; whether it could. */
+  readonly withhold?: ((addresses: readonly Cidr[]) => boolean) | undefined
   /** TCP segments that follow each other are joined into super-segments. */
   readonly coalesce?: boolean
   /** Frames in a batch; each takes 66 KiB. */
@@ -114,6 +116,8 @@ export class PortLink implements Link {
   #delayed = 0
   readonly #timestamps: boolean
   readonly #filterFor: PortFacts['filterFor']
+  readonly #withhold: PortFacts['withhold']
+  #withholds = false
   #flushedAt: Micros | undefined
 
   /** Takes an opened port over. */
@@ -126,6 +130,7 @@ export class PortLink implements Link {
     this.mtu = facts.mtu
     this.#timestamps = facts.timestamps ?? false
     this.#filterFor = facts.filterFor
+    this.#withhold = facts.withhold
     this.features = port.features()
     // Without virtio-net headers the addon finishes and cuts what the kernel would.
     const isDoneBelow = (bit: number): boolean =>
@@ -200,8 +205,15 @@ export class PortLink implements Link {
     if (status < 0) throw osError(status, `attach a filter to ${this.name}`, 'setsockopt')
   }
 
-  hear(addresses: readonly Cidr[]): void {
-    if (this.#filterFor !== undefined && this.#state !== 'closed') this.setFilter(this.#filterFor(addresses))
+  /** Whether the kernel does no more with what comes for the stack's own addresses than give it to packet links. */
+  get withholds(): boolean {
+    return this.#withholds
+  }
+
+  hear(addresses: readonly Cidr[], shared: boolean): void {
+    if (this.#state === 'closed') return
+    if (this.#filterFor !== undefined) this.setFilter(this.#filterFor(addresses))
+    this.#withholds = this.#withhold?.(shared ? [] : addresses) ?? false
   }
 
   /** Whether the open link keeps the process alive; it does until told otherwise. */
@@ -300,6 +312,7 @@ export class PortLink implements Link {
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#withholds = false
     this.#pending = 0
     this.#more = false
     this.#retryAt = NEVER

@@ -141,7 +141,7 @@ export class NetInterface {
   }
 
   #tellLink(): void {
-    this.link.hear?.(this.anyAddress ? [] : this.#addresses)
+    this.link.hear?.(this.anyAddress ? [] : this.#addresses, this.shared)
   }
 
   /** Takes the interface out of service, or back into it; its neighbours are asked for anew. */

@@ -190,9 +190,9 @@ export interface Link {
   pollAt(): Micros
   /**
    * Told by an interface which addresses are its own whenever they change; none means that it takes what is for anybody.
-   * A link that was not told at its opening what to hear hears those.
+   * A link that was not told at its opening what to hear hears those. `shared`: the kernel has them as well.
    */
-  hear?(addresses: readonly Cidr[]): void
+  hear?(addresses: readonly Cidr[], shared: boolean): void
   /** Gives back descriptors and memory. Harmless when repeated. */
   close(): void
 }

@@ -75,8 +75,8 @@ export abstract class LinkWrapper implements Link {
     return this.inner.pollAt()
   }
 
-  hear(addresses: readonly Cidr[]): void {
-    this.inner.hear?.(addresses)
+  hear(addresses: readonly Cidr[], shared: boolean): void {
+    this.inner.hear?.(addresses, shared)
   }
 
   close(): void {

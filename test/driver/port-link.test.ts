@@ -46,6 +46,7 @@ class FakePort implements NativePort {
     this.filters.push(filter)
     return 0
   }
+  withhold = (): number => 0
   features = (): number => 0
   bufferSize = (): number => 0
   drops = (): number => 0

@@ -211,12 +211,12 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
 
   it('hears other addresses with a ring as without', () => {
     const link = open()
-    link.hear([])
+    link.hear([], false)
     bring(link, 1)
-    link.hear([{ addr: ip('10.0.0.9'), prefix: 24 }])
+    link.hear([{ addr: ip('10.0.0.9'), prefix: 24 }], false)
     send(1, 0, BURST)
     assert.deepEqual(take(link), [])
-    link.hear([{ addr: ip(A), prefix: 24 }])
+    link.hear([{ addr: ip(A), prefix: 24 }], false)
     send(1, 0, BURST)
     assert.deepEqual(take(link), range(0, BURST))
     link.close()

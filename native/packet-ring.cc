@@ -10,16 +10,9 @@
 namespace gotcp {
 namespace {
 
-// Room for a whole super-segment with a tag, behind the kernel's header and the virtio-net header.
-constexpr uint32_t kSlotSize = 68 * 1024;
-
-// The kernel takes whole powers of two of pages for a block, which these leave least of unused: from the largest to the
-// smallest, for a machine whose free memory lies in small pieces.
-struct Block {
-  uint32_t size;
-  uint32_t slots;
-};
-constexpr Block kBlocks[] = {{512 * 1024, 7}, {256 * 1024, 3}, {128 * 1024, 1}};
+// The kernel takes whole powers of two of pages for a block. From the largest, which leaves least of unused, to the smallest,
+// for a machine whose free memory lies in small pieces.
+constexpr uint32_t kBlockSizes[] = {512 * 1024, 256 * 1024, 128 * 1024};
 
 int SetPacketOption(int fd, int option, const void* value, socklen_t length) {
   return setsockopt(fd, SOL_PACKET, option, value, length) == 0 ? 0 : -errno;
@@ -33,7 +26,10 @@ void RingMemory::Detach() {
   mmap(pages_, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
-int PacketRing::Open(int fd, uint32_t slots, bool vnet_header) {
+int PacketRing::Open(int fd, uint32_t slots, uint32_t slot_size, bool vnet_header) {
+  if (slot_size == 0 || slot_size > kBlockSizes[2]) return -EINVAL;
+  struct tpacket_req request = {};
+  SetPacketOption(fd, PACKET_RX_RING, &request, sizeof request);
   const int version = TPACKET_V2;
   int status = SetPacketOption(fd, PACKET_VERSION, &version, sizeof version);
   if (status != 0) return status;
@@ -42,13 +38,12 @@ int PacketRing::Open(int fd, uint32_t slots, bool vnet_header) {
   status = SetPacketOption(fd, PACKET_RESERVE, &reserve, sizeof reserve);
   if (status != 0) return status;
 
-  struct tpacket_req request = {};
-  for (const Block& block : kBlocks) {
-    request.tp_block_size = block.size;
-    request.tp_block_nr = (slots + block.slots - 1) / block.slots;
-    request.tp_frame_size = kSlotSize;
-    request.tp_frame_nr = request.tp_block_nr * block.slots;
-    block_slots_ = block.slots;
+  for (const uint32_t block_size : kBlockSizes) {
+    block_slots_ = block_size / slot_size;
+    request.tp_block_size = block_size;
+    request.tp_block_nr = (slots + block_slots_ - 1) / block_slots_;
+    request.tp_frame_size = slot_size;
+    request.tp_frame_nr = request.tp_block_nr * block_slots_;
     status = SetPacketOption(fd, PACKET_RX_RING, &request, sizeof request);
     if (status != -ENOMEM) break;
   }
@@ -58,13 +53,14 @@ int PacketRing::Open(int fd, uint32_t slots, bool vnet_header) {
   if (pages == MAP_FAILED) return -errno;
   memory_ = std::make_shared<RingMemory>(pages, size);
   block_size_ = request.tp_block_size;
+  slot_size_ = slot_size;
   slots_ = request.tp_frame_nr;
   return 0;
 }
 
 tpacket2_hdr* PacketRing::slot(uint32_t index) const {
   const size_t block = static_cast<size_t>(index / block_slots_) * block_size_;
-  return reinterpret_cast<tpacket2_hdr*>(memory_->pages() + block + index % block_slots_ * kSlotSize);
+  return reinterpret_cast<tpacket2_hdr*>(memory_->pages() + block + index % block_slots_ * slot_size_);
 }
 
 bool PacketRing::HasMore() const {
@@ -94,8 +90,8 @@ void PacketRing::Release() {
   }
 }
 
-bool PacketRing::IsTruncated(const tpacket2_hdr& header) {
-  return header.tp_snaplen < header.tp_len && header.tp_mac + header.tp_snaplen == kSlotSize;
+bool PacketRing::IsTruncated(const tpacket2_hdr& header) const {
+  return header.tp_snaplen < header.tp_len && header.tp_mac + header.tp_snaplen == slot_size_;
 }
 
 void PacketRing::Close() {

@@ -31,8 +31,9 @@ class RingMemory {
 // Slots that the kernel fills in turn. A slot is ours from Take to Release; frames that find none free are dropped.
 class PacketRing {
  public:
-  // Puts a ring of at least `slots` in the place of the socket's queue, before bind. 0 or -errno.
-  int Open(int fd, uint32_t slots, bool vnet_header);
+  // Puts a ring of at least `slots` in the place of the socket's queue, or of the ring that it has and nobody maps any more.
+  // 0 or -errno.
+  int Open(int fd, uint32_t slots, uint32_t slot_size, bool vnet_header);
   // Whether there is a frame that was not taken yet.
   bool HasMore() const;
   // Takes the next frame's slot; null when there is none. The frame begins tp_mac bytes from there.
@@ -48,7 +49,7 @@ class PacketRing {
   explicit operator bool() const { return memory_ != nullptr; }
   const std::shared_ptr<RingMemory>& memory() const { return memory_; }
   // Whether a frame was larger than its slot; a filter may have cut it, too.
-  static bool IsTruncated(const tpacket2_hdr& header);
+  bool IsTruncated(const tpacket2_hdr& header) const;
   // Our pages go back to the kernel.
   void Close();
 
@@ -58,6 +59,7 @@ class PacketRing {
   std::shared_ptr<RingMemory> memory_;
   uint32_t block_size_ = 0;
   uint32_t block_slots_ = 0;
+  uint32_t slot_size_ = 0;
   uint32_t slots_ = 0;
   // The slot that the kernel fills next, as far as we have read.
   uint32_t next_ = 0;

@@ -74,7 +74,7 @@ int OpenPacket(int fd, const PacketOptions& options, PacketSetup* out) {
     if (KernelSegmentsUdp()) features |= kUso4 | kUso6;
   }
   if (options.ring_slots > 0) {
-    const int status = out->ring.Open(fd, options.ring_slots, (features & kVnetHeader) != 0);
+    const int status = out->ring.Open(fd, options.ring_slots, options.ring_slot_size, (features & kVnetHeader) != 0);
     if (status != 0) return status;
   }
   SetInt(fd, SOL_PACKET, PACKET_AUXDATA, 1);

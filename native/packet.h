@@ -20,6 +20,7 @@ struct PacketOptions {
   int send_buffer = 0;
   // Slots of a receive ring, which takes the place of the receive buffer; 0 for none.
   uint32_t ring_slots = 0;
+  uint32_t ring_slot_size = 0;
   // struct sock_filter instructions in host order; null for no filter.
   const uint8_t* filter = nullptr;
   size_t filter_bytes = 0;

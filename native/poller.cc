@@ -66,6 +66,7 @@ void Poller::Close() {
   if (handle_ == nullptr) return;
   Handle* handle = handle_;
   handle_ = nullptr;
+  events_ = 0;
   handle->poller = nullptr;
   uv_close(reinterpret_cast<uv_handle_t*>(&handle->poll), [](uv_handle_t* closed) {
     Handle* owner = static_cast<Handle*>(closed->data);

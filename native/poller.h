@@ -24,6 +24,7 @@ class Poller {
   int Open(napi_env env, int fd, void* owner, Callback on_ready, void (*on_end)(void* owner));
   // Watches for `events`; 0 stops. 0 or -errno.
   int Watch(int events);
+  explicit operator bool() const { return handle_ != nullptr; }
   // Whether watching keeps the event loop alive.
   void SetRef(bool ref);
   // Must come before the descriptor is closed. Harmless when repeated.

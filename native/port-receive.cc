@@ -186,7 +186,7 @@ Port::Arrival Port::FromSlot(const tpacket2_hdr& header) {
   arrival.length = header.tp_snaplen;
   arrival.wire_length = header.tp_len;
   arrival.time = Microseconds(header.tp_sec, header.tp_nsec);
-  arrival.truncated = PacketRing::IsTruncated(header);
+  arrival.truncated = ring_.IsTruncated(header);
   arrival.status = header.tp_status;
   arrival.vlan_tci = header.tp_vlan_tci;
   arrival.vlan_tpid = header.tp_vlan_tpid;

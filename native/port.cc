@@ -110,11 +110,15 @@ Napi::Value Port::OpenRing(const Napi::CallbackInfo& info) {
   options.vnet_header = has_vnet();
   options.ignore_outgoing = ignores_outgoing_;
   options.ring_slots = info[0].As<Napi::Number>().Uint32Value();
-  options.filter = Data<uint8_t>(info[1], &options.filter_bytes);
+  options.ring_slot_size = info[1].As<Napi::Number>().Uint32Value();
+  options.filter = Data<uint8_t>(info[2], &options.filter_bytes);
+  if (slots_ == 0 || !ring_fd_ || options.ring_slots == 0) return Napi::Number::New(env, -EINVAL);
+  if (ring_.taken() > 0 || ring_.HasMore()) return Napi::Number::New(env, -EBUSY);
+  ring_poller_.Watch(0);
+  ring_.Close();
   PacketSetup opened;
-  int status = slots_ == 0 || !ring_fd_ || ring_ || options.ring_slots == 0 ? -EINVAL : 0;
-  if (status == 0) status = OpenPacket(ring_fd_.get(), options, &opened);
-  if (status == 0) {
+  int status = OpenPacket(ring_fd_.get(), options, &opened);
+  if (status == 0 && !ring_poller_) {
     status = ring_poller_.Open(
         env, ring_fd_.get(), this, [](void* port, int events) { static_cast<Port*>(port)->OnRingReady(events); },
         [](void* port) { static_cast<Port*>(port)->Shut(); });

@@ -70,7 +70,7 @@ class Port : public Napi::ObjectWrap<Port> {
   Napi::Value OpenTunTapDevice(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
-  // At any time after start, until it succeeds: a second socket, whose frames come by a ring. Its memory, or -errno.
+  // At any time after start: the second socket's frames come by a ring, another than before. Its memory, or -errno.
   Napi::Value OpenRing(const Napi::CallbackInfo& info);
 
   Napi::Value Watch(const Napi::CallbackInfo& info);

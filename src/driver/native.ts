@@ -88,10 +88,11 @@ export interface NativePort {
   /** Reports: the number of frames that there are facts of, 0 when writable again, or a negative errno. */
   start(onReady: (count: number) => void): number
   /**
-   * After `start`, until it succeeds: frames that this filter takes come by a ring of so many slots. The memory of the
-   * ring, or a negative errno.
+   * After `start`: frames that this filter takes come by a ring of so many slots of that size, in the place of the ring that
+   * there was. Its memory, or a negative errno: EBUSY while there is something to read in the last one, and with any other
+   * there is none.
    */
-  openRing(slots: number, filter: Uint8Array): ArrayBuffer | number
+  openRing(slots: number, slotSize: number, filter: Uint8Array): ArrayBuffer | number
   watch(readable: boolean, writable: boolean): number
   setRef(ref: boolean): void
   /** Whether `receive` joins TCP segments that follow each other into super-segments. */

@@ -15,8 +15,14 @@ import type { RingPlan } from './receive-ring.ts'
 const RECEIVE_BUFFER = 32 * 1024 * 1024
 const SEND_BUFFER = 4 * 1024 * 1024
 const MAX_BUFFER = 1 << 30
-/** What one connection may have on its way to us, in frames that are half full: 9 MiB. */
+/** What one connection may have on its way to us, in super-segments that are half full: 9 MiB. */
 const RING = 128
+/** Room for a whole super-segment with a tag, behind the kernel's header and the virtio-net header. */
+const SLOT_SIZE = 68 * 1024
+/** The same in single segments: twice what a connection's window is at most by default. */
+const SEGMENT_RING = 8 * 1024 * 1024
+/** What the kernel and the Ethernet header take of a slot, and a tag. */
+const SLOT_OVERHEAD = 160
 /** 585 MiB: what does not find room there comes faster than it is read. */
 const MAX_RING = 8192
 /** 4095 is reserved (IEEE 802.1Q §9.6). */
@@ -88,7 +94,7 @@ export function openPacketLink(options: PacketLinkOptions): PortLink {
 }
 
 function open(options: PacketLinkOptions): PortLink {
-  const ring = ringOf(options)
+  const ringSlots = within('ring', options.ring, RING, 0, MAX_RING)
   const slots = slotsOf(options.slots)
   const receiveBuffer = within('receiveBuffer', options.receiveBuffer, RECEIVE_BUFFER, 1, MAX_BUFFER)
   const sendBuffer = within('sendBuffer', options.sendBuffer, SEND_BUFFER, 1, MAX_BUFFER)
@@ -112,6 +118,7 @@ function open(options: PacketLinkOptions): PortLink {
     )
   }
   const filter = filterOf(options, facts, facts.addresses)
+  const ring = ringOf(options, ringSlots, facts.mtu)
   const port = new (native().Port)()
   check(
     port.openPacket(
@@ -163,12 +170,17 @@ function withholdFrom(port: NativePort, netns: string | undefined, addresses: re
   }
 }
 
-/** The ring that the options ask for, or allow: a capture has its frames in their order, whichever connection they are of. */
-function ringOf({ ring, filter, promiscuous, ignoreOutgoing }: PacketLinkOptions): RingPlan | undefined {
-  const slots = within('ring', ring, RING, 0, MAX_RING)
+/**
+ * A ring of so many slots as the options ask for, or allow: a capture has its frames in their order, whichever connection
+ * they are of.
+ */
+function ringOf(options: PacketLinkOptions, slots: number, mtu: number): RingPlan | undefined {
+  const { ring, filter, promiscuous, ignoreOutgoing } = options
   const isCapture = filter !== undefined || promiscuous === true || ignoreOutgoing === false
   if (slots === 0 || (ring === undefined && isCapture)) return undefined
-  return { slots, forAll: ring !== undefined }
+  const slotSize = Math.min(SLOT_SIZE, 2 ** Math.ceil(Math.log2(mtu + SLOT_OVERHEAD)))
+  const segments = { slots: SEGMENT_RING / slotSize, slotSize }
+  return { shapes: { superSegments: { slots, slotSize: SLOT_SIZE }, segments }, forAll: ring !== undefined }
 }
 
 /** What says which frames to hear is usable, also where another option makes it count for nothing. */

@@ -40,7 +40,7 @@ export interface PortCounters {
   readonly sendFailures: number
   /** How often a full queue made frames wait. */
   readonly delayed: number
-  /** Frames larger than any IPv4 packet can be. */
+  /** Frames larger than any IPv4 packet can be, or than a slot of the ring that had segments of one size till then. */
   readonly truncated: number
 }
 
@@ -330,12 +330,12 @@ export class PortLink implements Link {
     }
   }
 
-  #openRing(ring: ReceiveRing, { slots }: RingPlan): void {
+  #openRing(ring: ReceiveRing, { shapes }: RingPlan): void {
     const status = ring.open()
     if (status >= 0) return
     this.#port.close()
     throw osError(status, `open a receive ring on "${this.name}"`, 'open', {
-      ENOMEM: `Ask for fewer slots than ring: ${slots}, or do without a ring`,
+      ENOMEM: `Ask for fewer slots than ring: ${shapes.superSegments.slots}, or do without a ring`,
       EINVAL: 'The kernel makes no such ring: do without, by ring: 0',
     })
   }

@@ -70,11 +70,12 @@ export class ReceiveBatch {
         const at = i * RxFact.COUNT
         const flags = facts[at + RxFact.FLAGS]!
         if (this.#skipOutgoing && facts[at + RxFact.PACKET_TYPE] === PACKET_OUTGOING) continue
+        const isInRing = (flags & RxFlag.IN_RING) !== 0
         if ((flags & RxFlag.TRUNCATED) !== 0) {
           this.truncated++
+          if (isInRing) ring!.sawCut()
           continue
         }
-        const isInRing = (flags & RxFlag.IN_RING) !== 0
         const frame = isInRing ? this.#inRing() : this.#frame
         const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
         frame.start = facts[at + RxFact.START]!
@@ -87,7 +88,11 @@ export class ReceiveBatch {
         const length = frame.end - frame.start
         bytes += length
         this.received++
-        if (length >= LARGE_FRAME && ring !== undefined && (flags & RxFlag.JOINED) === 0) ring.saw(frame, isInRing, now)
+        if (isInRing) {
+          if (length >= ring!.leastLarge) ring!.sawOwn(now)
+        } else if (length >= LARGE_FRAME && ring !== undefined) {
+          ring.saw(frame, (flags & RxFlag.JOINED) !== 0, now)
+        }
         this.#slot = i
         if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)
         else onFrame(frame)
@@ -105,7 +110,8 @@ export class ReceiveBatch {
   }
 
   #inRing(): InFrame {
-    this.#ringFrame ??= new InFrame(this.#ring!.memory)
+    const { memory } = this.#ring!
+    if (this.#ringFrame?.bytes !== memory) this.#ringFrame = new InFrame(memory)
     return this.#ringFrame
   }
 

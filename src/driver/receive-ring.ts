@@ -1,18 +1,13 @@
+import { constants } from 'node:os'
+
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
-import { filterOfFlow, flowOf, type InFlow, TAKE_NONE } from './bpf.ts'
+import { filterOfFlow, type InFlow, TAKE_NONE } from './bpf.ts'
 import { type NativePort, PortState } from './native.ts'
+import { type Candidate, RingScales, type RingShapeName, WEIGHING } from './ring-scales.ts'
 
+const { EBUSY } = constants.errno
 const SECOND = 1_000_000
-/** A connection is weighed for so long, or until its next large frame; for a second at most. */
-const WEIGHING = SECOND / 10
-/**
- * It is worth a ring when it has brought so much in large frames, and most of what came in such, while more waited than one
- * batch takes: who keeps up without a ring spares the sender its copy, and a program that has begun just now is slow for a
- * while.
- */
-const WORTH = 8 * 1024 * 1024
-const MOST = 3 / 4
 /** A slot is not wasted on a frame of this size. */
 export const LARGE_FRAME = 16 * 1024
 /** After a drop everything comes by messages for so long; twice as long where the ring was not used for long. */
@@ -22,10 +17,17 @@ const LONGEST_PAUSE = 64 * SECOND
 const CALM = 8
 const NO_BYTES = new Uint8Array(0)
 
+/** The slots of a ring. */
+export interface RingShape {
+  readonly slots: number
+  /** Octets of each, with what the kernel says of the frame; a multiple of 16. */
+  readonly slotSize: number
+}
+
 /** A ring that a link may have. */
 export interface RingPlan {
-  readonly slots: number
-  /** Everything comes by the ring, from the first frame on; else the connection that brings most, once there is one. */
+  readonly shapes: Readonly<Record<RingShapeName, RingShape>>
+  /** All comes by the ring of super-segments, from the first frame on; else the connection that brings most, if any does. */
   readonly forAll: boolean
 }
 
@@ -35,12 +37,16 @@ export interface RingPlan {
  * their order; the filters of the link's two sockets see to it.
  */
 export class ReceiveRing {
-  /** Where its frames lie; no bytes before it is opened. */
+  /** Where its frames lie, another memory where it is opened again; no bytes while it is not open. */
   memory = NO_BYTES
+  /** A frame of so many octets says that its connection deserves the ring that it came by. */
+  leastLarge = LARGE_FRAME
   readonly #port: NativePort
   readonly #portState: Int32Array
   readonly #plan: RingPlan
   readonly #medium: 'ethernet' | 'ip'
+  readonly #scales: RingScales
+  #shape: RingShapeName = 'superSegments'
   /** What the link hears. */
   #filter: Uint8Array
   /** The connection that has the ring, since when, when a large frame of it last came, and when to look whether one has. */
@@ -48,11 +54,10 @@ export class ReceiveRing {
   #givenAt = 0 as Micros
   #seen = 0 as Micros
   #lookAt: Micros = NEVER
-  /** The connection that is being weighed, since when, and what it and all have brought. */
-  #weighed: InFlow | undefined
-  #since = 0 as Micros
-  #bytes = 0
-  #allBytes = 0
+  /** The one that is to have it, once nobody reads what lies there. */
+  #next: Candidate | undefined
+  /** Some frame was larger than its slot. */
+  #hasCut = false
   #restUntil = 0 as Micros
   #pause = 0
 
@@ -62,6 +67,7 @@ export class ReceiveRing {
     this.#portState = portState
     this.#plan = plan
     this.#medium = medium
+    this.#scales = new RingScales(medium)
     this.#filter = filter
   }
 
@@ -69,11 +75,18 @@ export class ReceiveRing {
     return this.memory.length > 0
   }
 
-  /** Opens the ring; 0 or a negative errno. */
-  open(): number {
-    const memory = this.#port.openRing(this.#plan.slots, TAKE_NONE)
+  /**
+   * Opens the ring, in the place of one that has other slots; 0 or a negative errno. With EBUSY there is still something to
+   * read in that one, with any other there is none.
+   */
+  open(shape: RingShapeName = 'superSegments'): number {
+    const { slots, slotSize } = this.#plan.shapes[shape]
+    const memory = this.#port.openRing(slots, slotSize, TAKE_NONE)
+    if (memory === -EBUSY) return memory
+    this.memory = typeof memory === 'number' ? NO_BYTES : new Uint8Array(memory)
     if (typeof memory === 'number') return memory
-    this.memory = new Uint8Array(memory)
+    this.#shape = shape
+    this.leastLarge = Math.min(LARGE_FRAME, slotSize >> 2)
     return this.#steer()
   }
 
@@ -88,39 +101,45 @@ export class ReceiveRing {
     return status
   }
 
-  /** A large frame has come, in one piece. */
-  saw(frame: InFrame, isInRing: boolean, now: Micros): void {
-    if (isInRing) this.#seen = now
-    if (isInRing || this.#plan.forAll || now < this.#restUntil) return
-    const flow = flowOf(frame, this.#medium)
-    if (flow === undefined) return
-    if (this.#weighed === undefined || now - this.#since > SECOND) {
-      this.#weighed = flow
-      this.#since = now
-      this.#bytes = 0
-      this.#allBytes = 0
-      return
-    }
-    const length = frame.end - frame.start
-    this.#allBytes += length
+  /** A large frame has come by messages, which the addon has joined or the kernel has. */
+  saw(frame: InFrame, isJoined: boolean, now: Micros): void {
+    if (this.#plan.forAll || now < this.#restUntil) return
     const isBehind = this.#portState[PortState.RX_MORE] !== 0
-    if (isBehind && isSame(flow, this.#weighed)) this.#bytes += length
-    if (now - this.#since < WEIGHING) return
-    const weighed = this.#weighed
-    this.#weighed = undefined
-    const isWorthy = this.#bytes >= WORTH && this.#bytes >= this.#allBytes * MOST
+    const candidate = this.#scales.weigh(frame, isJoined, isBehind, now)
     // Two together may have more under way than the ring holds.
-    const isFree = this.#flow === undefined || now - this.#seen >= WEIGHING
-    if (isWorthy && isFree) this.#give(weighed, now)
+    if (this.#flow === undefined || now - this.#seen >= WEIGHING) this.#next = candidate ?? this.#next
   }
 
-  /** Everything goes to messages where the ring has dropped something, or has nothing to do any more. */
+  /** A frame has come by the ring that is worth its slot. */
+  sawOwn(now: Micros): void {
+    this.#seen = now
+  }
+
+  /** A frame has come by the ring that was larger than its slot, and is lost. */
+  sawCut(): void {
+    this.#hasCut = true
+  }
+
+  /**
+   * Between two batches: the ring goes to the connection that has come to deserve it, and everything to messages where it has
+   * dropped something, or has nothing to do any more.
+   */
   poll(now: Micros): void {
     if (this.#portState[PortState.RX_LOSING] !== 0) {
       // What has been counted is told no more.
       this.#port.drops()
       this.#portState[PortState.RX_LOSING] = 0
       if (this.#flow !== undefined) this.#hasDropped(now)
+    }
+    if (this.#hasCut) {
+      this.#hasCut = false
+      if (this.#flow !== undefined) this.#takeBack()
+      this.#restUntil = addMicros(now, LONGEST_PAUSE)
+    }
+    if (this.#next !== undefined) {
+      const next = this.#next
+      this.#next = undefined
+      if (now >= this.#restUntil) this.#give(next, now)
     }
     if (now < this.#lookAt) return
     // Many small frames would not find room in the ring.
@@ -140,11 +159,20 @@ export class ReceiveRing {
     this.#takeBack()
   }
 
-  #give(flow: InFlow, now: Micros): void {
-    if (!this.isOpen && this.open() < 0) {
-      // There may be memory for it later.
-      this.#restUntil = addMicros(now, LONGEST_PAUSE)
-      return
+  #give(candidate: Candidate, now: Micros): void {
+    const { flow, shape } = candidate
+    if (!this.isOpen || shape !== this.#shape) {
+      if (this.#flow !== undefined) this.#takeBack()
+      const status = this.open(shape)
+      if (status === -EBUSY) {
+        this.#next = candidate
+        return
+      }
+      if (status < 0) {
+        // There may be memory for it later.
+        this.#restUntil = addMicros(now, LONGEST_PAUSE)
+        return
+      }
     }
     this.#flow = flow
     this.#givenAt = now
@@ -179,6 +207,3 @@ export class ReceiveRing {
     return status
   }
 }
-
-const isSame = (a: InFlow, b: InFlow): boolean =>
-  a.ports === b.ports && a.source === b.source && a.destination === b.destination

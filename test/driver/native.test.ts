@@ -32,7 +32,7 @@ describe('native', { skip }, () => {
     const port = new (native().Port)()
     assert.ok(port.receive() < 0)
     port.release()
-    assert.ok(Number(port.openRing(7, new Uint8Array(0))) < 0)
+    assert.ok(Number(port.openRing(7, 2048, new Uint8Array(0))) < 0)
     assert.ok(port.send(1, []) < 0)
     assert.ok(port.watch(true, false) < 0)
     for (const ofRing of [false, true]) assert.ok(port.setFilter(new Uint8Array(3), ofRing) < 0)

@@ -21,6 +21,11 @@ const time = (at: number) => ((at + WEIGHING) * MS) as Micros
 const A: InFlow = { source: 1, destination: 2, ports: 3 }
 const B: InFlow = { source: 1, destination: 2, ports: 4 }
 
+const SHAPES = {
+  superSegments: { slots: 128, slotSize: 68 * 1024 },
+  segments: { slots: 4096, slotSize: 2048 },
+}
+
 const ways = {
   messages: { ring: TAKE_NONE, messages: FILTER },
   ring: (flow: InFlow) => ({
@@ -55,30 +60,50 @@ function world({ forAll = false, opens = true } = {}) {
       return 0
     },
     drops: () => 1,
-    openRing(): ArrayBuffer | number {
-      openings++
-      return opens ? new ArrayBuffer(10) : -constants.errno.ENOMEM
+    openRing(count: number, slotSize: number): ArrayBuffer | number {
+      if (slots.unread) return -constants.errno.EBUSY
+      openings.push(count * slotSize)
+      return opens ? new ArrayBuffer(openings.length * 10) : -constants.errno.ENOMEM
     },
   } as Partial<NativePort> as NativePort
-  let openings = 0
+  /** The sizes of the rings that were asked for. */
+  const openings: number[] = []
+  const slots = { unread: false }
   const state = new Int32Array(PortState.COUNT)
   state[PortState.RX_MORE] = 1
-  const ring = new ReceiveRing(port, state, { slots: 128, forAll }, 'ip', FILTER)
+  const ring = new ReceiveRing(port, state, { shapes: SHAPES, forAll }, 'ip', FILTER)
   /** Brings what is worth a ring, up to then. */
-  const bring = (flow: InFlow, at: number) => {
-    saw(flow, WORTH, at - WEIGHING)
-    saw(flow, 1, at)
+  const bring = (flow: InFlow, at: number, how: 'whole' | 'joined' = 'whole') => {
+    saw(flow, WORTH, at - WEIGHING, how)
+    saw(flow, 1, at, how)
   }
   const drop = (at: number) => {
     state[PortState.RX_LOSING] = 1
     ring.poll(time(at))
     assert.equal(state[PortState.RX_LOSING], 0)
   }
-  const saw = (flow: InFlow, count: number, at: number, isInRing = false) => {
+  /** A batch of large frames has come, each one that the kernel has joined, or the addon, or one in the ring. */
+  const saw = (flow: InFlow, count: number, at: number, how: 'whole' | 'joined' | 'in ring' = 'whole') => {
     const frame = frameOf(flow)
-    for (let i = 0; i < count; i++) ring.saw(frame, isInRing, time(at))
+    for (let i = 0; i < count; i++) {
+      if (how === 'in ring') ring.sawOwn(time(at))
+      else ring.saw(frame, how === 'joined', time(at))
+    }
+    ring.poll(time(at))
   }
-  return { ring, state, filters, steps, longest, saw, bring, drop, openings: () => openings }
+  return {
+    ring,
+    state,
+    filters,
+    steps,
+    longest,
+    saw,
+    bring,
+    drop,
+    openings: () => openings.length,
+    sizes: openings,
+    slots,
+  }
 }
 
 describe('a receive ring', () => {
@@ -121,9 +146,9 @@ describe('a receive ring', () => {
   it('has no room for a second connection while the first has large frames, and then it has', () => {
     const { ring, filters, saw, bring } = world()
     bring(A, 0)
-    saw(A, 1, 500, true)
+    saw(A, 1, 500, 'in ring')
     bring(B, 500)
-    saw(A, 1, 600, true)
+    saw(A, 1, 600, 'in ring')
     assert.equal(ring.pollAt(), time(1000))
     ring.poll(time(1000))
     assert.deepEqual(filters, ways.ring(A))
@@ -138,7 +163,7 @@ describe('a receive ring', () => {
   it('goes to the next connection as soon as the first has ended', () => {
     const { filters, saw, bring } = world()
     bring(A, 0)
-    saw(A, 1, 500, true)
+    saw(A, 1, 500, 'in ring')
     bring(B, 599)
     assert.deepEqual(filters, ways.ring(A))
     bring(B, 600 + WEIGHING)
@@ -168,7 +193,7 @@ describe('a receive ring', () => {
     }
     bring(A, at)
     at += 8 * 64_000
-    saw(A, 1, at, true)
+    saw(A, 1, at, 'in ring')
     drop(at)
     bring(A, at + 1000 + WEIGHING)
     assert.deepEqual(filters, ways.ring(A))
@@ -233,6 +258,65 @@ describe('a receive ring', () => {
     assert.equal(openings(), 1)
   })
 
+  it('has slots of the size of a segment for a connection whose segments come one by one', () => {
+    const { ring, filters, bring, sizes } = world()
+    bring(A, 0, 'joined')
+    assert.deepEqual(sizes, [4096 * 2048])
+    assert.deepEqual(filters, ways.ring(A))
+    assert.equal(ring.leastLarge, 512)
+  })
+
+  it('is opened anew for a connection of the other kind', () => {
+    const { ring, filters, steps, bring, sizes } = world()
+    bring(A, 0)
+    const first = ring.memory
+    steps.length = 0
+    bring(B, 500, 'joined')
+    assert.deepEqual(sizes, [128 * 68 * 1024, 4096 * 2048])
+    assert.notEqual(ring.memory, first)
+    assert.deepEqual(filters, ways.ring(B))
+    // What the first one may still bring has a way while there is no ring.
+    assert.deepEqual(steps, ['messages', 'ring', 'messages', 'ring', 'ring', 'messages'])
+    bring(B, 500 + 2 * WEIGHING, 'joined')
+    assert.equal(sizes.length, 2)
+  })
+
+  it('is opened anew only when what lies in the last one has been read', () => {
+    const { ring, filters, bring, sizes, slots } = world()
+    bring(A, 0)
+    slots.unread = true
+    bring(B, 500, 'joined')
+    assert.deepEqual(filters, ways.messages)
+    ring.poll(time(501))
+    assert.equal(sizes.length, 1)
+    slots.unread = false
+    ring.poll(time(502))
+    assert.equal(sizes.length, 2)
+    assert.deepEqual(filters, ways.ring(B))
+  })
+
+  it('is not opened for super-segments and segments in turn', () => {
+    const { saw, openings } = world()
+    for (let at = 0; at < 10; at++) {
+      saw(A, WORTH / 2, at * 2 * WEIGHING)
+      saw(A, WORTH, at * 2 * WEIGHING, 'joined')
+      saw(A, 1, (at * 2 + 1) * WEIGHING)
+    }
+    assert.equal(openings(), 0)
+  })
+
+  it('gives everything back when a frame was larger than its slot, and rests for long', () => {
+    const { ring, filters, bring } = world()
+    bring(A, 0, 'joined')
+    ring.sawCut()
+    ring.poll(time(1))
+    assert.deepEqual(filters, ways.messages)
+    bring(A, 63_000, 'joined')
+    assert.deepEqual(filters, ways.messages)
+    bring(A, 65_000)
+    assert.deepEqual(filters, ways.ring(A))
+  })
+
   it('leaves what is no TCP connection alone', () => {
     const { ring, openings } = world()
     for (const [at, octet] of [
@@ -242,6 +326,7 @@ describe('a receive ring', () => {
       const frame = frameOf(A)
       frame.bytes[at] = octet
       for (let i = 0; i < 3 * WORTH; i++) ring.saw(frame, false, time(i))
+      ring.poll(time(3 * WORTH))
     }
     assert.equal(openings(), 0)
   })

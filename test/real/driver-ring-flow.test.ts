@@ -25,8 +25,12 @@ const BURST = 60
 const LENGTH = 60_000
 const SEGMENT = 1448
 
-/** The rings that are mapped into this process. */
-const rings = () => readFileSync('/proc/self/maps', 'latin1').match(/socket:/g)?.length ?? 0
+/** The sizes of the rings that are mapped into this process. */
+const mapped = (): number[] =>
+  Array.from(readFileSync('/proc/self/maps', 'latin1').matchAll(/^(\w+)-(\w+) .*socket:/gm)).map(
+    ([, from, to]) => Number(`0x${to}`) - Number(`0x${from}`),
+  )
+const rings = () => mapped().length
 const now = () => clock() as Micros
 
 /** More comes than is taken. */
@@ -67,6 +71,32 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
       })
     } while (link.pollAt() <= now())
     return numbers
+  }
+  /** Sends single segments of one connection, the first of them the one of that number. */
+  const sendSegments = (port: number, from: number, count: number) => {
+    const bytes = pattern(SEGMENT)
+    for (let number = from; number < from + count; number++) {
+      const frame = tcpFrame(ends, [port, 80], { bytes })
+      frame.view.setUint32(HEADROOM + 4, number * SEGMENT)
+      // Without PSH, which ends what is joined.
+      frame.view.setUint8(HEADROOM + 13, 0x10)
+      sender.send(frame, now())
+    }
+    sender.flush(now())
+  }
+  /** Takes those, which are to follow each other; in how many frames they came. */
+  const takeSegments = (link: PortLink, from: number, count: number): number => {
+    let frames = 0
+    let next = from * SEGMENT
+    do {
+      link.receive(now(), ({ view, start, end }) => {
+        assert.equal(view.getUint32(start + 38), next)
+        next += end - start - 54
+        frames++
+      })
+    } while (link.pollAt() <= now())
+    assert.equal(next, (from + count) * SEGMENT)
+    return frames
   }
   const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
   /** Has a link give the connection of that port its ring: it is weighed for a tenth of a second. */
@@ -170,26 +200,45 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
     })
   }
 
-  it('leaves a connection of single segments to the receive buffer, though they are joined', () => {
-    const before = rings()
+  it('gives a connection of single segments a ring whose slots have their size, and keeps them in order', () => {
+    const before = mapped()
     const link = open({ addresses: [`${A}/24`] })
-    const segment = pattern(SEGMENT)
-    let sequence = 0
-    for (let burst = 0; burst < 30; burst++) {
-      for (let i = 0; i < 1000; i++) {
-        const frame = tcpFrame(ends, [1, 80], { bytes: segment })
-        frame.view.setUint32(HEADROOM + 4, sequence)
-        // Without PSH, which ends what is joined.
-        frame.view.setUint8(HEADROOM + 13, 0x10)
-        sequence += SEGMENT
-        sender.send(frame, now())
-      }
-      sender.flush(now())
-      do link.receive(now(), () => undefined)
-      while (link.pollAt() <= now())
+    let at = 0
+    // It begins with messages, where segments are joined, and ends in the ring, where each is a frame.
+    const begin = performance.now()
+    for (let frames = 0; frames < 1000 || performance.now() - begin < 150; ) {
+      sendSegments(1, at, 1000)
+      frames = takeSegments(link, at, 1000)
+      at += 1000
     }
-    assert.ok(link.counters.received < 10_000, `${link.counters.received} frames: joined`)
-    assert.equal(rings(), before)
+    assert.deepEqual(mapped(), [...before, 8 * MIB])
+    sendSegments(1, at, 4000)
+    assert.equal(takeSegments(link, at, 4000), 4000)
+    assert.equal(link.kernelDrops(), 0)
+    // The ring goes to a connection of the other kind.
+    const idle = performance.now() + 150
+    while (performance.now() < idle);
+    bring(link, 2)
+    assert.equal(mapped().length, before.length + 1)
+    assert.ok(mapped().at(-1)! > 8 * MIB)
+    bring(link, 2)
+    link.close()
+    assert.deepEqual(mapped(), before)
+  })
+
+  it('is done with a ring of segments where a super-segment comes', () => {
+    const link = open({ addresses: [`${A}/24`] })
+    const begin = performance.now()
+    for (let at = 0, frames = 0; frames < 1000 || performance.now() - begin < 150; at += 1000) {
+      sendSegments(1, at, 1000)
+      frames = takeSegments(link, at, 1000)
+    }
+    send(1, 0, 1)
+    assert.deepEqual(take(link), [])
+    assert.equal(link.counters.truncated, 1)
+    send(1, 0, BURST)
+    assert.deepEqual(take(link), range(0, BURST))
+    assert.equal(link.counters.truncated, 1)
     link.close()
   })
 

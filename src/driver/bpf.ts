@@ -1,4 +1,4 @@
-import { broadcastOf, type Cidr, IPV4_BROADCAST, type MacAddr } from '../base/address.ts'
+import { broadcastOf, type Cidr, IPV4_BROADCAST } from '../base/address.ts'
 import { rangeError } from '../base/argument-errors.ts'
 import type { InFrame } from '../link/link.ts'
 
@@ -13,10 +13,16 @@ const LD_B_ABS = 0x30
 const ALU_AND = 0x54
 const ALU_RSH = 0x74
 const JMP_JEQ = 0x15
+const JMP_JGE = 0x35
 const RET_K = 0x06
 
-/** Offsets from here on are not in the frame: they ask the kernel (SKF_AD_OFF in linux/filter.h). */
+/**
+ * Offsets from here on are not in the frame: they ask the kernel (SKF_AD_OFF in linux/filter.h), which has the answer at
+ * hand, where it calls a function for what is in the frame.
+ */
 const ANCILLARY = 0xfffff000
+const PROTOCOL = ANCILLARY
+const PACKET_TYPE = ANCILLARY + 4
 const VLAN_TAG = ANCILLARY + 44
 const VLAN_TAG_PRESENT = ANCILLARY + 48
 const VLAN_ID_MASK = 0x0fff
@@ -91,6 +97,16 @@ export class BpfAssembler {
     return this.#push(LD_W_ABS, offset)
   }
 
+  /** The EtherType. */
+  loadProtocol(): this {
+    return this.load32(PROTOCOL)
+  }
+
+  /** Whom the frame is for: PACKET_HOST and the others of packet(7). */
+  loadPacketType(): this {
+    return this.load32(PACKET_TYPE)
+  }
+
   /** 1 when the kernel took an 802.1Q tag out of the frame. */
   loadVlanPresent(): this {
     return this.load32(VLAN_TAG_PRESENT)
@@ -124,6 +140,12 @@ export class BpfAssembler {
   /** Drops the frame at once unless the accumulator is `value`. */
   demand(value: number): this {
     this.#pending.push({ code: JMP_JEQ, k: value, whenTrue: 1, whenFalse: 0 })
+    return this.accept(0)
+  }
+
+  /** Drops the frame at once unless the accumulator is less than `value`. */
+  demandLess(value: number): this {
+    this.#pending.push({ code: JMP_JGE, k: value, whenTrue: 0, whenFalse: 1 })
     return this.accept(0)
   }
 
@@ -184,6 +206,8 @@ const VERSION_AND_LENGTH = 0x45
 const TCP = 6
 /** What makes a packet one of several fragments (RFC 791 §3.1): the flag that more follow, and the offset. */
 const FRAGMENT = 0x3fff
+/** The four octets that begin with those also have the time to live, and the protocol last. */
+const FRAGMENT_AND_PROTOCOL = FRAGMENT * 0x10000 + 0xff
 
 /**
  * The encoded `filter`, of which no bytes take everything, for the frames of this connection alone or for all but these,
@@ -197,13 +221,12 @@ export function filterOfFlow(
 ): Uint8Array {
   const bpf = new BpfAssembler()
   const ip = ipAt(medium)
-  if (medium === 'ethernet') bpf.load16(ETHERTYPE_OFFSET).ifEqual(ETHERTYPE_IPV4, undefined, 'other')
+  if (medium === 'ethernet') bpf.loadProtocol().ifEqual(ETHERTYPE_IPV4, undefined, 'other')
   bpf.load8(ip).ifEqual(VERSION_AND_LENGTH, undefined, 'other')
-  bpf.load8(ip + 9).ifEqual(TCP, undefined, 'other')
   bpf
-    .load16(ip + 6)
-    .and(FRAGMENT)
-    .ifEqual(0, undefined, 'other')
+    .load32(ip + 6)
+    .and(FRAGMENT_AND_PROTOCOL)
+    .ifEqual(TCP, undefined, 'other')
   bpf.load32(ip + 12).ifEqual(source, undefined, 'other')
   bpf.load32(ip + 16).ifEqual(destination, undefined, 'other')
   bpf.load32(ip + 20).ifEqual(ports, 'flow', 'other')
@@ -216,8 +239,8 @@ export function filterOfFlow(
 
 /** What a host wants to hear on an Ethernet segment. */
 export interface HostFilterOptions {
-  /** Unicast frames must bear this address; absent, any. */
-  readonly mac?: MacAddr
+  /** Takes frames to other stations too. Default false. */
+  readonly promiscuous?: boolean
   /** IPv4 destinations besides broadcast and multicast; empty or absent, any. */
   readonly addresses?: readonly Cidr[]
   /**
@@ -228,10 +251,12 @@ export interface HostFilterOptions {
 }
 
 const IPV4_DESTINATION = 14 + 16
+/** Of packet(7); PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are less. */
+const PACKET_OTHERHOST = 3
 
 /**
  * The program of a host: ARP, and IPv4 to `addresses`, their broadcasts, 255.255.255.255 and multicast, in frames
- * to `mac`, broadcast and multicast. All else is dropped before it costs a copy.
+ * to the interface, broadcast and multicast. All else is dropped before it costs a copy.
  */
 export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
   const bpf = new BpfAssembler()
@@ -241,14 +266,8 @@ export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
   } else if (vlan !== 'any') {
     bpf.loadVlanPresent().demand(1).loadVlanTag().and(VLAN_ID_MASK).demand(vlan)
   }
-  if (options.mac !== undefined) {
-    // The low bit of the first octet marks a group address (IEEE 802.3 §3.2.3).
-    bpf.load8(0).and(1).ifEqual(1, 'heard')
-    bpf.load32(0).demand(Math.floor(options.mac / 0x10000))
-    bpf.load16(4).demand(options.mac % 0x10000)
-    bpf.label('heard')
-  }
-  bpf.load16(ETHERTYPE_OFFSET).acceptIf(ETHERTYPE_ARP).demand(ETHERTYPE_IPV4)
+  if (options.promiscuous !== true) bpf.loadPacketType().demandLess(PACKET_OTHERHOST)
+  bpf.loadProtocol().acceptIf(ETHERTYPE_ARP).demand(ETHERTYPE_IPV4)
   const addresses = options.addresses ?? []
   if (addresses.length > 0) {
     const wanted = new Set<number>([IPV4_BROADCAST])

@@ -213,9 +213,10 @@ function filterOf(options: PacketLinkOptions, facts: InterfaceFacts, addresses: 
   const host: HostFilterOptions = {
     addresses: options.addresses?.map(toCidr) ?? addresses,
     vlan: options.vlan ?? 'none',
+    // The frames of a second MAC address are wanted then, which the interface does not know.
+    promiscuous: options.promiscuous === true,
   }
-  // In promiscuous mode the frames of a second MAC address are wanted, which the interface does not know.
-  return encodeBpf(hostFilter(options.promiscuous === true ? host : { ...host, mac: facts.mac }))
+  return encodeBpf(hostFilter(host))
 }
 
 const isEthernet = ({ kind }: InterfaceFacts): boolean => kind === 'ethernet' || kind === 'loopback'

@@ -19,6 +19,15 @@ interface Tagged {
   readonly vlan?: number
 }
 
+/** Whom the kernel says the frame is for, on an interface whose address is `OURS`. */
+function packetType(view: DataView): number {
+  if (view.byteLength < 6) return 0
+  const mac = view.getUint16(0) * 2 ** 32 + view.getUint32(2)
+  if (mac === 2 ** 48 - 1) return 1
+  if ((view.getUint8(0) & 1) !== 0) return 2
+  return mac === OURS ? 0 : 3
+}
+
 /** The kernel's interpreter, as far as the assembler goes; a load beyond the frame drops it. */
 function run(program: readonly BpfInstruction[], frame: Tagged): number {
   const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.byteLength)
@@ -26,7 +35,9 @@ function run(program: readonly BpfInstruction[], frame: Tagged): number {
   for (let pc = 0; pc < program.length; pc++) {
     const { code, jt, jf, k } = program[pc]!
     const load = (size: number, read: () => number): boolean => {
-      if (k === 0xfffff000 + 48) a = frame.vlan === undefined ? 0 : 1
+      if (k === 0xfffff000) a = view.byteLength < 14 ? 0 : view.getUint16(12)
+      else if (k === 0xfffff000 + 4) a = packetType(view)
+      else if (k === 0xfffff000 + 48) a = frame.vlan === undefined ? 0 : 1
       else if (k === 0xfffff000 + 44) a = frame.vlan ?? 0
       else if (k + size > frame.bytes.length) return false
       else a = read()
@@ -37,6 +48,7 @@ function run(program: readonly BpfInstruction[], frame: Tagged): number {
     if (code === 0x30 && !load(1, () => view.getUint8(k))) return 0
     if (code === 0x54) a = (a & k) >>> 0
     if (code === 0x74) a >>>= k
+    if (code === 0x35) pc += a >= k >>> 0 ? jt : jf
     if (code === 0x15) pc += a === k >>> 0 ? jt : jf
     if (code === 0x06) return k
   }
@@ -71,7 +83,7 @@ describe('hostFilter', () => {
   it('accepts exactly what a host must hear', () => {
     const addresses = [cidr('10.0.0.1/24'), cidr('192.168.1.1/32')]
     const arbitraryOptions = fc.record(
-      { mac: fc.constant(OURS), addresses: fc.constantFrom([], addresses), vlan: fc.constantFrom('none', 'any', 7) },
+      { promiscuous: fc.boolean(), addresses: fc.constantFrom([], addresses), vlan: fc.constantFrom('none', 'any', 7) },
       { requiredKeys: [] },
     ) as fc.Arbitrary<HostFilterOptions>
     fc.assert(
@@ -80,7 +92,7 @@ describe('hostFilter', () => {
         const vlan = options.vlan ?? 'none'
         const tagged = vlan === 'any' || (vlan === 'none' ? id === undefined || id === 0 : id === vlan)
         const group = Math.floor(mac / 2 ** 40) % 2 === 1
-        const heard = options.mac === undefined || group || mac === options.mac
+        const heard = options.promiscuous === true || group || mac === OURS
         const list = options.addresses ?? []
         const mine =
           list.length === 0 ||
@@ -97,7 +109,7 @@ describe('hostFilter', () => {
   })
 
   it('hears ARP, and nothing of other protocols', () => {
-    const program = hostFilter({ mac: OURS, addresses: [cidr('10.0.0.1/24')] })
+    const program = hostFilter({ addresses: [cidr('10.0.0.1/24')] })
     const frame = ipv4(0xffffffffffff as MacAddr, 0)
     const view = new DataView(frame.bytes.buffer)
     for (const [type, expected] of [
@@ -112,13 +124,13 @@ describe('hostFilter', () => {
 
   it('stays within a jump with hundreds of addresses', () => {
     const addresses = Array.from({ length: 900 }, (_, i) => ({ addr: (0x0a000000 + i) as Ipv4Addr, prefix: 32 }))
-    const program = hostFilter({ mac: OURS, addresses })
+    const program = hostFilter({ addresses })
     assert.equal(run(program, ipv4(OURS, 0x0a000000 + 899)), WHOLE_FRAME)
     assert.equal(run(program, ipv4(OURS, 0x0a000000 + 900)), 0)
   })
 
   it('drops every truncation without reading beyond it', () => {
-    const program = hostFilter({ mac: OURS, addresses: [cidr('10.0.0.1/24')] })
+    const program = hostFilter({ addresses: [cidr('10.0.0.1/24')] })
     const { bytes } = ipv4(OURS, 0x0a000001)
     for (let length = 0; length < 34; length++) assert.equal(run(program, { bytes: bytes.subarray(0, length) }), 0)
     assert.equal(run(program, { bytes: bytes.subarray(0, 34) }), WHOLE_FRAME)

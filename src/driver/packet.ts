@@ -54,8 +54,8 @@ export interface PacketLinkOptions {
   readonly coalesce?: boolean | undefined
   /**
    * Withholds from the kernel what comes for the stack's own addresses, unless the kernel has them too: it would look for a
-   * way for each packet, and drop it or, where it forwards, send it on. True by default, and done from Linux 6.6 on, with
-   * CAP_BPF and CAP_NET_ADMIN; the link's `withholds` tells. Captures get to see those packets all the same.
+   * way for each packet, and drop it or, where it forwards, tell the sender of a better way. True by default, and done from
+   * Linux 6.6 on, with CAP_BPF and CAP_NET_ADMIN; the link's `withholds` tells. Captures see those packets all the same.
    */
   readonly withhold?: boolean | undefined
   /** Has the kernel note when each frame came. False by default. */
@@ -65,8 +65,9 @@ export interface PacketLinkOptions {
   readonly sendBuffer?: number | undefined
   /**
    * Slots of a receive ring: the kernel writes frames where the stack reads them, without a call and a second copy. By
-   * default it has 128, is opened when the stack falls behind with one connection of large frames, and takes those of that
-   * one; 0 is none, and any other number one in the place of `receiveBuffer`, for everything, from the first frame on.
+   * default it is opened when the stack falls behind with one connection, takes the frames of that one, and has 128, or more
+   * and smaller ones for segments that come one by one; 0 is none, and any other number one in the place of
+   * `receiveBuffer`, for everything, from the first frame on.
    *
    * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
    * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no
@@ -179,7 +180,7 @@ function ringOf(options: PacketLinkOptions, slots: number, mtu: number): RingPla
   const isCapture = filter !== undefined || promiscuous === true || ignoreOutgoing === false
   if (slots === 0 || (ring === undefined && isCapture)) return undefined
   const slotSize = Math.min(SLOT_SIZE, 2 ** Math.ceil(Math.log2(mtu + SLOT_OVERHEAD)))
-  const segments = { slots: SEGMENT_RING / slotSize, slotSize }
+  const segments = { slots: Math.floor(SEGMENT_RING / slotSize), slotSize }
   return { shapes: { superSegments: { slots, slotSize: SLOT_SIZE }, segments }, forAll: ring !== undefined }
 }
 

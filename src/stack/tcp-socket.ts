@@ -84,47 +84,51 @@ export class TcpSocket {
    * caller's own.
    * @throws {NetError} ECONNRESET, ETIMEDOUT, … when the connection failed; ABORT_ERR.
    */
-  async read(options: Abortable = {}): Promise<Uint8Array | null> {
-    while (await this.#readable(options.signal)) {
-      const chunk = this.#tcb.receiveRing.peek().slice(0, MAX_READ)
-      // Somebody else who waited may have been quicker.
-      if (chunk.length === 0) continue
-      consumed(this.#tcb, chunk.length, this.#tcp.now)
-      return chunk
+  async read({ signal }: Abortable = {}): Promise<Uint8Array | null> {
+    const turn = this.#turnToRead(signal)
+    if (turn !== undefined) await turn
+    let hasCome = this.#hasCome()
+    while (hasCome === undefined) {
+      await this.#course.readers.wait(signal)
+      hasCome = this.#hasCome()
     }
-    return null
+    if (!hasCome) return null
+    const chunk = this.#tcb.receiveRing.peek().slice(0, MAX_READ)
+    consumed(this.#tcb, chunk.length, this.#tcp.now)
+    return chunk
   }
 
   /**
    * As `read`, into memory of the caller; returns how many bytes it filled, 0 at the end or where there is no room for any.
    * An abort takes back no bytes that have arrived.
    */
-  async readInto(target: Uint8Array, options: Abortable = {}): Promise<number> {
+  async readInto(target: Uint8Array, { signal }: Abortable = {}): Promise<number> {
     requireBytes('read into', target)
     if (target.length === 0) return 0
+    const turn = this.#turnToRead(signal)
+    if (turn !== undefined) await turn
     const { receiveRing } = this.#tcb
     this.#call ??= new ReceiveInto()
     this.#tcb.receiveCall = this.#call
     const call = this.#call
-    let filled = 0
-    // Somebody else who waited may have been quicker.
-    while (filled === 0) {
-      // Whoever waits already comes first.
-      if (receiveRing.length > 0 || call.isWaiting || !this.#course.readers.isEmpty) {
-        if (!(await this.#readable(options.signal))) return 0
-      } else {
+    for (;;) {
+      let filled = 0
+      if (receiveRing.length === 0 && !call.isWaiting && this.#course.readers.isEmpty) {
         call.begin(target)
         try {
-          if (!(await this.#readable(options.signal, call))) return 0
+          while (this.#hasCome(call) === undefined) await this.#course.readers.wait(signal)
         } catch (error) {
           if (call.filled === 0) throw error
         } finally {
           filled = call.end()
         }
+      } else if (this.#hasCome() === undefined) {
+        await this.#course.readers.wait(signal)
       }
       filled += this.#takeInto(target, filled)
+      // Somebody else who waited may have been quicker.
+      if (filled > 0 || this.#hasCome() === false) return filled
     }
-    return filled
   }
 
   /**
@@ -137,7 +141,8 @@ export class TcpSocket {
     if (options.signal?.aborted) throw abortError('write')
     const bytes = typeof data === 'string' ? UTF8.encode(data) : requireBytes('write', data)
     this.#checkWritable()
-    await this.#course.writes.write(bytes, options)
+    const waiting = this.#course.writes.write(bytes, options)
+    if (waiting !== undefined) await waiting
   }
 
   /** Half-close: what was written still goes, then the peer reads the end. Reading goes on. */
@@ -193,19 +198,20 @@ export class TcpSocket {
     return infoOf(this.#tcb, this.#tcp.now)
   }
 
-  /** Waits for bytes, in the ring or where `call` wants them; false at the end of the stream. */
-  async #readable(signal: AbortSignal | undefined, call?: ReceiveInto): Promise<boolean> {
+  /** Begins a read. Where bytes are there, whoever was woken for them before comes first: then it is to be awaited. */
+  #turnToRead(signal: AbortSignal | undefined): Promise<void> | undefined {
     if (signal?.aborted) throw abortError('read')
     releaseSyn(this.#tcb)
-    while (this.#tcb.receiveRing.length === 0 && !call?.filled) {
-      if (atEnd(this.#tcb)) return false
-      if (this.#course.isOver) {
-        if (this.#tcb.failure !== undefined) throw tcpError(this.#tcb, this.#tcb.failure, 'read')
-        return false
-      }
-      await this.#course.readers.wait(signal)
-    }
-    return true
+    return this.#tcb.receiveRing.length > 0 ? Promise.resolve() : undefined
+  }
+
+  /** Whether bytes have come, in the ring or where `call` wants them; false at the end of the stream, undefined till then. */
+  #hasCome(call?: ReceiveInto): boolean | undefined {
+    if (this.#tcb.receiveRing.length > 0 || (call !== undefined && call.filled > 0)) return true
+    if (atEnd(this.#tcb)) return false
+    if (!this.#course.isOver) return undefined
+    if (this.#tcb.failure !== undefined) throw tcpError(this.#tcb, this.#tcb.failure, 'read')
+    return false
   }
 
   /** Moves what has arrived to `target`, behind the `filled` bytes of it; how much that was. */

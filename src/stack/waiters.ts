@@ -15,7 +15,7 @@ export const abortError = (syscall: string): NetError =>
  */
 export class Waiters {
   readonly #syscall: string
-  #waiting: Set<() => void> | undefined = undefined
+  #waiting: (() => void)[] | undefined = undefined
 
   /** `syscall` names the operation in the error of an abort. */
   constructor(syscall = 'wait') {
@@ -23,28 +23,37 @@ export class Waiters {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting === undefined || this.#waiting.size === 0
+    return this.#waiting === undefined || this.#waiting.length === 0
   }
 
   /** Resolves with the next `wake`; rejects with ABORT_ERR when `signal` fires before. */
   wait(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(abortError(this.#syscall))
-        return
-      }
-      const onWake = (): void => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }
-      const onAbort = (): void => {
-        this.#waiting?.delete(onWake)
-        reject(abortError(this.#syscall))
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiting ??= new Set()
-      this.#waiting.add(onWake)
+      if (signal === undefined) this.#add(resolve)
+      else this.#addAbortable(resolve, reject, signal)
     })
+  }
+
+  #add(onWake: () => void): void {
+    if (this.#waiting === undefined) this.#waiting = [onWake]
+    else this.#waiting.push(onWake)
+  }
+
+  #addAbortable(resolve: () => void, reject: (error: Error) => void, signal: AbortSignal): void {
+    if (signal.aborted) {
+      reject(abortError(this.#syscall))
+      return
+    }
+    const onWake = (): void => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    }
+    const onAbort = (): void => {
+      this.#waiting = this.#waiting?.filter((each) => each !== onWake)
+      reject(abortError(this.#syscall))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#add(onWake)
   }
 
   wake(): void {

@@ -49,11 +49,14 @@ export class WriteQueue {
     return this.#waiting === undefined
   }
 
-  /** Sends bytes; resolves when the sink has taken all. An abort takes out those that it has not. */
-  async write(bytes: Uint8Array, { signal, urgent }: WriteOptions): Promise<void> {
+  /**
+   * Sends bytes; resolves when the sink has taken all, or undefined where it has at once. An abort takes out those that it
+   * has not.
+   */
+  write(bytes: Uint8Array, { signal, urgent }: WriteOptions): Promise<void> | undefined {
     if (urgent) this.#sink.urge(this.#left + bytes.length)
     const taken = this.isEmpty ? this.#sink.send(bytes, 0) : 0
-    if (taken < bytes.length || !this.isEmpty) await this.#wait(bytes, taken, signal)
+    return taken < bytes.length || !this.isEmpty ? this.#wait(bytes, taken, signal) : undefined
   }
 
   /** Half-closes once the sink has taken all that waits. */

@@ -10,9 +10,10 @@
 namespace gotcp {
 namespace {
 
-// The kernel takes whole powers of two of pages for a block. From the largest, which leaves least of unused, to the smallest,
-// for a machine whose free memory lies in small pieces.
-constexpr uint32_t kBlockSizes[] = {512 * 1024, 256 * 1024, 128 * 1024};
+// The kernel takes whole powers of two of pages for a block. The largest wastes least; a machine whose free memory lies in
+// small pieces may only have smaller ones.
+constexpr uint32_t kLargestBlock = 512 * 1024;
+constexpr uint32_t kSmallestBlock = 128 * 1024;
 
 int SetPacketOption(int fd, int option, const void* value, socklen_t length) {
   return setsockopt(fd, SOL_PACKET, option, value, length) == 0 ? 0 : -errno;
@@ -27,9 +28,7 @@ void RingMemory::Detach() {
 }
 
 int PacketRing::Open(int fd, uint32_t slots, uint32_t slot_size, bool vnet_header) {
-  if (slot_size == 0 || slot_size > kBlockSizes[2]) return -EINVAL;
-  struct tpacket_req request = {};
-  SetPacketOption(fd, PACKET_RX_RING, &request, sizeof request);
+  if (slot_size == 0 || slot_size > kSmallestBlock) return -EINVAL;
   const int version = TPACKET_V2;
   int status = SetPacketOption(fd, PACKET_VERSION, &version, sizeof version);
   if (status != 0) return status;
@@ -38,7 +37,8 @@ int PacketRing::Open(int fd, uint32_t slots, uint32_t slot_size, bool vnet_heade
   status = SetPacketOption(fd, PACKET_RESERVE, &reserve, sizeof reserve);
   if (status != 0) return status;
 
-  for (const uint32_t block_size : kBlockSizes) {
+  struct tpacket_req request = {};
+  for (uint32_t block_size = kLargestBlock; block_size >= kSmallestBlock; block_size /= 2) {
     block_slots_ = block_size / slot_size;
     request.tp_block_size = block_size;
     request.tp_block_nr = (slots + block_slots_ - 1) / block_slots_;
@@ -99,6 +99,12 @@ void PacketRing::Close() {
   memory_->Detach();
   memory_.reset();
   taken_ = 0;
+}
+
+int PacketRing::Remove(int fd) {
+  Close();
+  const struct tpacket_req none = {};
+  return SetPacketOption(fd, PACKET_RX_RING, &none, sizeof none);
 }
 
 }  // namespace gotcp

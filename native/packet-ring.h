@@ -31,8 +31,7 @@ class RingMemory {
 // Slots that the kernel fills in turn. A slot is ours from Take to Release; frames that find none free are dropped.
 class PacketRing {
  public:
-  // Puts a ring of at least `slots` in the place of the socket's queue, or of the ring that it has and nobody maps any more.
-  // 0 or -errno.
+  // Puts a ring of at least `slots` in the place of the socket's queue, before bind. 0 or -errno.
   int Open(int fd, uint32_t slots, uint32_t slot_size, bool vnet_header);
   // Whether there is a frame that was not taken yet.
   bool HasMore() const;
@@ -45,6 +44,7 @@ class PacketRing {
   // As many slots are ours at the moment, of so many.
   uint32_t taken() const { return taken_; }
   uint32_t slots() const { return slots_; }
+  uint32_t slot_size() const { return slot_size_; }
 
   explicit operator bool() const { return memory_ != nullptr; }
   const std::shared_ptr<RingMemory>& memory() const { return memory_; }
@@ -52,6 +52,8 @@ class PacketRing {
   bool IsTruncated(const tpacket2_hdr& header) const;
   // Our pages go back to the kernel.
   void Close();
+  // Gives the socket its queue back as well. 0 or -errno: then it still has the ring.
+  int Remove(int fd);
 
  private:
   tpacket2_hdr* slot(uint32_t index) const;

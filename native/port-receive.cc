@@ -26,7 +26,8 @@ double Microseconds(int64_t seconds, int64_t nanoseconds) {
 
 // What the kernel says of one frame of a packet socket, by a message or in a slot.
 struct Port::Arrival {
-  bool in_ring;
+  bool by_ring;
+  bool in_ring;  // it still lies there
   uint32_t start;  // in the ring or in the slab
   uint32_t length;
   uint32_t wire_length;
@@ -67,7 +68,7 @@ uint32_t Port::Coalesce(uint32_t count) {
       int32_t* whole = rx_facts_ + joined.index * kRxFacts;
       whole[kRxWireLength] = static_cast<int32_t>(at + joined.length);
       whole[kRxEnd] = whole[kRxStart] + whole[kRxWireLength];
-      whole[kRxFlags] = kRxPartial | kRxJoined;
+      whole[kRxFlags] = kRxPartial | kRxJoined | (whole[kRxFlags] & kRxByRing);
       whole[kRxSegmentSize] = joined.segment_size;
       whole[kRxGsoType] = VirtioHeader::kTcpV4;
       continue;
@@ -113,8 +114,23 @@ int Port::ReceivePackets() {
     ring_.PutBack(ring_.taken());
     return messages;
   }
-  for (const tpacket2_hdr* slot : ring_slots_) Note(count++, FromSlot(*slot));
+  // Single segments are to be joined, for which they have no room where they lie.
+  const bool moves = coalesces_ && ring_.slot_size() < slot_size_;
+  uint32_t moved = slots_;
+  for (const tpacket2_hdr* slot : ring_slots_) {
+    const Arrival arrival = FromSlot(*slot);
+    Note(count++, moves ? Moved(arrival, moved++) : arrival);
+  }
+  if (moves) ring_.Release();
   return static_cast<int>(count);
+}
+
+Port::Arrival Port::Moved(const Arrival& arrival, uint32_t index) {
+  Arrival moved = arrival;
+  moved.in_ring = false;
+  moved.start = index * slot_size_ + frame_offset_;
+  memcpy(rx_slab_ + moved.start, ring_.memory()->pages() + arrival.start, arrival.length);
+  return moved;
 }
 
 bool Port::TakeSlots() {
@@ -181,6 +197,7 @@ Port::Arrival Port::FromSlot(const tpacket2_hdr& header) {
   const sockaddr_ll* from = reinterpret_cast<const sockaddr_ll*>(slot + TPACKET_ALIGN(sizeof header));
   if ((header.tp_status & TP_STATUS_LOSING) != 0) state_[kRxLosing] = 1;
   Arrival arrival = {};
+  arrival.by_ring = true;
   arrival.in_ring = true;
   arrival.start = static_cast<uint32_t>(slot - ring_.memory()->pages()) + header.tp_mac;
   arrival.length = header.tp_snaplen;
@@ -223,6 +240,7 @@ void Port::Note(uint32_t index, const Arrival& arrival) {
     vlan = arrival.vlan_tci;
   }
   if (flags == 0 && wire_length == length) flags = static_cast<uint32_t>(Verified(memory + start, length));
+  if (arrival.by_ring) flags |= kRxByRing;
   if (arrival.in_ring) flags |= kRxInRing;
   int32_t* facts = rx_facts_ + index * kRxFacts;
   facts[kRxStart] = static_cast<int32_t>(start);

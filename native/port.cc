@@ -115,9 +115,9 @@ Napi::Value Port::OpenRing(const Napi::CallbackInfo& info) {
   if (slots_ == 0 || !ring_fd_ || options.ring_slots == 0) return Napi::Number::New(env, -EINVAL);
   if (ring_.taken() > 0 || ring_.HasMore()) return Napi::Number::New(env, -EBUSY);
   ring_poller_.Watch(0);
-  ring_.Close();
+  int status = ring_ ? ring_.Remove(ring_fd_.get()) : 0;
   PacketSetup opened;
-  int status = OpenPacket(ring_fd_.get(), options, &opened);
+  if (status == 0) status = OpenPacket(ring_fd_.get(), options, &opened);
   if (status == 0 && !ring_poller_) {
     status = ring_poller_.Open(
         env, ring_fd_.get(), this, [](void* port, int events) { static_cast<Port*>(port)->OnRingReady(events); },
@@ -126,8 +126,9 @@ Napi::Value Port::OpenRing(const Napi::CallbackInfo& info) {
   if (status == 0) status = ring_poller_.Watch(UV_READABLE);
   if (status != 0) {
     ring_poller_.Close();
-    opened.ring.Close();
-    return Napi::Number::New(env, status);
+    if (opened.ring) opened.ring.Remove(ring_fd_.get());
+    // EBUSY would say that there is something to read.
+    return Napi::Number::New(env, status == -EBUSY ? -ENOMEM : status);
   }
   // The other poller says whether the event loop goes on.
   ring_poller_.SetRef(false);
@@ -146,7 +147,7 @@ Napi::Value Port::Attach(const Napi::CallbackInfo& info) {
   rx_slab_ = Data<uint8_t>(info[0], &slab);
   rx_facts_ = Data<int32_t>(info[1], &length);
   slots_ = static_cast<uint32_t>(length / kRxFacts / 2);
-  slot_size_ = slots_ == 0 ? 0 : static_cast<uint32_t>(slab / slots_);
+  slot_size_ = slots_ == 0 ? 0 : static_cast<uint32_t>(slab / slots_ / 2);
   rx_times_ = Data<double>(info[2], &length);
   const bool times = length >= slots_ * 2;
   tx_slab_ = Data<uint8_t>(info[3], &tx_slab_size_);

@@ -23,8 +23,8 @@ namespace gotcp {
 
 // One received frame is kRxFacts numbers in an Int32Array. src/driver/native.ts names the same places.
 enum RxFact { kRxStart, kRxEnd, kRxFlags, kRxSegmentSize, kRxGsoType, kRxPacketType, kRxVlan, kRxWireLength, kRxFacts };
-// kRxInRing: the frame lies in the ring, not in the slab. kRxJoined: it came in several.
-enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4, kRxInRing = 8, kRxJoined = 16 };
+// kRxInRing: the frame lies in the ring, not in the slab. kRxJoined: it came in several. kRxByRing: it came by the ring.
+enum RxFlag { kRxPartial = 1, kRxVerified = 2, kRxTruncated = 4, kRxInRing = 8, kRxJoined = 16, kRxByRing = 32 };
 
 // One frame to send is kTxFacts numbers: a header in the slab, then up to two pieces of payload.
 enum TxFact {
@@ -70,7 +70,8 @@ class Port : public Napi::ObjectWrap<Port> {
   Napi::Value OpenTunTapDevice(const Napi::CallbackInfo& info);
   Napi::Value Attach(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
-  // At any time after start: the second socket's frames come by a ring, another than before. Its memory, or -errno.
+  // At any time after start: what the second socket hears comes by a ring, in the place of the one it had. Its memory, or
+  // -errno: EBUSY while there is something to read in that one, else there is none.
   Napi::Value OpenRing(const Napi::CallbackInfo& info);
 
   Napi::Value Watch(const Napi::CallbackInfo& info);
@@ -103,6 +104,8 @@ class Port : public Napi::ObjectWrap<Port> {
   struct Arrival;
   Arrival FromMessage(uint32_t index);
   Arrival FromSlot(const tpacket2_hdr& header);
+  // What lies in the ring, in that slot of the slab instead.
+  Arrival Moved(const Arrival& arrival, uint32_t index);
   void Note(uint32_t index, const Arrival& arrival);
   // Joins segments that follow each other among the first `count` frames; how many frames are left.
   uint32_t Coalesce(uint32_t count);
@@ -153,7 +156,7 @@ class Port : public Napi::ObjectWrap<Port> {
 
   uint8_t* rx_slab_ = nullptr;
   uint32_t slot_size_ = 0;
-  uint32_t slots_ = 0;  // for messages; there are facts for as many frames of a ring
+  uint32_t slots_ = 0;  // for messages; as many follow for frames of a ring
   uint32_t batch_ = 0;  // messages to ask for
   uint32_t frame_offset_ = 0;
   int32_t* rx_facts_ = nullptr;

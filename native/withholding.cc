@@ -58,6 +58,9 @@ std::vector<bpf_insn> Program(const uint32_t* addresses, size_t count) {
   std::vector<bpf_insn> program = {
       // A load from the packet wants the context there.
       Instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0),
+      // And one from behind its end would end the program.
+      load(offsetof(__sk_buff, len)),
+      Instruction(BPF_JMP | BPF_JLT | BPF_K, BPF_REG_2, 0, others + 6, kDestination + 4),
       load(offsetof(__sk_buff, pkt_type)),
       unless(PACKET_HOST, others + 4),
       load(offsetof(__sk_buff, protocol)),
@@ -90,8 +93,13 @@ int Load(const std::vector<bpf_insn>& program) {
 }  // namespace
 
 int Withholding::Set(int ifindex, const uint32_t* addresses, size_t count) {
-  if (count > kMostAddresses) return -E2BIG;
-  const int loaded = Load(Program(addresses, count));
+  const int status = count > kMostAddresses ? -E2BIG : Put(ifindex, Program(addresses, count));
+  if (status != 0) End();
+  return status;
+}
+
+int Withholding::Put(int ifindex, const std::vector<bpf_insn>& instructions) {
+  const int loaded = Load(instructions);
   if (loaded < 0) return loaded;
   const Fd program(loaded);
   bpf_attr attach = NoAttributes();

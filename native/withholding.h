@@ -2,8 +2,11 @@
 #ifndef GOTCP_NATIVE_WITHHOLDING_H_
 #define GOTCP_NATIVE_WITHHOLDING_H_
 
+#include <linux/bpf.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "fd.h"
 
@@ -13,12 +16,15 @@ namespace gotcp {
 // with its owner, however the process ends.
 class Withholding {
  public:
-  // Of untagged Ethernet frames to this interface, the IPv4 packets to these addresses, in host order, and no others; the
-  // interface is looked for in the present network namespace the first time. 0 or -errno: then all is as before.
+  // Ends IPv4 packets to these addresses, in host order, that come in untagged Ethernet frames to this interface, and no
+  // others. The interface is looked for in the present network namespace the first time. 0 or -errno, and then nothing is
+  // withheld any more.
   int Set(int ifindex, const uint32_t* addresses, size_t count);
   void End();
 
  private:
+  int Put(int ifindex, const std::vector<bpf_insn>& instructions);
+
   Fd link_;
 };
 

@@ -1,4 +1,4 @@
-import { broadcastOf, type Cidr, IPV4_BROADCAST } from '../base/address.ts'
+import { broadcastOf, type Cidr, IPV4_BROADCAST, type MacAddr } from '../base/address.ts'
 import { rangeError } from '../base/argument-errors.ts'
 import type { InFrame } from '../link/link.ts'
 
@@ -155,12 +155,6 @@ export class BpfAssembler {
     return this.accept(0)
   }
 
-  /** Drops the frame at once unless the accumulator is less than `value`. */
-  demandLess(value: number): this {
-    this.#pending.push({ code: JMP_JGE, k: value, whenTrue: 0, whenFalse: 1 })
-    return this.accept(0)
-  }
-
   /** Keeps that many bytes of the frame; 0 drops it. */
   accept(bytes: number = WHOLE_FRAME): this {
     return this.#push(RET_K, bytes)
@@ -200,7 +194,7 @@ export interface InFlow {
   readonly ports: number
 }
 
-/** What `filterOfFlow` would call the connection of a frame; undefined where it is of none. */
+/** The connection of a frame; undefined where it is of none, or of several by its look. */
 export function flowOf({ view, start }: InFrame, medium: 'ethernet' | 'ip'): InFlow | undefined {
   const ip = start + ipAt(medium)
   if (medium === 'ethernet' && view.getUint16(start + ETHERTYPE_OFFSET) !== ETHERTYPE_IPV4) return undefined
@@ -246,8 +240,8 @@ export function filterOfFlow(
 
 /** What a host wants to hear on an Ethernet segment. */
 export interface HostFilterOptions {
-  /** Takes frames to other stations too. Default false. */
-  readonly promiscuous?: boolean
+  /** Unicast frames must bear this address or the interface's own; absent, any. */
+  readonly mac?: MacAddr
   /** IPv4 destinations besides broadcast and multicast; empty or absent, any. */
   readonly addresses?: readonly Cidr[]
   /**
@@ -258,12 +252,12 @@ export interface HostFilterOptions {
 }
 
 const IPV4_DESTINATION = 14 + 16
-/** Of packet(7); PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are less. */
+/** To another station, as far as the kernel knows (packet(7)). */
 const PACKET_OTHERHOST = 3
 
 /**
  * The program of a host: ARP, and IPv4 to `addresses`, their broadcasts, 255.255.255.255 and multicast, in frames
- * to the interface, broadcast and multicast. All else is dropped before it costs a copy.
+ * to `mac` or the interface, broadcast and multicast. All else is dropped before it costs a copy.
  */
 export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
   const bpf = new BpfAssembler()
@@ -273,7 +267,13 @@ export function hostFilter(options: HostFilterOptions = {}): BpfInstruction[] {
   } else if (vlan !== 'any') {
     bpf.loadVlanPresent().demand(1).loadVlanTag().and(VLAN_ID_MASK).demand(vlan)
   }
-  if (options.promiscuous !== true) bpf.loadPacketType().demandLess(PACKET_OTHERHOST)
+  if (options.mac !== undefined) {
+    // What the kernel knows spares most frames two loads. The interface may have another address by now.
+    bpf.loadPacketType().ifEqual(PACKET_OTHERHOST, undefined, 'heard')
+    bpf.load32(0).demand(Math.floor(options.mac / 0x10000))
+    bpf.load16(4).demand(options.mac % 0x10000)
+    bpf.label('heard')
+  }
   bpf.loadProtocol().acceptIf(ETHERTYPE_ARP).demand(ETHERTYPE_IPV4)
   const addresses = options.addresses ?? []
   if (addresses.length > 0) {

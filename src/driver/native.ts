@@ -29,8 +29,8 @@ export const RxFact = {
   COUNT: 8,
 } as const
 
-/** `IN_RING`: the frame lies in the ring's memory, not in the slab. `JOINED`: it came in several. */
-export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4, IN_RING: 8, JOINED: 16 } as const
+/** `IN_RING`: the frame lies in the ring's memory, not in the slab. `JOINED`: it came in several. `BY_RING`: it came by the ring. */
+export const RxFlag = { PARTIAL: 1, VERIFIED: 2, TRUNCATED: 4, IN_RING: 8, JOINED: 16, BY_RING: 32 } as const
 
 /** The places of one frame to send in `txFacts`; the same as TxFact in `native/port.h`. */
 export const TxFact = {
@@ -74,8 +74,8 @@ export interface NativePort {
   ): number
   openTunTap(name: string, tap: boolean, vnetHeader: boolean): number
   /**
-   * Gives the port its memory; before `start`, and never given back to anything else until `close`. There are two frames'
-   * facts for each slot of the slab, one for those of a ring.
+   * Gives the port its memory; before `start`, and never given back to anything else until `close`. Half of the slab's slots,
+   * and half of the facts, are for frames of a ring.
    */
   attach(
     rxSlab: Uint8Array,

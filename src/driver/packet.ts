@@ -19,8 +19,8 @@ const MAX_BUFFER = 1 << 30
 const RING = 128
 /** Room for a whole super-segment with a tag, behind the kernel's header and the virtio-net header. */
 const SLOT_SIZE = 68 * 1024
-/** The same in single segments: twice what a connection's window is at most by default. */
-const SEGMENT_RING = 8 * 1024 * 1024
+/** The same in single segments, of which few are not full: half as much again as a connection's window is by default. */
+const SEGMENT_RING = 6 * 1024 * 1024
 /** What the kernel and the Ethernet header take of a slot, and a tag. */
 const SLOT_OVERHEAD = 160
 /** 585 MiB: what does not find room there comes faster than it is read. */
@@ -53,9 +53,10 @@ export interface PacketLinkOptions {
    */
   readonly coalesce?: boolean | undefined
   /**
-   * Withholds from the kernel what comes for the stack's own addresses, unless the kernel has them too: it would look for a
-   * way for each packet, and drop it or, where it forwards, tell the sender of a better way. True by default, and done from
-   * Linux 6.6 on, with CAP_BPF and CAP_NET_ADMIN; the link's `withholds` tells. Captures see those packets all the same.
+   * Withholds from the kernel what comes untagged for the stack's own addresses, unless the kernel has them too by then: it
+   * would look for a way for each packet, and drop it or, where it forwards, tell the sender of a better way. True by
+   * default, and done from Linux 6.6 on, with CAP_BPF and CAP_NET_ADMIN, where the link hears those packets and has no
+   * `filter` of its own; its `withholds` tells. Captures see them all the same.
    */
   readonly withhold?: boolean | undefined
   /** Has the kernel note when each frame came. False by default. */
@@ -69,8 +70,8 @@ export interface PacketLinkOptions {
    * and smaller ones for segments that come one by one; 0 is none, and any other number one in the place of
    * `receiveBuffer`, for everything, from the first frame on.
    *
-   * Each slot holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory that is never
-   * paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no
+   * A slot that was asked for holds one frame, whether a super-segment or a bare acknowledgment, and takes 73 KiB of memory
+   * that is never paged out; the kernel makes them in blocks of 7. So many small frames that come while the program computes find no
    * slot, where the receive buffer holds tens of thousands: they are dropped, and `kernelDrops()` counts them.
    */
   readonly ring?: number | undefined
@@ -150,18 +151,22 @@ function open(options: PacketLinkOptions): PortLink {
     filter,
     ring,
     filterFor: isLeftOpen(options, facts) ? (addresses) => filterOf(options, facts, addresses) : undefined,
-    withhold:
-      withhold && facts.kind === 'ethernet' ? (addresses) => withholdFrom(port, options.netns, addresses) : undefined,
+    withhold: withhold && hearsUntagged(options, facts) ? (given) => withholdFrom(port, options, given) : undefined,
     slots,
   })
 }
 
-/** Keeps from the kernel what comes for these addresses, where it has none of its own among them; whether it could. */
-function withholdFrom(port: NativePort, netns: string | undefined, addresses: readonly Cidr[]): boolean {
+/** Whether the link hears IPv4 in frames without a tag, which are all that is withheld. */
+const hearsUntagged = ({ filter = 'none', vlan }: PacketLinkOptions, facts: InterfaceFacts): boolean =>
+  facts.kind === 'ethernet' && filter === 'none' && (vlan === undefined || vlan === 'none' || vlan === 'any')
+
+/** Keeps from the kernel what comes for these addresses, those that the link hears and the kernel has not; whether it could. */
+function withholdFrom(port: NativePort, options: PacketLinkOptions, addresses: readonly Cidr[]): boolean {
+  const heard = options.addresses?.length ? new Set(options.addresses.map((each) => toCidr(each).addr)) : undefined
   try {
-    return inNamespace(netns, () => {
+    return inNamespace(options.netns, () => {
       const kernels = new Set(listInterfaces().flatMap((each) => each.addresses.map(({ addr }) => addr)))
-      const ours = addresses.map(({ addr }) => addr).filter((addr) => !kernels.has(addr))
+      const ours = addresses.map(({ addr }) => addr).filter((addr) => !kernels.has(addr) && heard?.has(addr) !== false)
       return port.withhold(Uint32Array.from(ours)) === 0 && ours.length > 0
     })
   } catch {
@@ -180,7 +185,7 @@ function ringOf(options: PacketLinkOptions, slots: number, mtu: number): RingPla
   const isCapture = filter !== undefined || promiscuous === true || ignoreOutgoing === false
   if (slots === 0 || (ring === undefined && isCapture)) return undefined
   const slotSize = Math.min(SLOT_SIZE, 2 ** Math.ceil(Math.log2(mtu + SLOT_OVERHEAD)))
-  const segments = { slots: Math.floor(SEGMENT_RING / slotSize), slotSize }
+  const segments = { slots: Math.ceil(SEGMENT_RING / mtu), slotSize }
   return { shapes: { superSegments: { slots, slotSize: SLOT_SIZE }, segments }, forAll: ring !== undefined }
 }
 
@@ -214,10 +219,9 @@ function filterOf(options: PacketLinkOptions, facts: InterfaceFacts, addresses: 
   const host: HostFilterOptions = {
     addresses: options.addresses?.map(toCidr) ?? addresses,
     vlan: options.vlan ?? 'none',
-    // The frames of a second MAC address are wanted then, which the interface does not know.
-    promiscuous: options.promiscuous === true,
   }
-  return encodeBpf(hostFilter(host))
+  // In promiscuous mode the frames of a second MAC address are wanted, which the interface does not know.
+  return encodeBpf(hostFilter(options.promiscuous === true ? host : { ...host, mac: facts.mac }))
 }
 
 const isEthernet = ({ kind }: InterfaceFacts): boolean => kind === 'ethernet' || kind === 'loopback'

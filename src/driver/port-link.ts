@@ -30,6 +30,7 @@ const FRESH = 50
 const RETRY_DELAY = 1000
 const MAX_RETRIES = 50
 const NO_FILTER = new Uint8Array(0)
+const NO_ADDRESSES = new Uint32Array(0)
 
 /** What passed through a port, and what did not. */
 export interface PortCounters {
@@ -213,7 +214,7 @@ export class PortLink implements Link {
   hear(addresses: readonly Cidr[], shared: boolean): void {
     if (this.#state === 'closed') return
     if (this.#filterFor !== undefined) this.setFilter(this.#filterFor(addresses))
-    this.#withholds = this.#withhold?.(shared ? [] : addresses) ?? false
+    if (this.#state !== 'gone') this.#withholds = this.#withhold?.(shared ? [] : addresses) ?? false
   }
 
   /** Whether the open link keeps the process alive; it does until told otherwise. */
@@ -331,7 +332,7 @@ export class PortLink implements Link {
   }
 
   #openRing(ring: ReceiveRing, { shapes }: RingPlan): void {
-    const status = ring.open()
+    const status = ring.open('superSegments')
     if (status >= 0) return
     this.#port.close()
     throw osError(status, `open a receive ring on "${this.name}"`, 'open', {
@@ -394,6 +395,9 @@ export class PortLink implements Link {
       ENODEV: 'The interface was removed while in use',
     })
     if (gone) {
+      // The interface may live on in another network namespace, with other addresses.
+      this.#port.withhold(NO_ADDRESSES)
+      this.#withholds = false
       this.#retryAt = NEVER
       this.#out.clear()
       this.#port.watch(false, false)

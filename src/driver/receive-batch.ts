@@ -2,7 +2,8 @@ import { DOUBLE_ZERO } from '../base/double-zero.ts'
 import type { Micros } from '../base/types.ts'
 import { InFrame } from '../link/link.ts'
 import { GsoType, RxFact, RxFlag } from './native.ts'
-import { LARGE_FRAME, type ReceiveRing } from './receive-ring.ts'
+import type { ReceiveRing } from './receive-ring.ts'
+import { LARGE_FRAME } from './ring-scales.ts'
 import { cutUdp } from './udp-cut.ts'
 
 /** Room for a whole super-segment with a tag, after the addon's 14 to 32 bytes of alignment. */
@@ -32,7 +33,8 @@ export class ReceiveBatch {
   constructor(slots: number, medium: 'ethernet' | 'ip', skipOutgoing: boolean, ring: ReceiveRing | undefined) {
     this.#ring = ring
     this.slots = slots
-    this.slab = new Uint8Array(slots * SLOT_SIZE)
+    // What nobody writes to takes no memory.
+    this.slab = new Uint8Array(2 * slots * SLOT_SIZE)
     this.facts = new Int32Array(2 * slots * RxFact.COUNT)
     this.times = new Float64Array(2 * slots)
     this.#medium = medium
@@ -70,13 +72,13 @@ export class ReceiveBatch {
         const at = i * RxFact.COUNT
         const flags = facts[at + RxFact.FLAGS]!
         if (this.#skipOutgoing && facts[at + RxFact.PACKET_TYPE] === PACKET_OUTGOING) continue
-        const isInRing = (flags & RxFlag.IN_RING) !== 0
+        const isByRing = (flags & RxFlag.BY_RING) !== 0
         if ((flags & RxFlag.TRUNCATED) !== 0) {
           this.truncated++
-          if (isInRing) ring!.sawCut()
+          if (isByRing) ring!.sawCut()
           continue
         }
-        const frame = isInRing ? this.#inRing() : this.#frame
+        const frame = (flags & RxFlag.IN_RING) !== 0 ? this.#inRing() : this.#frame
         const gsoType = facts[at + RxFact.GSO_TYPE]! & ~GsoType.ECN
         frame.start = facts[at + RxFact.START]!
         frame.end = facts[at + RxFact.END]!
@@ -88,10 +90,11 @@ export class ReceiveBatch {
         const length = frame.end - frame.start
         bytes += length
         this.received++
-        if (isInRing) {
+        if (isByRing) {
           if (length >= ring!.leastLarge) ring!.sawOwn(now)
-        } else if (length >= LARGE_FRAME && ring !== undefined) {
-          ring.saw(frame, (flags & RxFlag.JOINED) !== 0, now)
+        } else if (ring !== undefined) {
+          const isJoined = (flags & RxFlag.JOINED) !== 0
+          if (length >= LARGE_FRAME || (frame.segmentSize > 0 && !isJoined)) ring.saw(frame, isJoined, now)
         }
         this.#slot = i
         if (gsoType === GsoType.UDP) cutUdp(frame, this.#medium, facts[at + RxFact.SEGMENT_SIZE]!, onFrame)

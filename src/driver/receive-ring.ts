@@ -3,18 +3,25 @@ import { constants } from 'node:os'
 import { addMicros, type Micros, NEVER } from '../base/types.ts'
 import type { InFrame } from '../link/link.ts'
 import { filterOfFlow, type InFlow, TAKE_NONE } from './bpf.ts'
+import { type LoopRest, loopRest } from './loop-rest.ts'
 import { type NativePort, PortState } from './native.ts'
-import { type Candidate, RingScales, type RingShapeName, WEIGHING } from './ring-scales.ts'
+import { type Candidate, LARGE_FRAME, RingScales, type RingShapeName, WEIGHING } from './ring-scales.ts'
 
 const { EBUSY } = constants.errno
 const SECOND = 1_000_000
-/** A slot is not wasted on a frame of this size. */
-export const LARGE_FRAME = 16 * 1024
 /** After a drop everything comes by messages for so long; twice as long where the ring was not used for long. */
 const FIRST_PAUSE = SECOND
 const LONGEST_PAUSE = 64 * SECOND
 /** Having been used for so many times its last pause, a ring has dropped by accident. */
 const CALM = 8
+/**
+ * Who rests for so much of the time with a ring may do without: then the sender, who pays for it, is perhaps what limits
+ * both. It is tried after so long; if messages keep him busy and the ring comes back within a second, eight times as long.
+ */
+const REST = 1 / 4
+const FIRST_TRIAL = SECOND / 4
+const LONGEST_TRIAL = 64 * SECOND
+const NEVER_DENIED = -SECOND as Micros
 const NO_BYTES = new Uint8Array(0)
 
 /** The slots of a ring. */
@@ -58,16 +65,31 @@ export class ReceiveRing {
   #next: Candidate | undefined
   /** Some frame was larger than its slot. */
   #hasCut = false
+  #cutPause = LONGEST_PAUSE
   #restUntil = 0 as Micros
   #pause = 0
+  /** For how long the ring is had without question, since when, what the loop had rested then, and when it was last denied. */
+  #trial = FIRST_TRIAL
+  #triedAt = 0 as Micros
+  #rested = 0
+  #deniedAt = NEVER_DENIED
+  readonly #loopRest: LoopRest
 
   /** `portState` is what the port writes its state to. */
-  constructor(port: NativePort, portState: Int32Array, plan: RingPlan, medium: 'ethernet' | 'ip', filter: Uint8Array) {
+  constructor(
+    port: NativePort,
+    portState: Int32Array,
+    plan: RingPlan,
+    medium: 'ethernet' | 'ip',
+    filter: Uint8Array,
+    rest: LoopRest = loopRest,
+  ) {
     this.#port = port
     this.#portState = portState
     this.#plan = plan
     this.#medium = medium
-    this.#scales = new RingScales(medium)
+    this.#loopRest = rest
+    this.#scales = new RingScales(medium, rest)
     this.#filter = filter
   }
 
@@ -79,7 +101,7 @@ export class ReceiveRing {
    * Opens the ring, in the place of one that has other slots; 0 or a negative errno. With EBUSY there is still something to
    * read in that one, with any other there is none.
    */
-  open(shape: RingShapeName = 'superSegments'): number {
+  open(shape: RingShapeName): number {
     const { slots, slotSize } = this.#plan.shapes[shape]
     const memory = this.#port.openRing(slots, slotSize, TAKE_NONE)
     if (memory === -EBUSY) return memory
@@ -101,7 +123,7 @@ export class ReceiveRing {
     return status
   }
 
-  /** A large frame has come by messages, which the addon has joined or the kernel has. */
+  /** A super-segment has come by messages, or a large frame that the addon has joined. */
   saw(frame: InFrame, isJoined: boolean, now: Micros): void {
     if (this.#plan.forAll || now < this.#restUntil) return
     const isBehind = this.#portState[PortState.RX_MORE] !== 0
@@ -134,13 +156,15 @@ export class ReceiveRing {
     if (this.#hasCut) {
       this.#hasCut = false
       if (this.#flow !== undefined) this.#takeBack()
-      this.#restUntil = addMicros(now, LONGEST_PAUSE)
+      this.#restUntil = addMicros(now, this.#cutPause)
+      this.#cutPause *= 2
     }
     if (this.#next !== undefined) {
       const next = this.#next
       this.#next = undefined
       if (now >= this.#restUntil) this.#give(next, now)
     }
+    if (this.#flow !== undefined && now - this.#triedAt >= this.#trial) this.#try(now)
     if (now < this.#lookAt) return
     // Many small frames would not find room in the ring.
     if (now - this.#seen >= SECOND) this.#takeBack()
@@ -174,11 +198,26 @@ export class ReceiveRing {
         return
       }
     }
+    this.#trial = now - this.#deniedAt < SECOND ? Math.min(8 * this.#trial, LONGEST_TRIAL) : FIRST_TRIAL
+    this.#rested = this.#loopRest()
+    this.#triedAt = now
     this.#flow = flow
     this.#givenAt = now
     this.#seen = now
     this.#lookAt = addMicros(now, SECOND)
     this.#steer()
+  }
+
+  /** Looks whether the connection needs the ring. */
+  #try(now: Micros): void {
+    const rested = this.#loopRest()
+    const rest = (rested - this.#rested) * 1000
+    const isNeeded = rest <= (now - this.#triedAt) * REST
+    this.#rested = rested
+    this.#triedAt = now
+    if (isNeeded) return
+    this.#deniedAt = now
+    this.#takeBack()
   }
 
   #takeBack(): void {

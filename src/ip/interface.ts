@@ -111,7 +111,8 @@ export class NetInterface {
     this.#host = host
     this.#claims = new AddressClaims((ip, now) => this.neighbours?.announce(ip, now))
     if (link.medium === 'ethernet') this.neighbours = new Neighbours(this.#neighbourHost())
-    for (const address of options.addresses) this.addAddress(address)
+    for (const address of options.addresses) this.#own(address)
+    if (this.#addresses.length > 0) this.#tellLink()
   }
 
   get medium(): Link['medium'] {
@@ -127,10 +128,7 @@ export class NetInterface {
   }
 
   addAddress(address: Cidr): void {
-    if (this.owns(address.addr)) return
-    this.#addresses.push(address)
-    this.#tellLink()
-    if (!this.shared && this.neighbours !== undefined) this.#claims.claim(address.addr)
+    if (this.#own(address)) this.#tellLink()
   }
 
   removeAddress(addr: Ipv4Addr): void {
@@ -138,6 +136,14 @@ export class NetInterface {
     if (index >= 0) this.#addresses.splice(index, 1)
     this.#tellLink()
     this.#claims.release(addr)
+  }
+
+  /** Whether the address is new. */
+  #own(address: Cidr): boolean {
+    if (this.owns(address.addr)) return false
+    this.#addresses.push(address)
+    if (!this.shared && this.neighbours !== undefined) this.#claims.claim(address.addr)
+    return true
   }
 
   #tellLink(): void {

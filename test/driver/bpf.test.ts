@@ -57,6 +57,8 @@ function run(program: readonly BpfInstruction[], frame: Tagged): number {
 }
 
 const OURS = parseMac('02:00:00:00:00:01')!
+/** What the interface was called when the filter was made. */
+const OLD = parseMac('02:00:00:00:00:09')!
 const cidr = (text: string): Cidr => parseCidr(text)!
 
 function ipv4(dstMac: MacAddr, dst: number, vlan?: number): Tagged {
@@ -72,7 +74,7 @@ function ipv4(dstMac: MacAddr, dst: number, vlan?: number): Tagged {
 
 describe('hostFilter', () => {
   const arbitraryMac = fc.oneof(
-    fc.constantFrom(OURS, 0xffffffffffff as MacAddr, 0x01005e000001 as MacAddr, 0x020000000002 as MacAddr),
+    fc.constantFrom(OURS, OLD, 0xffffffffffff as MacAddr, 0x01005e000001 as MacAddr, 0x020000000002 as MacAddr),
     fc.integer({ min: 0, max: 2 ** 48 - 1 }).map((n) => n as MacAddr),
   )
   const arbitraryAddr = fc.oneof(
@@ -84,7 +86,11 @@ describe('hostFilter', () => {
   it('accepts exactly what a host must hear', () => {
     const addresses = [cidr('10.0.0.1/24'), cidr('192.168.1.1/32')]
     const arbitraryOptions = fc.record(
-      { promiscuous: fc.boolean(), addresses: fc.constantFrom([], addresses), vlan: fc.constantFrom('none', 'any', 7) },
+      {
+        mac: fc.constantFrom(OURS, OLD),
+        addresses: fc.constantFrom([], addresses),
+        vlan: fc.constantFrom('none', 'any', 7),
+      },
       { requiredKeys: [] },
     ) as fc.Arbitrary<HostFilterOptions>
     fc.assert(
@@ -93,7 +99,7 @@ describe('hostFilter', () => {
         const vlan = options.vlan ?? 'none'
         const tagged = vlan === 'any' || (vlan === 'none' ? id === undefined || id === 0 : id === vlan)
         const group = Math.floor(mac / 2 ** 40) % 2 === 1
-        const heard = options.promiscuous === true || group || mac === OURS
+        const heard = options.mac === undefined || group || mac === options.mac || mac === OURS
         const list = options.addresses ?? []
         const mine =
           list.length === 0 ||
@@ -110,7 +116,7 @@ describe('hostFilter', () => {
   })
 
   it('hears ARP, and nothing of other protocols', () => {
-    const program = hostFilter({ addresses: [cidr('10.0.0.1/24')] })
+    const program = hostFilter({ mac: OURS, addresses: [cidr('10.0.0.1/24')] })
     const frame = ipv4(0xffffffffffff as MacAddr, 0)
     const view = new DataView(frame.bytes.buffer)
     for (const [type, expected] of [
@@ -125,13 +131,13 @@ describe('hostFilter', () => {
 
   it('stays within a jump with hundreds of addresses', () => {
     const addresses = Array.from({ length: 900 }, (_, i) => ({ addr: (0x0a000000 + i) as Ipv4Addr, prefix: 32 }))
-    const program = hostFilter({ addresses })
+    const program = hostFilter({ mac: OURS, addresses })
     assert.equal(run(program, ipv4(OURS, 0x0a000000 + 899)), WHOLE_FRAME)
     assert.equal(run(program, ipv4(OURS, 0x0a000000 + 900)), 0)
   })
 
   it('drops every truncation without reading beyond it', () => {
-    const program = hostFilter({ addresses: [cidr('10.0.0.1/24')] })
+    const program = hostFilter({ mac: OURS, addresses: [cidr('10.0.0.1/24')] })
     const { bytes } = ipv4(OURS, 0x0a000001)
     for (let length = 0; length < 34; length++) assert.equal(run(program, { bytes: bytes.subarray(0, length) }), 0)
     assert.equal(run(program, { bytes: bytes.subarray(0, 34) }), WHOLE_FRAME)

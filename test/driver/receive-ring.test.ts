@@ -69,9 +69,11 @@ function world({ forAll = false, opens = true } = {}) {
   /** The sizes of the rings that were asked for. */
   const openings: number[] = []
   const slots = { unread: false }
+  /** Milliseconds for which the event loop has waited. */
+  const loop = { rested: 0 }
   const state = new Int32Array(PortState.COUNT)
   state[PortState.RX_MORE] = 1
-  const ring = new ReceiveRing(port, state, { shapes: SHAPES, forAll }, 'ip', FILTER)
+  const ring = new ReceiveRing(port, state, { shapes: SHAPES, forAll }, 'ip', FILTER, () => loop.rested)
   /** Brings what is worth a ring, up to then. */
   const bring = (flow: InFlow, at: number, how: 'whole' | 'joined' = 'whole') => {
     saw(flow, WORTH, at - WEIGHING, how)
@@ -103,6 +105,7 @@ function world({ forAll = false, opens = true } = {}) {
     openings: () => openings.length,
     sizes: openings,
     slots,
+    loop,
   }
 }
 
@@ -250,12 +253,44 @@ describe('a receive ring', () => {
 
   it('takes everything from the beginning where it was asked for', () => {
     const { ring, filters, drop, openings, bring } = world({ forAll: true })
-    assert.equal(ring.open(), 0)
+    assert.equal(ring.open('superSegments'), 0)
     assert.deepEqual(filters, { ring: FILTER, messages: TAKE_NONE })
     bring(A, 0)
     drop(0)
     assert.deepEqual(filters, { ring: FILTER, messages: TAKE_NONE })
     assert.equal(openings(), 1)
+  })
+
+  it('is taken from a connection whose reader rests with it, and later each time that he turns out to need it', () => {
+    const { filters, saw, bring, loop } = world()
+    let at = 0
+    const giveAndTake = (trial: number) => {
+      bring(A, at)
+      assert.deepEqual(filters, ways.ring(A))
+      loop.rested += trial / 3
+      saw(A, 1, at + trial - 1, 'in ring')
+      assert.deepEqual(filters, ways.ring(A))
+      saw(A, 1, at + trial, 'in ring')
+      assert.deepEqual(filters, ways.messages)
+      at += trial
+    }
+    for (const trial of [250, 2000, 16_000, 64_000, 64_000]) {
+      giveAndTake(trial)
+      at += 2 * WEIGHING
+    }
+    // Having done without for a second, he may have come to need it.
+    at += 1000
+    giveAndTake(250)
+  })
+
+  it('stays with a connection whose reader has no time to rest', () => {
+    const { filters, saw, bring, loop } = world()
+    bring(A, 0)
+    for (let at = 500; at < 20_000; at += 500) {
+      loop.rested += 100
+      saw(A, 1, at, 'in ring')
+      assert.deepEqual(filters, ways.ring(A))
+    }
   })
 
   it('has slots of the size of a segment for a connection whose segments come one by one', () => {
@@ -313,7 +348,14 @@ describe('a receive ring', () => {
     assert.deepEqual(filters, ways.messages)
     bring(A, 63_000, 'joined')
     assert.deepEqual(filters, ways.messages)
-    bring(A, 65_000)
+    bring(A, 65_000, 'joined')
+    assert.deepEqual(filters, ways.ring(A))
+    // The second time for twice as long.
+    ring.sawCut()
+    ring.poll(time(65_001))
+    bring(A, 65_000 + 127_000, 'joined')
+    assert.deepEqual(filters, ways.messages)
+    bring(A, 65_000 + 130_000, 'joined')
     assert.deepEqual(filters, ways.ring(A))
   })
 

@@ -98,6 +98,16 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
     assert.equal(next, (from + count) * SEGMENT)
     return frames
   }
+  /** Has a link give the connection of port 1 a ring for its segments; the number of the next. */
+  const bringSegments = (link: PortLink): number => {
+    const begin = performance.now()
+    let at = 0
+    for (; performance.now() - begin < 150 || at < 20_000; at += 1000) {
+      sendSegments(1, at, 1000)
+      takeSegments(link, at, 1000)
+    }
+    return at
+  }
   const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
   /** Has a link give the connection of that port its ring: it is weighed for a tenth of a second. */
   const bring = (link: PortLink, port: number) => {
@@ -203,24 +213,18 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
   it('gives a connection of single segments a ring whose slots have their size, and keeps them in order', () => {
     const before = mapped()
     const link = open({ addresses: [`${A}/24`] })
-    let at = 0
-    // It begins with messages, where segments are joined, and ends in the ring, where each is a frame.
-    const begin = performance.now()
-    for (let frames = 0; frames < 1000 || performance.now() - begin < 150; ) {
-      sendSegments(1, at, 1000)
-      frames = takeSegments(link, at, 1000)
-      at += 1000
-    }
-    assert.deepEqual(mapped(), [...before, 8 * MIB])
+    const at = bringSegments(link)
+    assert.deepEqual(mapped(), [...before, 8.5 * MIB])
     sendSegments(1, at, 4000)
-    assert.equal(takeSegments(link, at, 4000), 4000)
+    // They are joined as others are.
+    assert.ok(takeSegments(link, at, 4000) <= 4000 / 32 + 1)
     assert.equal(link.kernelDrops(), 0)
     // The ring goes to a connection of the other kind.
     const idle = performance.now() + 150
     while (performance.now() < idle);
     bring(link, 2)
     assert.equal(mapped().length, before.length + 1)
-    assert.ok(mapped().at(-1)! > 8 * MIB)
+    assert.ok(mapped().at(-1)! > 9 * MIB)
     bring(link, 2)
     link.close()
     assert.deepEqual(mapped(), before)
@@ -228,11 +232,7 @@ describe('a packet link as it comes', { skip: labUnavailable() }, () => {
 
   it('is done with a ring of segments where a super-segment comes', () => {
     const link = open({ addresses: [`${A}/24`] })
-    const begin = performance.now()
-    for (let at = 0, frames = 0; frames < 1000 || performance.now() - begin < 150; at += 1000) {
-      sendSegments(1, at, 1000)
-      frames = takeSegments(link, at, 1000)
-    }
+    bringSegments(link)
     send(1, 0, 1)
     assert.deepEqual(take(link), [])
     assert.equal(link.counters.truncated, 1)

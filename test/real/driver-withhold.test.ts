@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { after, afterEach, before, describe, it } from 'node:test'
 
+import { BpfAssembler } from '../../src/driver/bpf.ts'
 import { createStack } from '../../src/driver/create-stack.ts'
 import { openPacketLink, type PacketLinkOptions } from '../../src/driver/packet.ts'
 import type { PortLink } from '../../src/driver/port-link.ts'
 import type { Host } from '../../src/stack/host.ts'
-import { Collector } from './collect.ts'
+import { Collector, eventually } from './collect.ts'
 import { ip } from './frames.ts'
 import { createLab, type Lab, labUnavailable, outputOf } from './netns.ts'
 
@@ -23,21 +26,18 @@ import('${new URL('../../src/index.js', import.meta.url)}').then(({ createStack,
   console.log('ready')
 })`
 
-/** Why this kernel withholds nothing; undefined where it can. */
+const CAP_NET_ADMIN = 12n
+const CAP_BPF = 39n
+
+/** Why nothing can be withheld here; undefined where it can. */
 function withholdingUnavailable(): string | undefined {
   const why = labUnavailable()
   if (why !== undefined) return why
-  const lab = createLab({ hosts: ['a', 'b'] })
-  const stack = createStack()
-  try {
-    lab.veth('a', 'b', { a: `${KERNELS}/24`, b: `${B}/24` })
-    const link = openPacketLink({ interface: 'eth0', netns: lab.host('a').netns })
-    stack.addInterface(link, { address: `${OURS}/24` })
-    return link.withholds ? undefined : 'this kernel has no program at the ingress (tcx, Linux 6.6), or not for us'
-  } finally {
-    stack.close()
-    lab.close()
-  }
+  const [major, minor] = release().split('.').map(Number)
+  if (major! < 6 || (major === 6 && minor! < 6)) return `Linux ${release()} has no programs at the ingress: 6.6 has`
+  const effective = BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]}`)
+  const lacks = [CAP_NET_ADMIN, CAP_BPF].some((capability) => ((effective >> capability) & 1n) === 0n)
+  return lacks ? 'CAP_NET_ADMIN or CAP_BPF is missing' : undefined
 }
 
 describe('openPacketLink({ withhold })', { skip: withholdingUnavailable() }, () => {
@@ -134,6 +134,55 @@ describe('openPacketLink({ withhold })', { skip: withholdingUnavailable() }, () 
     lab.host('b').ip('neigh', 'delete', OURS, 'dev', 'eth0')
     iface.removeAddress(ip(SECOND))
     assert.equal(link.withholds, false)
+  })
+
+  it('withholds nothing any more where it cannot say what', async () => {
+    const link = open()
+    const iface = add(link)
+    iface.addAddress({ addr: ip(SECOND), prefix: 24 })
+    assert.equal(link.withholds, true)
+    // As a server does that gives its rights away.
+    process.seteuid!(65534)
+    try {
+      iface.removeAddress(ip(SECOND))
+    } finally {
+      process.seteuid!(0)
+    }
+    assert.equal(link.withholds, false)
+    assert.equal(await reached(OURS), COUNT)
+  })
+
+  it('withholds nothing that the link does not hear', async () => {
+    const arpOnly = new BpfAssembler().loadProtocol().demand(0x0806).accept().assemble()
+    for (const options of [{ vlan: 5 }, { filter: arpOnly }, { addresses: [`${SECOND}/24`] }] as const) {
+      const link = open(options)
+      add(link)
+      assert.equal(link.withholds, false)
+      link.close()
+    }
+    const link = open({ addresses: [`${OURS}/24`] })
+    add(link).addAddress({ addr: ip(SECOND), prefix: 24 })
+    assert.equal(link.withholds, true)
+    lab.host('b').ip('neigh', 'replace', SECOND, 'lladdr', macOf('a'), 'dev', 'eth0')
+    assert.equal(await reached(SECOND), COUNT)
+    lab.host('b').ip('neigh', 'delete', SECOND, 'dev', 'eth0')
+  })
+
+  it('ends when the interface goes to another namespace', async () => {
+    const other = createLab({ hosts: ['c'] })
+    try {
+      lab.host('a').ip('link', 'add', 'mover', 'type', 'veth', 'peer', 'name', 'stays')
+      for (const end of ['mover', 'stays']) lab.host('a').ip('link', 'set', end, 'up')
+      const link = open({ interface: 'mover' })
+      add(link, '10.9.0.9')
+      assert.equal(link.withholds, true)
+      lab.host('a').ip('link', 'set', 'mover', 'netns', other.host('c').id)
+      await eventually(() => link.error?.code === 'ENODEV', 'the end of the link')
+      assert.equal(link.withholds, false)
+    } finally {
+      other.close()
+      lab.host('a').run('sh', '-c', 'ip link delete stays 2> /dev/null; true')
+    }
   })
 
   it('leaves captures what they had', async () => {

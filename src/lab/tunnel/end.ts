@@ -1,5 +1,5 @@
 // One end of the tunnel, as `gotcp tunnel server` or `gotcp tunnel client` would be it, with a configuration from its parent.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TunnelClient } from '../../tunnel/client.ts'
@@ -12,9 +12,20 @@ import type { EndOrder, EndSettings } from './messages.ts'
 /** How often it is looked whether the paths are up, in milliseconds. */
 const LOOK = 20
 
+/** As often it is tried to remove what it keeps: a file that is being written just then can come in between. */
+const ATTEMPTS = 5
+
 /** What it keeps is gone with it, however its parent ends. */
 const state = mkdtempSync(join(tmpdir(), 'gotcp-lab-tunnel-'))
-process.once('exit', () => rmSync(state, { recursive: true, force: true }))
+process.once('exit', () => {
+  for (let left = ATTEMPTS; left > 0 && existsSync(state); left--) {
+    try {
+      rmSync(state, { recursive: true, force: true })
+    } catch (error) {
+      if (left === 1) throw error
+    }
+  }
+})
 process.once('SIGTERM', () => process.exit(0))
 
 let client: TunnelClient | undefined
